@@ -1,0 +1,50 @@
+"""The border between Lambda's API and the machines: all that one knows of the other."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class MachineSpec:
+    """What a machine is made from; fixed at launch and kept for resume and restart."""
+
+    instance_id: str
+    """32 lower-case hexadecimal digits."""
+    ip: str
+    hostname: str
+    instance_type: str
+    authorized_keys: tuple[str, ...]
+    """Public keys in OpenSSH's one-line form that may log in as `ubuntu`."""
+    user_data: str | None
+    """cloud-init text, exactly as it was given at launch."""
+
+
+class Machines(Protocol):
+    """A kind of machine. Every method may be called again after a crash: each ends in the state that its name says."""
+
+    kind: str
+    ssh_port: int
+
+    def allocate_ip(self, taken: set[str]) -> str:
+        """An address outside `taken` that nothing on this computer listens on, another local cloud included."""
+        ...
+
+    async def start(self, spec: MachineSpec) -> None:
+        """First boot: lay the disk, apply the user data, listen for SSH."""
+        ...
+
+    async def resume(self, spec: MachineSpec) -> None:
+        """The emulator came back: listen for SSH again, leave the machine's processes alone."""
+        ...
+
+    async def restart(self, spec: MachineSpec) -> None:
+        """Reboot: end the processes, start the enabled units, listen for SSH."""
+        ...
+
+    async def destroy(self, instance_id: str) -> None:
+        """End every process of the machine and remove its disk; a machine that is not there is fine."""
+        ...
+
+    async def close(self) -> None:
+        """The emulator shuts down: stop listening; what runs on the machines goes on."""
+        ...
