@@ -1,0 +1,86 @@
+"""A model name in, an OpenAI-compatible endpoint on a GPU machine out. Settings, then components, then outputs."""
+
+import os
+import signal
+
+import pulumi
+
+from components.machine.machine import GpuMachine, GpuMachineArgs, ssh_command
+from components.settings import SettingsError, read_settings
+from components.vllm.api_key import ApiKey
+from components.vllm.preflight import PreflightError, preflight
+from components.vllm.server import ModelServer, ModelServerArgs
+from components.vllm.stack import VllmStack
+
+# When a resource fails, the engine interrupts this program; leaving quietly keeps the real error the last thing on the screen.
+signal.signal(signal.SIGINT, lambda *_: os._exit(1))
+
+try:
+    settings = read_settings(pulumi.runtime.get_config_env(), os.environ, pulumi.get_project())
+    plan = preflight(settings)
+except (SettingsError, PreflightError) as error:
+    raise pulumi.RunError(str(error)) from None
+for line in plan.lines:
+    pulumi.log.info(line)
+
+image_family, image_id = settings.image
+machine = GpuMachine(
+    "machine",
+    GpuMachineArgs(
+        name=f"{pulumi.get_project()}-{pulumi.get_stack()}"[:46],
+        instance_types=settings.instance_types,
+        regions=settings.regions,
+        image_family=image_family,
+        image_id=image_id,
+        open_port=settings.port,
+        allowed_cidrs=settings.allowed_cidrs,
+        ssh_port=settings.ssh_port,
+        tags=settings.tags,
+        max_price_cents_per_hour=settings.max_price_cents_per_hour,
+        capacity_timeout_seconds=settings.capacity_timeout_minutes * 60,
+        boot_timeout_seconds=settings.boot_timeout_minutes * 60,
+    ),
+)
+stack = VllmStack("vllm", machine.host)
+api_key = pulumi.Output.secret(settings.api_key) if settings.api_key else ApiKey("api-key").key
+server = ModelServer(
+    "server",
+    machine.host,
+    stack,
+    ModelServerArgs(
+        model=plan.model,
+        hub_url=settings.hf_endpoint,
+        hf_token=settings.hf_token,
+        api_key=api_key,
+        port=settings.port,
+        max_model_len=settings.max_model_len,
+        cpu_offload_gb=settings.cpu_offload_gb,
+        vllm_args=settings.vllm_args,
+        vllm_env=settings.vllm_env,
+        start_timeout_seconds=settings.start_timeout_minutes * 60,
+    ),
+)
+
+key_file = f"~/.ssh/lambda-vllm-{pulumi.get_stack()}"
+log_in = pulumi.Output.all(machine.ip, machine.host_key.public_key)
+forward = f"-N -L {settings.port}:localhost:{settings.port} "
+pulumi.export("endpoint", server.endpoint)
+pulumi.export("api_key", pulumi.Output.secret(api_key))
+pulumi.export("model", plan.model.model)
+pulumi.export("ip", machine.ip)
+pulumi.export("instance_id", machine.instance.id)
+pulumi.export("instance_type", machine.instance.instance_type)
+pulumi.export("region", machine.instance.region)
+pulumi.export("price_per_hour", machine.instance.price_cents_per_hour.apply(lambda cents: cents / 100))
+pulumi.export("ssh_private_key", machine.key.private_key)
+pulumi.export("ssh", log_in.apply(lambda a: ssh_command(a[0], settings.ssh_port, a[1], key_file)))
+pulumi.export("tunnel", log_in.apply(lambda a: ssh_command(a[0], settings.ssh_port, a[1], key_file, forward)))
+pulumi.export(
+    "timeline",
+    {
+        "boot": machine.boot_seconds,
+        "install": stack.install_seconds,
+        "download": server.download_seconds,
+        "start": server.start_seconds,
+    },
+)

@@ -1,0 +1,97 @@
+"""What can go wrong with Lambda's API.
+
+    CloudError                    everything below; its text is one line that says what to do
+    ├── NotConfiguredError        no API key
+    ├── NoAnswerError             the request may or may not have been carried out: look before asking again
+    ├── NotFromApiError           an answer that Lambda's API did not write (proxy, edge, broken body)
+    │   └── RateLimitedError      429 by the edge: the API never saw the request
+    └── ApiError                  the API's own error envelope, with its code
+        ├── InvalidKeyError       401
+        ├── NotFoundError         404, or 400 for an object named in a request
+        ├── InsufficientCapacityError
+        ├── InUseError            a key, ruleset or filesystem that an instance still holds
+        └── ServerFaultError      5xx, `provider/*`, 409 `global/internal-error`
+
+Codes and status: Lambda Cloud API 1.10.0. `ssh-keys/key-in-use` is from older documents, its text was seen in 2026.
+"""
+
+
+class CloudError(Exception):
+    """Root of all errors of this package."""
+
+
+class NotConfiguredError(CloudError):
+    """There is no API key to work with."""
+
+
+class NoAnswerError(CloudError):
+    """The connection ended before an answer came: the request may have been carried out."""
+
+
+class NotFromApiError(CloudError):
+    """The answer is not in the API's form."""
+
+
+class RateLimitedError(NotFromApiError):
+    """HTTP 429, which the edge in front of the API sends, not as JSON."""
+
+
+class ApiError(CloudError):
+    """An error that the API sent.
+
+    `status` is the HTTP status, `code` the API's own (`global/quota-exceeded`); branch on `code` alone, as the texts may
+    change at any time.
+    """
+
+    def __init__(self, what: str, status: int, code: str, message: str, suggestion: str | None = None) -> None:
+        self.status = status
+        self.code = code
+        self.message = message
+        self.suggestion = suggestion
+        parts = [f"{what}: {message or 'no message'} ({status} {code})"]
+        if suggestion:
+            parts.append(suggestion)
+        super().__init__(" ".join(parts))
+
+
+class InvalidKeyError(ApiError):
+    """The API key is missing, wrong, expired or deleted."""
+
+
+class NotFoundError(ApiError):
+    """The object does not exist, or no more."""
+
+
+class InsufficientCapacityError(ApiError):
+    """The cloud has no machine of this type in this region now: the one error of a launch after which another is tried."""
+
+
+class InUseError(ApiError):
+    """Something still holds the object; it usually goes within minutes of the instance's end."""
+
+
+class ServerFaultError(ApiError):
+    """A fault on the cloud's side; reads are asked again."""
+
+
+_BY_CODE: dict[str, type[ApiError]] = {
+    "global/invalid-api-key": InvalidKeyError,
+    "global/object-does-not-exist": NotFoundError,
+    "global/not-found": NotFoundError,
+    "instance-operations/launch/insufficient-capacity": InsufficientCapacityError,
+    "ssh-keys/key-in-use": InUseError,
+    "filesystems/filesystem-in-use": InUseError,
+    "firewall-rulesets/firewall-ruleset-in-use": InUseError,
+    "global/internal-error": ServerFaultError,
+}
+
+
+def api_error(what: str, status: int, code: str, message: str, suggestion: str | None) -> ApiError:
+    """The most telling class of error for an envelope."""
+    kind = _BY_CODE.get(code)
+    if kind is None and (status >= 500 or code.startswith("provider/")):
+        kind = ServerFaultError
+    # The code of a key in use is not in the published document; its text is.
+    if kind is None and status == 400 and "in use" in message.lower():
+        kind = InUseError
+    return (kind or ApiError)(what, status, code, message, suggestion)

@@ -1,0 +1,28 @@
+"""Deleting what an instance may still hold."""
+
+import time
+from collections.abc import Callable
+
+from components.cloud.client import LambdaClient
+from components.cloud.errors import CloudError, InUseError, NoAnswerError, NotFoundError, ServerFaultError
+
+RELEASE_TIMEOUT_S = 600.0
+
+
+def delete_when_free(
+    client: LambdaClient, what: str, delete: Callable[[], None], clock: Callable[[], float] = time.monotonic
+) -> None:
+    """Delete, and ask again while it is in use: an instance that ended seconds ago may hold keys and rulesets for minutes.
+
+    What is gone already is a success. `CloudError` when it is still in use after ten minutes.
+    """
+    deadline = clock() + RELEASE_TIMEOUT_S
+    while True:
+        try:
+            return delete()
+        except NotFoundError:
+            return None
+        except (InUseError, NoAnswerError, ServerFaultError) as trouble:
+            if clock() > deadline:
+                raise CloudError(f"{what} could not be deleted: {trouble}; run `pulumi destroy` again") from None
+        client.pause()

@@ -1,0 +1,149 @@
+"""Lambda Cloud API 1.10.0, the part that is used here, as typed data.
+
+Answers are read leniently: unknown fields are ignored, since Lambda adds some without raising the version.
+Money is in US cents per hour, memory and storage in GiB, as the API has it.
+"""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Answer(BaseModel):
+    """Base of everything the API answers with."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class InstanceStatus(StrEnum):
+    """The states of an instance that the document names."""
+
+    BOOTING = "booting"
+    ACTIVE = "active"
+    UNHEALTHY = "unhealthy"
+    TERMINATING = "terminating"
+    TERMINATED = "terminated"
+    PREEMPTED = "preempted"
+
+
+GONE = frozenset({InstanceStatus.TERMINATED, InstanceStatus.PREEMPTED})
+"""States in which a machine exists no more and bills no more."""
+
+
+class Region(Answer):
+    """A place where instances run, such as `us-east-3`."""
+
+    name: str
+    description: str = ""
+
+
+class Specs(Answer):
+    """Size of an instance type."""
+
+    vcpus: int
+    memory_gib: int
+    storage_gib: int
+    gpus: int
+
+
+class InstanceType(Answer):
+    """What can be launched. `architecture` is missing from the document, present in live answers."""
+
+    name: str
+    description: str
+    gpu_description: str = ""
+    price_cents_per_hour: int
+    specs: Specs
+    architecture: str | None = None
+
+    @property
+    def is_arm64(self) -> bool:
+        """The GH200 is the only arm64 machine on Lambda; everything else is x86_64."""
+        return self.architecture == "arm64" if self.architecture else "gh200" in self.name
+
+
+class Offer(Answer):
+    """An instance type with the regions that say they have capacity now. The listing is advisory: a launch may still fail."""
+
+    instance_type: InstanceType
+    regions_with_capacity_available: list[Region]
+
+
+class Image(Answer):
+    """A disk image in one region; the same id comes once for each region."""
+
+    id: str
+    family: str
+    version: str
+    architecture: str
+    region: Region
+
+
+class SshKey(Answer):
+    """A public key registered with the account."""
+
+    id: str
+    name: str
+    public_key: str
+
+
+class Tag(BaseModel):
+    """A label of an instance."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    key: str
+    value: str
+
+
+class FirewallRule(BaseModel):
+    """One thing that is let in. `port_range` is [first, last], absent for icmp."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    protocol: str
+    port_range: tuple[int, int] | None = None
+    source_network: str
+    description: str = ""
+
+
+class FirewallRuleset(Answer):
+    """A set of rules of one region; it is attached to an instance at launch only."""
+
+    id: str
+    name: str
+    region: Region
+    rules: list[FirewallRule]
+    instance_ids: list[str] = Field(default_factory=list)
+
+
+class Instance(Answer):
+    """A machine. `ip` is absent until the boot has come far enough."""
+
+    id: str
+    name: str | None = None
+    ip: str | None = None
+    private_ip: str | None = None
+    status: str
+    region: Region
+    instance_type: InstanceType
+    hostname: str | None = None
+    ssh_key_names: list[str] = Field(default_factory=list)
+    tags: list[Tag] = Field(default_factory=list)
+
+    def tag(self, key: str) -> str | None:
+        """Value of a tag, None when the instance has no such tag."""
+        return next((tag.value for tag in self.tags if tag.key == key), None)
+
+
+class LaunchRequest(BaseModel):
+    """Body of a launch. `image` is `{"id": …}` or `{"family": …}`."""
+
+    region_name: str
+    instance_type_name: str
+    ssh_key_names: list[str]
+    name: str
+    image: dict[str, str]
+    user_data: str | None = None
+    tags: list[Tag] = Field(default_factory=list)
+    firewall_rulesets: list[dict[str, str]] = Field(default_factory=list)

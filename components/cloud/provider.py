@@ -1,0 +1,215 @@
+"""The one base class of the resources: what Pulumi's dynamic providers leave to each author, decided once.
+
+A subclass says what its inputs are (a pydantic model) and how to make, find, change and remove one object. Everything here follows
+from how the engine calls a dynamic provider (Pulumi 3.259, SDK 3.272):
+
+* Provider objects carry no attributes when they are pickled into the state; the class is found again by its module path, so a
+  class that moves leaves an alias behind.
+* Numbers arrive as floats, absent values are dropped, unknown values appear in previews.
+* `diff` gets the old outputs and the new inputs; so every output holds the inputs as well.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
+
+import pulumi
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from components.cloud.client import DEFAULT_URL, LambdaClient
+from components.cloud.errors import CloudError
+
+TRACEBACK_VARIABLE = "LAMBDA_VLLM_TRACEBACK"
+
+Properties = dict[str, Any]
+
+
+class LambdaError(Exception):
+    """The one line that a user sees when a resource fails."""
+
+
+# The engine prints an exception with its module; without one the line starts with what matters.
+LambdaError.__module__ = "builtins"
+
+
+class Inputs(BaseModel):
+    """Base of the declared inputs of a resource."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Declared = TypeVar("Declared", bound=Inputs)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A new object: its id, never empty, and what is known of it besides its inputs."""
+
+    id: str
+    outputs: Properties = field(default_factory=dict)
+
+
+class LambdaProvider(ResourceProvider, Generic[Declared]):
+    """Base of all providers; attribute-free until the plugin process calls `configure`."""
+
+    serialize_as_secret_always = False
+
+    inputs: ClassVar[type[Inputs]]
+    """Model of the declared inputs; its validators bring values into one canonical form."""
+
+    updatable: ClassVar[frozenset[str]] = frozenset()
+    """Inputs that change in place; a change of any other replaces the object, the old one removed first."""
+
+    secret_inputs: ClassVar[frozenset[str]] = frozenset()
+    """Inputs whose value no message may show."""
+
+    # What a subclass writes
+
+    def make(self, inputs: Declared) -> Made:
+        """Create the object. Once something exists in the cloud this must not raise."""
+        raise NotImplementedError
+
+    def find(self, id_: str, state: Properties) -> Properties | None:
+        """Today's properties that may have drifted, `{}` when nothing has, None when the object is gone."""
+        return {}
+
+    def change(self, id_: str, inputs: Declared, state: Properties) -> Properties:
+        """Change the object in place; the outputs that are new by that."""
+        return {}
+
+    def remove(self, id_: str, state: Properties) -> None:
+        """Delete the object; one that is gone already is a success."""
+
+    def keeps(self, name: str, state: Properties, inputs: Properties) -> bool:
+        """True when the object as it is satisfies a changed input, so that nothing has to be done."""
+        return False
+
+    # What the plugin process calls
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Take the settings, once in the life of the plugin. No request is sent here."""
+        if not os.environ.get(TRACEBACK_VARIABLE):
+            sys.tracebacklimit = 0
+        self._api_key = str(req.config.get("lambdaApiKey") or os.environ.get("LAMBDA_API_KEY") or "")
+        self._api_url = str(req.config.get("apiUrl") or DEFAULT_URL)
+
+    @property
+    def client(self) -> LambdaClient:
+        """The account; raises `NotConfiguredError` without a key."""
+        return LambdaClient(self._api_key, self._api_url)
+
+    def check(self, _olds: Properties, news: Properties) -> CheckResult:
+        """Validate what is known, fill in defaults, bring values into their canonical form. No network."""
+        given = {name: value for name, value in news.items() if name != "__provider"}
+        checked, failures = self._check_each(given)
+        if not failures and not pulumi.contains_unknowns(given):
+            try:
+                checked = self.inputs.model_validate(given).model_dump(mode="json", exclude_none=True)
+            except ValidationError as error:
+                failures = [CheckFailure("", details["msg"]) for details in error.errors(include_url=False)]
+        return CheckResult(given if failures else checked, failures)
+
+    def diff(self, _id: str, olds: Properties, news: Properties) -> DiffResult:
+        """Compare the declared inputs, and nothing that the cloud chose."""
+        changed = [
+            name
+            for name in self.inputs.model_fields
+            if canonical(olds.get(name)) != canonical(news.get(name)) and not self.keeps(name, olds, news)
+        ]
+        # An unknown value may turn out to be the old one, and a machine is not replaced on a guess: the engine calls again
+        # with the value before it acts.
+        replaces = [
+            name for name in changed if name not in self.updatable and not pulumi.contains_unknowns(news.get(name))
+        ]
+        return DiffResult(changes=bool(changed), replaces=replaces, delete_before_replace=bool(replaces))
+
+    def create(self, props: Properties) -> CreateResult:
+        """Create, and give back the inputs with the outputs."""
+        with one_line_errors():
+            made = self.make(self._declared(props))
+        return CreateResult(made.id, {**_plain(props), **made.outputs})
+
+    def read(self, id_: str, props: Properties) -> ReadResult:
+        """Refresh: what is gone leaves the state, what drifted is seen by the next `diff`."""
+        with one_line_errors():
+            found = self.find(id_, props)
+        return ReadResult("", {}) if found is None else ReadResult(id_, {**_plain(props), **found})
+
+    def update(self, _id: str, _olds: Properties, _news: Properties) -> UpdateResult:
+        """Change in place; outputs that did not change are kept, since the engine would drop them."""
+        with one_line_errors():
+            outputs = self.change(_id, self._declared(_news), _olds)
+        return UpdateResult({**_plain(_olds), **_plain(_news), **outputs})
+
+    def delete(self, _id: str, _props: Properties) -> None:
+        """Delete, and fail loudly when the cloud does not agree."""
+        with one_line_errors():
+            self.remove(_id, _props)
+
+    def _declared(self, props: Properties) -> Declared:
+        known = {name: value for name, value in props.items() if name in self.inputs.model_fields}
+        return self.inputs.model_validate(known)  # type: ignore[return-value]
+
+    def _check_each(self, given: Properties) -> tuple[Properties, list[CheckFailure]]:
+        checked: Properties = {}
+        failures: list[CheckFailure] = []
+        for name in given.keys() - self.inputs.model_fields.keys():
+            failures.append(CheckFailure(name, "there is no such input"))
+        for name, info in self.inputs.model_fields.items():
+            if name not in given:
+                if info.is_required():
+                    failures.append(CheckFailure(name, "is missing"))
+                elif (default := info.get_default(call_default_factory=True)) is not None:
+                    checked[name] = default
+            elif pulumi.contains_unknowns(given[name]):
+                checked[name] = given[name]
+            else:
+                form: TypeAdapter[Any] = TypeAdapter(Annotated[info.annotation, *info.metadata, None])  # type: ignore[arg-type]
+                try:
+                    checked[name] = form.dump_python(form.validate_python(given[name]), mode="json")
+                except ValidationError as error:
+                    failures.extend(self._failures(name, error))
+        return checked, failures
+
+    def _failures(self, name: str, error: ValidationError) -> Iterator[CheckFailure]:
+        for details in error.errors(include_url=False):
+            reason = f"{name}: {details['msg']}"
+            # With a property name the engine prints the value beside the reason, a secret one too.
+            yield CheckFailure("" if name in self.secret_inputs else name, reason)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn what is expected to go wrong into one line; anything else is our bug and keeps its traceback."""
+    try:
+        yield
+    except CloudError as error:
+        raise LambdaError(str(error)) from None
+
+
+def canonical(value: Any) -> Any:
+    """A value as it compares: whole floats are integers, absent values of an object are dropped."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {name: canonical(item) for name, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [canonical(item) for item in value]
+    return value
+
+
+def _plain(props: Properties) -> Properties:
+    return {name: value for name, value in props.items() if name != "__provider"}

@@ -1,0 +1,114 @@
+"""Running commands on a machine: connection, order and ownership are bound once, here.
+
+What holds for every command (pulumi-command 1.2.1):
+
+* The command text is one short line that calls a script, since a failure prints the whole text and all output.
+* Secrets travel by standard input, never in the text, and no variables are set over SSH: Ubuntu's sshd refuses them.
+* `triggers` hold the instance's id, so that a new machine gets everything again, and the hash of what is run.
+* `deleted_with` the instance: nothing is undone on a machine that ends anyway.
+"""
+
+import hashlib
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+from pulumi_command import remote
+
+BASE = ".local/share/lambda-vllm"
+"""Programs, logs and jobs, relative to the home directory."""
+
+SETTINGS = ".config/lambda-vllm"
+"""Settings and secrets, relative to the home directory; mode 0700."""
+
+SCRIPTS = f"{BASE}/scripts"
+
+USER = "ubuntu"
+
+DIAL_ATTEMPTS = 30
+"""About two minutes when the port refuses, for the moments in which sshd is replaced by one with our host key."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """A machine that answers SSH as `ubuntu` with a host key that is known beforehand."""
+
+    instance: pulumi.CustomResource
+    ready: pulumi.Resource
+    """What every command waits for."""
+    ip: pulumi.Output[str]
+    port: int
+    private_key: pulumi.Output[str]
+    public_host_key: pulumi.Output[str]
+
+    def put(self, name: str, source: Path, opts: pulumi.ResourceOptions | None = None) -> remote.CopyToRemote:
+        """Copy a file into the script folder of the machine, under its own name."""
+        return remote.CopyToRemote(
+            name,
+            connection=self._connection(),
+            source=pulumi.FileAsset(str(source)),
+            remote_path=f"{SCRIPTS}/{source.name}",
+            triggers=[self.instance.id, content_hash(source)],
+            opts=self._options(opts),
+        )
+
+    def put_secret(
+        self, name: str, file_name: str, content: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
+    ) -> remote.Command:
+        """Write a file that only the user can read into the settings folder; its content never shows in state or logs."""
+        target = shlex.quote(f"{SETTINGS}/{file_name}")
+        return self.run(
+            name,
+            f"umask 077 && mkdir -p {SETTINGS} && cat > {target}.new && mv {target}.new {target}",
+            stdin=pulumi.Output.secret(content),
+            opts=opts,
+        )
+
+    def run(
+        self,
+        name: str,
+        command: pulumi.Input[str],
+        *,
+        triggers: Sequence[pulumi.Input[str]] = (),
+        stdin: pulumi.Input[str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> remote.Command:
+        """Run a command; again when the machine, the text, the input or a trigger changes.
+
+        The command must be convergent: it is repeated after a failure.
+        """
+        return remote.Command(
+            name,
+            connection=self._connection(),
+            create=command,
+            stdin=stdin,
+            triggers=[self.instance.id, *triggers],
+            add_previous_output_in_env=False,
+            opts=self._options(opts),
+        )
+
+    def _connection(self) -> remote.ConnectionArgs:
+        return remote.ConnectionArgs(
+            host=self.ip,
+            port=self.port,
+            user=USER,
+            private_key=self.private_key,
+            host_key=self.public_host_key,
+            dial_error_limit=DIAL_ATTEMPTS,
+        )
+
+    def _options(self, opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
+        own = pulumi.ResourceOptions(depends_on=[self.ready], deleted_with=self.instance)
+        return pulumi.ResourceOptions.merge(own, opts)
+
+
+def content_hash(*files: Path, more: Sequence[str] = ()) -> str:
+    """Hash of files and words, short enough for a file name."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    for word in more:
+        digest.update(b"\0" + word.encode())
+    return digest.hexdigest()[:16]

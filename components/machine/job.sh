@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Runs long work so that it outlives the connection that asked for it.
+#
+#   job.sh NAME KEY COMMAND [ARGUMENT…]
+#
+# NAME and KEY (the hash of what the work is) name the job. The first call starts it detached; every call follows its progress and
+# ends with its exit status. Work that succeeded is not done again; work that failed or was interrupted is started again, and has to
+# be able to go on from where it stopped.
+#
+# The command's standard output is progress: short lines, shown to the user. Its standard error is the log, kept on the machine.
+set -euo pipefail
+
+base="$HOME/.local/share/lambda-vllm"
+name=$1 key=$2
+shift 2
+job="$base/jobs/$name-$key"
+mkdir -p "$job"
+
+# The lock is held by the running job and by nobody else, so its state is the job's, also after a crash or a reboot.
+is_running() { ! flock --nonblock "$job/lock" true; }
+
+succeeded() { [[ -f "$job/exit" && "$(<"$job/exit")" == 0 ]]; }
+
+start() {
+    rm -f "$job/exit"
+    : >"$job/progress"
+    # shellcheck disable=SC2016  # expanded by the inner shell
+    setsid nohup bash -c '
+        job=$1; shift
+        exec 9>"$job/lock"
+        flock --nonblock 9 || exit 0
+        began=$(date +%s)
+        status=0
+        "$@" >>"$job/progress" 2>>"$job/log" 9>&- || status=$?
+        echo $(($(date +%s) - began)) >"$job/seconds"
+        echo "$status" >"$job/exit.new" && mv "$job/exit.new" "$job/exit"
+    ' job "$job" "$@" </dev/null >/dev/null 2>>"$job/log" &
+    # Until the job holds its lock it looks as if it did not run.
+    for _ in $(seq 100); do
+        if [[ -f "$job/exit" ]] || is_running; then return; fi
+        sleep 0.1
+    done
+}
+
+# Long lines are cut: one of more than 64 KiB stops the reader at the other end for ever.
+show_from() { tail -n "+$1" "$job/progress" | tr '\r' '\n' | cut -c1-500; }
+
+follow() {
+    local shown=0 total
+    while :; do
+        local running=yes
+        is_running || running=no
+        total=$(wc -l <"$job/progress")
+        if ((total > shown)); then
+            show_from $((shown + 1)) | head -n $((total - shown))
+            shown=$total
+        fi
+        [[ $running == yes ]] || return 0
+        sleep 0.5
+    done
+}
+
+if succeeded; then
+    echo "$name: done in $(<"$job/seconds") s, before this run"
+    exit 0
+fi
+if is_running; then
+    echo "$name: under way, following it"
+else
+    start "$@"
+fi
+follow
+if succeeded; then
+    echo "$name: done in $(<"$job/seconds") s"
+    exit 0
+fi
+python3 "$base/scripts/explain.py" "$name" "$job/log" >&2
+exit 1

@@ -1,0 +1,58 @@
+"""SSH keys, made on this computer: one to log in with, one that is the machine's own.
+
+The machine gets its host key with its user data, so the first connection is checked already: nobody has to trust on first use.
+"""
+
+from typing import Any, ClassVar, TypedDict
+
+import pulumi
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pulumi.dynamic import Resource
+
+from components.cloud.provider import Inputs, LambdaProvider, Made
+
+
+class KeyPairInputs(Inputs):
+    """What a pair is named by."""
+
+    comment: str = ""
+
+
+class KeyPairProvider(LambdaProvider[KeyPairInputs]):
+    """Makes ed25519 pairs; nothing is sent anywhere."""
+
+    inputs: ClassVar[type[Inputs]] = KeyPairInputs
+
+    def make(self, inputs: KeyPairInputs) -> Made:
+        private_key, public_key = new_pair(inputs.comment)
+        return Made(public_key, {"private_key": private_key, "public_key": public_key})
+
+
+def new_pair(comment: str) -> tuple[str, str]:
+    """A new ed25519 pair: the private key in OpenSSH's PEM form, the public key as one line."""
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return private.decode(), f"{public.decode()} {comment}".rstrip()
+
+
+class KeyPairArgs(TypedDict):
+    """Arguments of `KeyPair`."""
+
+    comment: pulumi.Input[str]
+    """Stands behind the public key, so that people see what it is for."""
+
+
+class KeyPair(Resource, module="lambdacloud", name="KeyPair"):
+    """An ed25519 key pair. The private key is encrypted in the state."""
+
+    private_key: pulumi.Output[str]
+    public_key: pulumi.Output[str]
+
+    def __init__(self, name: str, args: KeyPairArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        props: dict[str, Any] = {"private_key": None, "public_key": None, **args}
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["private_key"])
+        super().__init__(KeyPairProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))

@@ -1,0 +1,185 @@
+"""A GPU machine at Lambda that is ready for commands: keys, firewall, launch, wait."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+
+from components.cloud.boot import BootWait
+from components.cloud.firewall import FirewallRuleset, RuleArgs
+from components.cloud.instance import Instance, InstanceArgs
+from components.cloud.launch_token import LaunchToken
+from components.cloud.ssh_key import SshKey
+from components.machine.host import BASE, SCRIPTS, SETTINGS, USER, Host
+from components.machine.keys import KeyPair
+
+ANYWHERE = "0.0.0.0/0"
+CLOUD_INIT_TIMEOUT_S = 600
+
+
+@dataclass(frozen=True)
+class GpuMachineArgs:
+    """What a machine is made from."""
+
+    name: str
+    """Up to 46 characters; names in the account are this with a random ending."""
+    instance_types: Sequence[str]
+    """Acceptable types in order of preference."""
+    regions: Sequence[str]
+    """Acceptable regions in order of preference."""
+    image_family: str | None = "lambda-stack-24-04"
+    image_id: str | None = None
+    """Instead of the family."""
+    open_port: int | None = None
+    """TCP port to open to `allowed_cidrs`."""
+    allowed_cidrs: Sequence[str] = ()
+    """Who may reach the port; nobody by default."""
+    ssh_port: int = 22
+    tags: Mapping[str, str] = field(default_factory=dict)
+    max_price_cents_per_hour: int | None = None
+    capacity_timeout_seconds: int = 1800
+    boot_timeout_seconds: int = 1800
+
+
+class GpuMachine(pulumi.ComponentResource):
+    """One instance, reachable over SSH with a host key that was known before the first connection."""
+
+    host: Host
+    instance: Instance
+    key: KeyPair
+    host_key: KeyPair
+    ip: pulumi.Output[str]
+    boot_seconds: pulumi.Output[int]
+
+    def __init__(self, name: str, args: GpuMachineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("lambdavllm:machine:GpuMachine", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        # Made first and removed last: whatever happens between, its end leaves no machine behind.
+        token = LaunchToken(f"{name}-launch", child)
+        account_name = token.token.apply(lambda value: f"{args.name}-{value[:8]}")
+        self.key = KeyPair(f"{name}-key", {"comment": args.name}, child)
+        self.host_key = KeyPair(f"{name}-host-key", {"comment": f"{args.name}-host"}, child)
+        ssh_key = SshKey(f"{name}-ssh-key", {"name": account_name, "public_key": self.key.public_key}, child)
+        rulesets = self._rulesets(name, args, account_name)
+        self.instance = Instance(
+            f"{name}-instance",
+            self._launch_args(args, account_name, token, ssh_key, rulesets),
+            pulumi.ResourceOptions(parent=self, depends_on=[token, ssh_key, *rulesets.values()]),
+        )
+        boot = BootWait(
+            f"{name}-boot",
+            {
+                "instance_id": self.instance.id,
+                "ssh_port": args.ssh_port,
+                "timeout_seconds": args.boot_timeout_seconds,
+            },
+            pulumi.ResourceOptions(parent=self, deleted_with=self.instance),
+        )
+        self.ip = boot.ip
+        self.boot_seconds = boot.seconds
+        connection = Host(
+            instance=self.instance,
+            ready=boot,
+            ip=boot.ip,
+            port=args.ssh_port,
+            private_key=self.key.private_key,
+            public_host_key=self.host_key.public_key,
+        )
+        prepared = connection.run(f"{name}-prepare", prepare_command(), opts=child)
+        self.host = Host(**{**vars(connection), "ready": prepared})
+        self.register_outputs({"ip": self.ip, "instance_id": self.instance.id})
+
+    def _rulesets(
+        self, name: str, args: GpuMachineArgs, account_name: pulumi.Output[str]
+    ) -> dict[str, FirewallRuleset]:
+        rules = firewall_rules(args.ssh_port, args.open_port, args.allowed_cidrs)
+        return {
+            region: FirewallRuleset(
+                f"{name}-firewall-{region}",
+                {"name": account_name, "region": region, "rules": rules},
+                pulumi.ResourceOptions(parent=self),
+            )
+            for region in args.regions
+        }
+
+    def _launch_args(
+        self,
+        args: GpuMachineArgs,
+        account_name: pulumi.Output[str],
+        token: LaunchToken,
+        ssh_key: SshKey,
+        rulesets: Mapping[str, FirewallRuleset],
+    ) -> InstanceArgs:
+        launch: InstanceArgs = {
+            "instance_types": list(args.instance_types),
+            "regions": list(args.regions),
+            "name": args.name,
+            "ssh_key_name": pulumi.Output.all(ssh_key.id, account_name).apply(lambda known: str(known[1])),
+            "launch_token": token.token,
+            "user_data": pulumi.Output.all(self.host_key.private_key, self.host_key.public_key).apply(
+                lambda pair: user_data(*pair)
+            ),
+            "firewall_rulesets": {region: ruleset.id for region, ruleset in rulesets.items()},
+            "tags": dict(args.tags),
+            "capacity_timeout_seconds": args.capacity_timeout_seconds,
+        }
+        if args.max_price_cents_per_hour is not None:
+            launch["max_price_cents_per_hour"] = args.max_price_cents_per_hour
+        if args.image_id is not None:
+            launch["image_id"] = args.image_id
+        elif args.image_family is not None:
+            launch["image_family"] = args.image_family
+        return launch
+
+
+def firewall_rules(ssh_port: int, open_port: int | None, allowed_cidrs: Sequence[str]) -> list[RuleArgs]:
+    """SSH from anywhere, since the one key is needed for it, and the port from the allowed networks."""
+    rules: list[RuleArgs] = [
+        {
+            "protocol": "tcp",
+            "port_range": [ssh_port, ssh_port],
+            "source_network": ANYWHERE,
+            "description": "SSH",
+        }
+    ]
+    if open_port is not None:
+        rules += [
+            {
+                "protocol": "tcp",
+                "port_range": [open_port, open_port],
+                "source_network": cidr,
+                "description": "model server",
+            }
+            for cidr in allowed_cidrs
+        ]
+    return rules
+
+
+def user_data(private_host_key: str, public_host_key: str) -> str:
+    """cloud-init text that gives the machine our host key, and no other (module cc_ssh of cloud-init)."""
+    settings = {
+        "ssh_deletekeys": True,
+        "ssh_keys": {"ed25519_private": private_host_key, "ed25519_public": public_host_key},
+    }
+    # JSON is YAML, and it needs no care for line breaks in the key.
+    return "#cloud-config\n" + json.dumps(settings, indent=1) + "\n"
+
+
+def prepare_command() -> str:
+    """Wait for the first boot to end, and make the folders that later commands write to."""
+    wait = f"(timeout {CLOUD_INIT_TIMEOUT_S} cloud-init status --wait >/dev/null 2>&1 || true)"
+    return f"{wait} && mkdir -p {BASE}/jobs {SCRIPTS} && install -d -m 700 {SETTINGS}"
+
+
+def ssh_command(ip: str, port: int, public_host_key: str, key_file: str, rest: str = "") -> str:
+    """An `ssh` command to paste, which checks the host key without asking.
+
+    KnownHostsCommand is OpenSSH 8.5 and newer; it gives the one line that is right for this machine.
+    """
+    place = ip if port == 22 else f"[{ip}]:{port}"
+    key_type, key = public_host_key.split()[:2]
+    return (
+        f"ssh -i {key_file} -p {port} -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null "
+        f"-o 'KnownHostsCommand=/bin/echo {place} {key_type} {key}' {rest}{USER}@{ip}"
+    )

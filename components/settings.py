@@ -1,0 +1,141 @@
+"""The stack's configuration: the one place that reads it.
+
+Keys are the words of the README's table, in the namespace of the project. Every wrong key is reported at once, each in one line with
+its name, its value (never a secret one) and what is allowed.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic.alias_generators import to_camel
+
+from components.cloud.client import DEFAULT_URL
+from components.cloud.firewall import MOST_RULES, Cidr
+from components.cloud.instance import TagKey, TagValue
+
+SECRETS = frozenset({"lambdaApiKey", "hfToken", "apiKey"})
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", max_length=200)]
+ModelName = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$", max_length=200)]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+(/\S*)?$")]
+VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+FlagName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+Minutes = Annotated[int, Field(gt=0, le=24 * 60)]
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+
+_WHAT_IS_ALLOWED = {
+    "model": "an owner and a repository on the hub, such as meta-llama/Llama-3.1-8B-Instruct",
+    "apiUrl": "a URL such as https://cloud.lambda.ai",
+    "hfEndpoint": "a URL such as https://huggingface.co",
+    "tags": "keys of 2 to 55 characters a-z, 0-9, - and :, values of up to 128 characters",
+    "maxModelLen": "auto, or a number of tokens",
+    "apiKey": "at least 16 printable characters without spaces",
+    "vllmArgs": "flags of `vllm serve` without the leading --, such as max-num-seqs",
+    "vllmEnv": "names and values of environment variables",
+}
+
+
+class SettingsError(Exception):
+    """One or more wrong keys; the text has one line for each."""
+
+
+class Settings(BaseModel):
+    """What a stack says it wants. Times are minutes and money is US dollars, as users write them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=AliasGenerator(validation_alias=to_camel))
+
+    model: ModelName = "meta-llama/Llama-3.1-8B-Instruct"
+    model_revision: Name = "main"
+    instance_types: Annotated[list[Name], Field(min_length=1)] = ["gpu_1x_gh200"]
+    regions: Annotated[list[Name], Field(min_length=1)] = ["us-east-3"]
+    image_family: Name | None = None
+    image_id: Name | None = None
+    max_price_per_hour: Annotated[float, Field(gt=0)] | None = None
+    capacity_timeout_minutes: Minutes = 30
+    boot_timeout_minutes: Minutes = 30
+    start_timeout_minutes: Minutes = 60
+    allowed_cidrs: Annotated[list[Cidr], Field(max_length=MOST_RULES - 1)] = []
+    lambda_api_key: Annotated[str, Field(min_length=1)]
+    hf_token: str = ""
+    api_key: Annotated[str, StringConstraints(pattern=r"^[!-~]{16,}$")] | None = None
+    port: PortNumber = 8000
+    max_model_len: Literal["auto"] | Annotated[int, Field(gt=0)] = "auto"
+    cpu_offload_gb: Annotated[float, Field(ge=0)] = 0
+    vllm_args: dict[FlagName, Any] = {}
+    vllm_env: dict[VariableName, str | int | float] = {}
+    tags: dict[TagKey, TagValue] = {}
+    ssh_port: PortNumber = 22
+    api_url: Url = DEFAULT_URL
+    hf_endpoint: Url = "https://huggingface.co"
+
+    @field_validator("vllm_args")
+    @classmethod
+    def flags_that_have_a_key(cls, flags: dict[str, Any]) -> dict[str, Any]:
+        """A flag is said in one place only, so that nothing is overruled unseen."""
+        own = {
+            "model": "model",
+            "revision": "modelRevision",
+            "port": "port",
+            "max-model-len": "maxModelLen",
+            "cpu-offload-gb": "cpuOffloadGb",
+            "api-key": "apiKey",
+        }
+        for flag in flags.keys() & own.keys():
+            raise ValueError(f"{flag} is set with the key {own[flag]}")
+        return flags
+
+    @property
+    def image(self) -> tuple[str | None, str | None]:
+        """Family and id of the image, one of them None; an id wins."""
+        return (None, self.image_id) if self.image_id else (self.image_family or "lambda-stack-24-04", None)
+
+    @property
+    def max_price_cents_per_hour(self) -> int | None:
+        """The price limit as the API counts."""
+        return None if self.max_price_per_hour is None else round(self.max_price_per_hour * 100)
+
+
+def read_settings(config: Mapping[str, str], environment: Mapping[str, str], project: str) -> Settings:
+    """Settings from the stack's configuration (full keys, values as text) and the environment.
+
+    The two account secrets may come from the environment, as `LAMBDA_API_KEY` and `HF_TOKEN`. `SettingsError` when a key is
+    wrong, unknown or missing.
+    """
+    prefix = f"{project}:"
+    texts = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
+    values: dict[str, Any] = {key: _value(text) for key, text in texts.items()}
+    # Secrets and names are text, also when they look like a number.
+    values |= {key: texts[key] for key in texts.keys() & (SECRETS | {"model", "modelRevision", "imageId"})}
+    for key, variable in (("lambdaApiKey", "LAMBDA_API_KEY"), ("hfToken", "HF_TOKEN")):
+        if not values.get(key):
+            values[key] = environment.get(variable, "").strip()
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        lines = dict.fromkeys(_line(project, details) for details in error.errors(include_url=False))
+        raise SettingsError("\n".join(lines)) from None
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _line(project: str, details: Any) -> str:
+    key = str(details["loc"][0])
+    name = f"{project}:{key}"
+    if key == "lambdaApiKey":
+        return "no Lambda API key: set LAMBDA_API_KEY, or run `pulumi config set --secret lambdaApiKey KEY`"
+    if details["type"] == "extra_forbidden":
+        known = ", ".join(sorted(to_camel(field) for field in Settings.model_fields))
+        return f"{name}: there is no such key; there are {known}"
+    value = "" if key in SECRETS else f" {json.dumps(details['input'], default=str)}"
+    return f"{name}:{value} is not allowed: {_WHAT_IS_ALLOWED.get(key) or _reason(details)}"
+
+
+def _reason(details: Any) -> str:
+    return str(details["msg"]).removeprefix("Value error, ")

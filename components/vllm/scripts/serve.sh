@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# What the service runs: vLLM with the settings of this machine.
+set -euo pipefail
+# shellcheck source=components/vllm/scripts/common.sh
+. "$HOME/.local/share/lambda-vllm/scripts/common.sh"
+
+set -a
+if [[ -f $base/cuda.env ]]; then
+    # shellcheck disable=SC1091
+    . "$base/cuda.env"
+fi
+# The weights are on the disk, so the service neither needs the hub nor the token.
+export HF_HUB_OFFLINE=1
+export VLLM_NO_USAGE_STATS=1
+export PYTHONPATH="$base/scripts"
+export PYTHONDONTWRITEBYTECODE=1
+export LAMBDA_VLLM_API_KEYS="$settings/api-keys"
+if [[ $(accelerator) == cpu ]]; then
+    # Without a size vLLM reserves nearly all memory for the KV cache; with bound threads it wants cores of its own.
+    export VLLM_CPU_KVCACHE_SPACE=1
+    export VLLM_CPU_OMP_THREADS_BIND=nobind
+    OMP_NUM_THREADS=$(nproc)
+    export OMP_NUM_THREADS
+fi
+# The user's own variables come last and win.
+# shellcheck disable=SC1091
+. "$settings/server.env"
+set +a
+
+mkdir -p "$base/logs"
+[[ ! -f $base/logs/vllm.log ]] || mv "$base/logs/vllm.log" "$base/logs/vllm.log.1"
+# Where several machines share one network stack, each has an address of its own to listen on.
+exec "$base/venv/bin/vllm" serve --config "$settings/vllm.yaml" --host "${BIND_ADDRESS:-0.0.0.0}" \
+    --middleware guard.Guard >"$base/logs/vllm.log" 2>&1

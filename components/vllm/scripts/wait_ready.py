@@ -1,0 +1,140 @@
+"""Waits until the model answers, and says meanwhile what it does.
+
+Ready means that a token came back through the key check: `/health` says only that the process is up, and `/v1/models` answers before
+the engine does. Runs with the machine's own Python 3.10 or newer.
+"""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+POLL_S = 1.0
+REPORT_S = 10.0
+ANSWER_TIMEOUT_S = 300.0
+
+# Log texts of vLLM 0.32, in the order in which they come; the last one found is the stage.
+STAGES: tuple[tuple[str, str], ...] = (
+    (r"vLLM server version|non-default args", "reading the settings"),
+    (r"Resolved architecture", "starting the engine"),
+    (r"Starting to load model", "loading the weights"),
+    (r"Model loading took", "weights loaded"),
+    (r"Dynamo bytecode transform|Compiling a graph", "compiling"),
+    (r"Available KV cache memory", "warming up"),
+    (r"Capturing CUDA graphs|Graph capturing", "capturing graphs"),
+    (r"init engine .* took", "starting the API"),
+    (r"Application startup complete", "asking for the first token"),
+)
+
+
+class NotReadyError(Exception):
+    """The server ended, or was not ready in time; the text is one line."""
+
+
+def stage(log_file: Path) -> str:
+    """What the server is doing, by its own log."""
+    log = log_file.read_text(errors="replace") if log_file.is_file() else ""
+    found = "importing packages"
+    for pattern, name in STAGES:
+        if re.search(pattern, log):
+            found = name
+    return found
+
+
+def wait(options: argparse.Namespace) -> float:
+    """Seconds until a token came back; `NotReadyError` when none will."""
+    key = Path(options.keys).read_text().split()[0]
+    began = reported = time.monotonic()
+    while not (answers(f"http://{options.host}:{options.port}/health") and first_token(options, key)):
+        now = time.monotonic()
+        if not is_active(options.service):
+            raise NotReadyError(explain(options.log))
+        doing = stage(Path(options.log))
+        if now - began > options.timeout:
+            raise NotReadyError(
+                f"the model server was not ready after {options.timeout} s, its stage is: {doing}; raise "
+                f"startTimeoutMinutes, or read {options.log} on the machine"
+            )
+        if now - reported >= REPORT_S:
+            reported = now
+            print(f"{now - began:.0f} s: {doing}", flush=True)
+        time.sleep(POLL_S)
+    return time.monotonic() - began
+
+
+def explain(log_file: str) -> str:
+    """Why the server ended, in one line."""
+    command = [sys.executable, str(Path(__file__).with_name("explain.py")), "the model server", log_file]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def is_active(service: str) -> bool:
+    """False as soon as systemd has given the service up, or has found it failed and waits to start it again."""
+    answer = subprocess.run(["systemctl", "--user", "is-active", service], capture_output=True, text=True, check=False)
+    return answer.stdout.strip() in {"active", "activating", "reloading"} and not restarts(service)
+
+
+def restarts(service: str) -> bool:
+    """True when the service has failed once and was started again by systemd: it would fail again the same way."""
+    command = ["systemctl", "--user", "show", "--property=NRestarts", "--value", service]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return answer.isdigit() and int(answer) > 0
+
+
+def answers(url: str) -> bool:
+    """True when the URL gives 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - always http
+            return bool(response.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def first_token(options: argparse.Namespace, key: str) -> bool:
+    """True when the model gave a token to a caller with the key."""
+    body = json.dumps({"model": options.model, "prompt": "Hello", "max_tokens": 1}).encode()
+    request = urllib.request.Request(  # noqa: S310 - always http
+        f"http://{options.host}:{options.port}/v1/completions",
+        data=body,
+        headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=ANSWER_TIMEOUT_S) as response:  # noqa: S310
+            return bool(json.load(response)["choices"])
+    except urllib.error.HTTPError as error:
+        if 400 <= error.code < 500:
+            detail = error.read(500).decode(errors="replace")
+            raise NotReadyError(f"the server refused a completion of {options.model}: {error.code} {detail}") from None
+        return False
+    except (OSError, ValueError):
+        return False
+
+
+def main() -> int:
+    """Wait as the command line says; 0 when ready."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("host", "model", "keys", "log", "service", "seconds-file"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--timeout", type=int, required=True, help="seconds")
+    options = parser.parse_args()
+    try:
+        seconds = round(wait(options))
+    except NotReadyError as error:
+        print(error, file=sys.stderr)
+        return 1
+    # The first wait after a start is what the start took; later waits find the server ready.
+    file = Path(options.seconds_file)
+    if not file.exists():
+        file.write_text(f"{seconds}\n")
+    print(f"start: done in {file.read_text().strip()} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
