@@ -12,7 +12,8 @@ from components.vllm.preflight import PreflightError, preflight
 from components.vllm.server import ModelServer, ModelServerArgs
 from components.vllm.stack import VllmStack
 
-# When a resource fails, the engine interrupts this program; leaving quietly keeps the real error the last thing on the screen.
+# When a resource fails, the engine interrupts this program; leaving quietly keeps the real error the last thing on
+# the screen.
 signal.signal(signal.SIGINT, lambda *_: os._exit(1))
 
 try:

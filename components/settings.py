@@ -1,7 +1,7 @@
 """The stack's configuration: the one place that reads it.
 
-Keys are the words of the README's table, in the namespace of the project. Every wrong key is reported at once, each in one line with
-its name, its value (never a secret one) and what is allowed.
+Keys are the words of the README's table, in the namespace of the project. Every wrong key is reported at once, each
+in one line with its name, its value (never a secret one) and what is allowed.
 """
 
 import json
@@ -100,8 +100,8 @@ class Settings(BaseModel):
 def read_settings(config: Mapping[str, str], environment: Mapping[str, str], project: str) -> Settings:
     """Settings from the stack's configuration (full keys, values as text) and the environment.
 
-    The two account secrets may come from the environment, as `LAMBDA_API_KEY` and `HF_TOKEN`. `SettingsError` when a key is
-    wrong, unknown or missing.
+    The two account secrets may come from the environment, as `LAMBDA_API_KEY` and `HF_TOKEN`. `SettingsError` when a
+    key is wrong, unknown or missing.
     """
     prefix = f"{project}:"
     texts = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}

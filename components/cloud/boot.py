@@ -1,6 +1,7 @@
 """Waiting until a machine can be used, as a resource apart from the launch.
 
-The launch returns the id at once, so that the state knows the machine before anything can fail; all waiting is done here.
+The launch returns the id at once, so that the state knows the machine before anything can fail; all waiting is done
+here.
 """
 
 import socket
@@ -65,7 +66,7 @@ class BootWaitProvider(LambdaProvider[BootWaitInputs]):
             if now - reported >= REPORT_INTERVAL_S:
                 reported = now
                 print(
-                    f"instance {inputs.instance_id}: {instance.status}, waiting for {waiting_for}, {now - started:.0f} s"
+                    f"instance {inputs.instance_id}: {instance.status}, waits for {waiting_for}, {now - started:.0f} s"
                 )
             client.pause()
 
@@ -90,7 +91,7 @@ def _look(client: LambdaClient, instance_id: str) -> Instance:
 
 
 def ssh_answers(ip: str, port: int) -> bool:
-    """True when something at the address greets as SSH does. Whether it has the right host key is the first command's check."""
+    """True when something at the address greets as SSH does; the first command checks its host key."""
     try:
         with socket.create_connection((ip, port), CONNECT_TIMEOUT_S) as connection:
             connection.settimeout(CONNECT_TIMEOUT_S)

@@ -1,8 +1,8 @@
 """Client of the Lambda Cloud API 1.10.0: one method an endpoint, typed answers, errors that say what to do.
 
-Retries. A read is asked again after 429, 5xx and lost connections, five times, with exponential back-off and jitter. A write is
-asked again after 429 only, as the edge sends that before the API has seen the request. After any other trouble with a write
-`NoAnswerError` or `ServerFaultError` is raised and the caller has to look before it asks again.
+Retries. A read is asked again after 429, 5xx and lost connections, five times, with exponential back-off and jitter.
+A write is asked again after 429 only, as the edge sends that before the API has seen the request. After any other
+trouble with a write `NoAnswerError` or `ServerFaultError` is raised and the caller has to look before it asks again.
 """
 
 import random
@@ -52,8 +52,8 @@ _LIMITER = RateLimiter(Limits.from_environment())
 class LambdaClient:
     """One account of Lambda Cloud.
 
-    `url` is the root without `/api/v1`. All clients of a process share one rate limiter unless given their own, because the
-    limit is the account's.
+    `url` is the root without `/api/v1`. All clients of a process share one rate limiter unless given their own,
+    because the limit is the account's.
     """
 
     def __init__(self, api_key: str, url: str = DEFAULT_URL, limiter: RateLimiter | None = None) -> None:

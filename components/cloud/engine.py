@@ -1,7 +1,7 @@
 """Is the Pulumi engine that started this plugin still there?
 
-When the CLI is killed, its plugin lives on as an orphan and finishes what it is doing, though nobody hears the answer (seen with
-Pulumi 3.259). An orphan must not launch a machine after the user has left.
+When the CLI is killed, its plugin lives on as an orphan and finishes what it is doing, though nobody hears the answer
+(seen with Pulumi 3.259). An orphan must not launch a machine after the user has left.
 """
 
 import re
@@ -19,7 +19,7 @@ class EngineGoneError(CloudError):
 
 
 def require_engine(doing: str) -> None:
-    """Raise `EngineGoneError` when the engine is gone; outside a plugin process there is none to ask, and that is fine."""
+    """Raise `EngineGoneError` when the engine is gone; outside a plugin process there is none, and that is fine."""
     address = engine_address(sys.argv)
     if address is None:
         return

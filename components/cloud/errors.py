@@ -39,8 +39,8 @@ class RateLimitedError(NotFromApiError):
 class ApiError(CloudError):
     """An error that the API sent.
 
-    `status` is the HTTP status, `code` the API's own (`global/quota-exceeded`); branch on `code` alone, as the texts may
-    change at any time.
+    `status` is the HTTP status, `code` the API's own (`global/quota-exceeded`); branch on `code` alone, as the texts
+    may change at any time.
     """
 
     def __init__(self, what: str, status: int, code: str, message: str, suggestion: str | None = None) -> None:
@@ -63,7 +63,7 @@ class NotFoundError(ApiError):
 
 
 class InsufficientCapacityError(ApiError):
-    """The cloud has no machine of this type in this region now: the one error of a launch after which another is tried."""
+    """The cloud has no such machine there now: the one error of a launch after which another candidate is tried."""
 
 
 class InUseError(ApiError):

@@ -22,7 +22,7 @@ REGIONS_WITHOUT_FIREWALL = frozenset({"us-south-1"})
 
 
 def canonical_cidr(text: str) -> str:
-    """IPv4 network as the API compares it: host bits cleared, a bare address as /32. `ValueError` says what is wrong."""
+    """IPv4 network in one form: host bits cleared, a bare address as /32. `ValueError` says what is wrong."""
     try:
         return str(ipaddress.IPv4Network(text.strip(), strict=False))
     except ValueError:

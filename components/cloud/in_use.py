@@ -12,7 +12,8 @@ RELEASE_TIMEOUT_S = 600.0
 def delete_when_free(
     client: LambdaClient, what: str, delete: Callable[[], None], clock: Callable[[], float] = time.monotonic
 ) -> None:
-    """Delete, and ask again while it is in use: an instance that ended seconds ago may hold keys and rulesets for minutes.
+    """Delete, and ask again while it is in use: an instance that ended seconds ago may hold keys and rulesets for
+    minutes.
 
     What is gone already is a success. `CloudError` when it is still in use after ten minutes.
     """

@@ -100,7 +100,7 @@ class InstanceProvider(LambdaProvider[InstanceInputs]):
         end_instance(self.client, id_)
 
     def keeps(self, name: str, state: Properties, inputs: Properties) -> bool:
-        """The candidates, their rulesets and the limits of the launch matter to a running machine only as far as it is one."""
+        """Candidates, rulesets and limits of the launch matter to a machine only as far as it is one of them."""
         if name in {"max_price_cents_per_hour", "capacity_timeout_seconds"}:
             return True
         if pulumi.contains_unknowns(inputs.get(name)):

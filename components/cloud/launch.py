@@ -1,8 +1,8 @@
 """Getting one machine out of a list of acceptable ones, once.
 
-Candidates are walked in order of preference; a launch that fails for lack of capacity goes on to the next, any other error ends the
-walk. When none has capacity, the walk is repeated until a deadline. A launch whose reply was lost is never sent again blindly:
-first the launch token is looked for.
+Candidates are walked in order of preference; a launch that fails for lack of capacity goes on to the next, any other
+error ends the walk. When none has capacity, the walk is repeated until a deadline. A launch whose reply was lost is
+never sent again blindly: first the launch token is looked for.
 """
 
 import time
@@ -52,7 +52,7 @@ class Launched:
 
 @dataclass(frozen=True)
 class LaunchOrder:
-    """What to launch and how long to try. `template` is completed with type and region of the candidate that is tried."""
+    """What to launch and how long to try. `template` is completed with type and region of a candidate."""
 
     candidates: tuple[Candidate, ...]
     template: LaunchRequest
@@ -86,8 +86,8 @@ def launch(client: LambdaClient, order: LaunchOrder) -> Launched:
         table = "; ".join(f"{candidate}: {reason}" for candidate, reason in refused.items())
         if now > deadline:
             raise NoCapacityError(
-                f"no capacity within {order.capacity_timeout_s / 60:.0f} min ({table}): name more instanceTypes or regions, "
-                "or raise capacityTimeoutMinutes"
+                f"no capacity within {order.capacity_timeout_s / 60:.0f} min ({table}): name more instanceTypes or "
+                "regions, or raise capacityTimeoutMinutes"
             )
         if now - reported >= REPORT_INTERVAL_S:
             reported = now
@@ -105,8 +105,8 @@ def _affordable(order: LaunchOrder, offers: Mapping[str, Offer]) -> list[Candida
     if not affordable and limit is not None:
         cheapest = min(_price(offers[candidate.instance_type]) for candidate in known)
         raise TooExpensiveError(
-            f"the cheapest candidate costs ${cheapest / 100:.2f} an hour and maxPricePerHour is ${limit / 100:.2f}: nothing "
-            "was launched"
+            f"the cheapest candidate costs ${cheapest / 100:.2f} an hour and maxPricePerHour is ${limit / 100:.2f}: "
+            "nothing was launched"
         )
     return affordable
 
@@ -127,8 +127,8 @@ def _launch_one(client: LambdaClient, order: LaunchOrder, candidate: Candidate, 
         for found in _looks_for(client, order.token):
             return _adopted(found)
         raise CloudError(
-            f"{trouble}; no machine with the launch token of this stack has appeared: run `pulumi up` again, it looks for "
-            "one before it launches"
+            f"{trouble}; no machine with the launch token of this stack has appeared: run `pulumi up` again, it looks "
+            "for one before it launches"
         ) from None
     # Said before anything else can go wrong, so that the id is on the screen at least.
     print(f"launched instance {instance_id}: {candidate}, ${_price(offer) / 100:.2f} an hour")

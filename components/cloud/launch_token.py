@@ -1,8 +1,9 @@
 """The owner of a launch: made before the machine, removed after it.
 
-A reply to a launch can be lost, and with it the id of a machine that bills. So each launch carries a random token as a tag. The token
-is a resource of its own: it is in the state before the launch, a later `up` finds the machine by it, and `destroy` ends with
-looking for machines that still carry it, which makes it complete even after an `up` that was killed at the worst moment.
+A reply to a launch can be lost, and with it the id of a machine that bills. So each launch carries a random token as
+a tag. The token is a resource of its own: it is in the state before the launch, a later `up` finds the machine by it,
+and `destroy` ends with looking for machines that still carry it, which makes it complete even after an `up` that was
+killed at the worst moment.
 """
 
 import secrets

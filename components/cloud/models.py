@@ -63,7 +63,7 @@ class InstanceType(Answer):
 
 
 class Offer(Answer):
-    """An instance type with the regions that say they have capacity now. The listing is advisory: a launch may still fail."""
+    """An instance type and the regions that say they have capacity now; a launch may be refused all the same."""
 
     instance_type: InstanceType
     regions_with_capacity_available: list[Region]

@@ -1,10 +1,10 @@
 """The one base class of the resources: what Pulumi's dynamic providers leave to each author, decided once.
 
-A subclass says what its inputs are (a pydantic model) and how to make, find, change and remove one object. Everything here follows
-from how the engine calls a dynamic provider (Pulumi 3.259, SDK 3.272):
+A subclass says what its inputs are (a pydantic model) and how to make, find, change and remove one object. Everything
+here follows from how the engine calls a dynamic provider (Pulumi 3.259, SDK 3.272):
 
-* Provider objects carry no attributes when they are pickled into the state; the class is found again by its module path, so a
-  class that moves leaves an alias behind.
+* Provider objects carry no attributes when they are pickled into the state; the class is found again by its module
+  path, so a class that moves leaves an alias behind.
 * Numbers arrive as floats, absent values are dropped, unknown values appear in previews.
 * `diff` gets the old outputs and the new inputs; so every output holds the inputs as well.
 """
@@ -129,8 +129,8 @@ class LambdaProvider(ResourceProvider, Generic[Declared]):
             for name in self.inputs.model_fields
             if canonical(olds.get(name)) != canonical(news.get(name)) and not self.keeps(name, olds, news)
         ]
-        # An unknown value may turn out to be the old one, and a machine is not replaced on a guess: the engine calls again
-        # with the value before it acts.
+        # An unknown value may turn out to be the old one, and a machine is not replaced on a guess: the engine calls
+        # again with the value before it acts.
         replaces = [
             name for name in changed if name not in self.updatable and not pulumi.contains_unknowns(news.get(name))
         ]

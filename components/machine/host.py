@@ -57,7 +57,7 @@ class Host:
     def put_secret(
         self, name: str, file_name: str, content: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
     ) -> remote.Command:
-        """Write a file that only the user can read into the settings folder; its content never shows in state or logs."""
+        """Write a file that only the user can read into the settings folder; no state or log shows its content."""
         target = shlex.quote(f"{SETTINGS}/{file_name}")
         return self.run(
             name,

@@ -1,6 +1,7 @@
 """SSH keys, made on this computer: one to log in with, one that is the machine's own.
 
-The machine gets its host key with its user data, so the first connection is checked already: nobody has to trust on first use.
+The machine gets its host key with its user data, so the first connection is checked already: nobody has to trust on
+first use.
 """
 
 from typing import Any, ClassVar, TypedDict

@@ -180,6 +180,6 @@ def ssh_command(ip: str, port: int, public_host_key: str, key_file: str, rest: s
     place = ip if port == 22 else f"[{ip}]:{port}"
     key_type, key = public_host_key.split()[:2]
     return (
-        f"ssh -i {key_file} -p {port} -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null "
-        f"-o 'KnownHostsCommand=/bin/echo {place} {key_type} {key}' {rest}{USER}@{ip}"
+        f"ssh -i {key_file} -p {port} -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes "
+        f"-o UserKnownHostsFile=/dev/null -o 'KnownHostsCommand=/bin/echo {place} {key_type} {key}' {rest}{USER}@{ip}"
     )

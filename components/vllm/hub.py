@@ -59,7 +59,7 @@ class Hub:
     def _advice(self, status: int, code: str, text: str, model: str, revision: str) -> str:
         page = f"{self._url}/{model}"
         if code == "GatedRepo" and status == requests.codes.unauthorized:
-            return f"model {model} is gated and no token was given: accept its licence at {page}, then set HF_TOKEN or hfToken"
+            return f"model {model} is gated and no token was given: accept its licence at {page}, then set HF_TOKEN"
         if code == "GatedRepo":
             if "awaiting" in text:
                 return f"model {model} is gated and its owners have not answered your request yet: see {page}"

@@ -1,4 +1,4 @@
-"""What can be known before the meter runs: asked in `pulumi preview` and at the start of `pulumi up`, before anything is created."""
+"""What can be known before the meter runs: asked in every preview and update, before anything is created."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

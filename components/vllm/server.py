@@ -108,7 +108,7 @@ def download(args: ModelServerArgs) -> tuple[str, str, str]:
 
 
 def start_command(start_hash: str, args: ModelServerArgs) -> str:
-    """Command that starts the service and waits; its own limit ends first, the outer one is for a machine that hangs."""
+    """Command that starts the service and waits; its own limit ends first, the outer one is for a hung machine."""
     seconds = args.start_timeout_seconds
     words = [start_hash, str(args.port), shlex.quote(args.model.model), str(seconds)]
     return f"timeout {seconds + 300} bash {SCRIPTS}/start.sh {' '.join(words)}"

@@ -14,7 +14,7 @@ CAUSES: tuple[tuple[str, str], ...] = (
     (r"No space left on device", "the machine's disk is full"),
     (
         r"not in the authorized list|awaiting a review|Cannot access gated repo|gated repo",
-        "the hub does not give this model to your token: accept the licence on the model's page, then run `pulumi up` again",
+        "the hub does not give this model to your token: accept the licence on its page, then run `pulumi up` again",
     ),
     (r"Invalid (credentials|user token)|401 Client Error", "the hub refused the token: set hfToken or HF_TOKEN anew"),
     (r"429 Too Many Requests", "the hub limits requests: run `pulumi up` again in some minutes"),

@@ -1,7 +1,7 @@
 """The door of the server: nothing but `/health` answers without the key.
 
-vLLM's own --api-key guards some paths only (vLLM 0.32: those under /v1, /v2, /inference and /cohere) and leaves others that run
-inference open. This ASGI middleware guards all.
+vLLM's own --api-key guards some paths only (vLLM 0.32: those under /v1, /v2, /inference and /cohere) and leaves
+others that run inference open. This ASGI middleware guards all.
 """
 
 import hmac
@@ -33,7 +33,7 @@ REFUSAL = json.dumps(
 
 
 class Guard:
-    """Lets a request through when it carries one of the keys in the key file, a line each; the file is read when it changes."""
+    """Lets a request through when it carries one of the keys in the key file, which is read anew when it changes."""
 
     def __init__(self, app: App) -> None:
         self._app = app

@@ -1,7 +1,7 @@
 """Waits until the model answers, and says meanwhile what it does.
 
-Ready means that a token came back through the key check: `/health` says only that the process is up, and `/v1/models` answers before
-the engine does. Runs with the machine's own Python 3.10 or newer.
+Ready means that a token came back through the key check: `/health` says only that the process is up, and `/v1/models`
+answers before the engine does. Runs with the machine's own Python 3.10 or newer.
 """
 
 import argparse
@@ -98,7 +98,7 @@ def answers(url: str) -> bool:
 def first_token(options: argparse.Namespace, key: str) -> bool:
     """True when the model gave a token to a caller with the key."""
     body = json.dumps({"model": options.model, "prompt": "Hello", "max_tokens": 1}).encode()
-    request = urllib.request.Request(  # noqa: S310 - always http
+    request = urllib.request.Request(
         f"http://{options.host}:{options.port}/v1/completions",
         data=body,
         headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},

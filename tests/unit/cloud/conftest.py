@@ -1,0 +1,108 @@
+"""An HTTP server that gives the answers a test has prepared, so that the client meets the real wire."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from components.cloud.client import LambdaClient
+from components.cloud.limits import Limits, RateLimiter
+
+KEY = "secret_test_key"
+
+
+@dataclass
+class Received:
+    """A request as the server saw it."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass
+class Script:
+    """Prepared answers, used in order; the last one is repeated. An answer of None closes the connection without a word."""
+
+    answers: list[tuple[int, str] | None] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
+    url: str = ""
+
+    def data(self, data: Any, status: int = 200) -> None:
+        """Prepare a success."""
+        self.answers.append((status, json.dumps({"data": data})))
+
+    def error(self, status: int, code: str, message: str = "no", suggestion: str | None = None) -> None:
+        """Prepare an error in the API's envelope."""
+        body = {"error": {"code": code, "message": message, "suggestion": suggestion}}
+        self.answers.append((status, json.dumps(body)))
+
+    def raw(self, status: int, text: str) -> None:
+        """Prepare an answer that the API did not write."""
+        self.answers.append((status, text))
+
+    def silence(self) -> None:
+        """Prepare a connection that ends without an answer."""
+        self.answers.append(None)
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    """A running server and its script."""
+    prepared = Script()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            prepared.received.append(Received(self.command, self.path, dict(self.headers), body))
+            answer = prepared.answers.pop(0) if len(prepared.answers) > 1 else prepared.answers[0]
+            if answer is None:
+                self.close_connection = True
+                return
+            status, text = answer
+            self.send_response(status)
+            if status == 307:
+                self.send_header("Location", text)
+            self.send_header("Content-Length", str(len(text.encode())))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - names of the standard library
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Keep the test output clean."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    prepared.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield prepared
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@dataclass
+class Waits:
+    """Every wait that the client asked for, in seconds; none is waited."""
+
+    seconds: list[float] = field(default_factory=list)
+
+
+@pytest.fixture
+def waits() -> Waits:
+    """The waits of the client under test."""
+    return Waits()
+
+
+@pytest.fixture
+def client(script: Script, waits: Waits) -> LambdaClient:
+    """A client of the scripted server, with Lambda's limits, that records its waits instead of waiting."""
+    limiter = RateLimiter(Limits(), sleep=waits.seconds.append)
+    return LambdaClient(KEY, script.url, limiter)
