@@ -5,9 +5,11 @@ import signal
 
 import pulumi
 
+from components.cloud.client import LambdaClient
 from components.machine.machine import GpuMachine, GpuMachineArgs, ssh_command
 from components.settings import SettingsError, read_settings
 from components.vllm.api_key import ApiKey
+from components.vllm.hub import Hub
 from components.vllm.preflight import PreflightError, preflight
 from components.vllm.server import ModelServer, ModelServerArgs
 from components.vllm.stack import VllmStack
@@ -18,7 +20,8 @@ signal.signal(signal.SIGINT, lambda *_: os._exit(1))
 
 try:
     settings = read_settings(pulumi.runtime.get_config_env(), os.environ, pulumi.get_project())
-    plan = preflight(settings)
+    client = LambdaClient(settings.lambda_api_key, settings.api_url)
+    plan = preflight(settings, client, Hub(settings.hf_endpoint, settings.hf_token))
 except (SettingsError, PreflightError) as error:
     raise pulumi.RunError(str(error)) from None
 for line in plan.lines:

@@ -134,8 +134,6 @@ def _line(project: str, details: Any) -> str:
         known = ", ".join(sorted(to_camel(field) for field in Settings.model_fields))
         return f"{name}: there is no such key; there are {known}"
     value = "" if key in SECRETS else f" {json.dumps(details['input'], default=str)}"
-    return f"{name}:{value} is not allowed: {_WHAT_IS_ALLOWED.get(key) or _reason(details)}"
-
-
-def _reason(details: Any) -> str:
-    return str(details["msg"]).removeprefix("Value error, ")
+    own_words = details["type"] == "value_error" or key not in _WHAT_IS_ALLOWED
+    reason = str(details["msg"]).removeprefix("Value error, ") if own_words else _WHAT_IS_ALLOWED[key]
+    return f"{name}:{value} is not allowed: {reason}"

@@ -24,19 +24,18 @@ class Plan:
     """For the user: the model at its commit, and each candidate with price and capacity."""
 
 
-def preflight(settings: Settings) -> Plan:
+def preflight(settings: Settings, client: LambdaClient, hub: Hub) -> Plan:
     """Ask Lambda and the hub; `PreflightError` with every finding at once. Nothing is created or changed."""
     problems: list[str] = []
     offers: dict[str, Offer] = {}
     model: ModelCommit | None = None
     try:
-        client = LambdaClient(settings.lambda_api_key, settings.api_url)
         offers = client.offers()
         problems += check_candidates(settings, offers, {region.name for region in client.regions()})
     except CloudError as error:
         problems.append(str(error))
     try:
-        model = Hub(settings.hf_endpoint, settings.hf_token).resolve(settings.model, settings.model_revision)
+        model = hub.resolve(settings.model, settings.model_revision)
     except HubError as error:
         problems.append(str(error))
     if problems or model is None:

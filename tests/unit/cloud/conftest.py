@@ -27,7 +27,7 @@ class Received:
 
 @dataclass
 class Script:
-    """Prepared answers, used in order; the last one is repeated. An answer of None closes the connection without a word."""
+    """Prepared answers, used in order, the last one again and again; None closes the connection without a word."""
 
     answers: list[tuple[int, str] | None] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)

@@ -1,0 +1,41 @@
+"""What a machine is launched with."""
+
+import shlex
+
+import yaml
+
+from components.machine.keys import new_pair
+from components.machine.machine import firewall_rules, ssh_command, user_data
+
+
+def test_nothing_but_ssh_is_open_by_default() -> None:
+    assert [rule["port_range"] for rule in firewall_rules(22, 8000, [])] == [[22, 22]]
+
+
+def test_the_port_is_open_to_the_allowed_networks_and_to_no_other() -> None:
+    rules = firewall_rules(22, 8000, ["203.0.113.7/32", "198.51.100.0/24"])
+    open_to = [rule["source_network"] for rule in rules if rule["port_range"] == [8000, 8000]]
+    assert open_to == ["203.0.113.7/32", "198.51.100.0/24"]
+
+
+def test_the_host_key_arrives_whole_in_the_user_data() -> None:
+    private, public = new_pair("host")
+    text = user_data(private, public)
+    assert text.startswith("#cloud-config\n")
+    assert yaml.safe_load(text)["ssh_keys"] == {"ed25519_private": private, "ed25519_public": public}
+
+
+def test_key_pairs_are_new_every_time_and_in_openssh_form() -> None:
+    private, public = new_pair("me@here")
+    assert private.startswith("-----BEGIN OPENSSH PRIVATE KEY-----\n")
+    assert public.startswith("ssh-ed25519 ")
+    assert public.endswith(" me@here")
+    assert new_pair("me@here")[1] != public
+
+
+def test_the_ssh_command_checks_the_host_key_and_asks_nothing() -> None:
+    words = shlex.split(ssh_command("203.0.113.7", 22, "ssh-ed25519 AAAA comment", "~/.ssh/key"))
+    assert "StrictHostKeyChecking=yes" in words
+    assert "KnownHostsCommand=/bin/echo 203.0.113.7 ssh-ed25519 AAAA" in words
+    assert words[-1] == "ubuntu@203.0.113.7"
+    assert "[127.77.0.1]:2222 ssh-ed25519" in ssh_command("127.77.0.1", 2222, "ssh-ed25519 AAAA c", "k")

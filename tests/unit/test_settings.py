@@ -1,0 +1,126 @@
+"""The stack's configuration as users write it, and what they read when it is wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic.alias_generators import to_camel
+
+from components.settings import SECRETS, Settings, SettingsError, read_settings
+
+PROJECT = "lambda-vllm"
+ENVIRONMENT = {"LAMBDA_API_KEY": "secret_key_of_the_account", "HF_TOKEN": "hf_token_of_the_user"}
+ROOT = Path(__file__).parents[2]
+
+
+def read(environment: dict[str, str] = ENVIRONMENT, **config: Any) -> Settings:
+    """Settings from keys as the stack file has them; the engine hands every value over as text."""
+    texts = {f"{PROJECT}:{k}": v if isinstance(v, str) else json.dumps(v) for k, v in config.items()}
+    return read_settings(texts, environment, PROJECT)
+
+
+def error_of(**config: Any) -> str:
+    with pytest.raises(SettingsError) as caught:
+        read(**config)
+    return str(caught.value)
+
+
+def test_a_stack_without_any_key_serves_llama_8b_on_a_gh200_closed_to_the_world() -> None:
+    settings = read()
+    assert settings.model == "meta-llama/Llama-3.1-8B-Instruct"
+    assert (settings.instance_types, settings.regions) == (["gpu_1x_gh200"], ["us-east-3"])
+    assert settings.allowed_cidrs == []
+    assert settings.image == ("lambda-stack-24-04", None)
+
+
+def test_the_two_account_secrets_come_from_the_stack_or_from_the_environment() -> None:
+    assert read().lambda_api_key == ENVIRONMENT["LAMBDA_API_KEY"]
+    configured = read(lambdaApiKey="secret_other", hfToken="hf_other")
+    assert (configured.lambda_api_key, configured.hf_token) == ("secret_other", "hf_other")
+
+
+def test_a_secret_that_looks_like_a_number_stays_text() -> None:
+    assert read(apiKey="1234567890123456").api_key == "1234567890123456"
+
+
+def test_values_arrive_in_the_units_of_the_api() -> None:
+    settings = read(maxPricePerHour=2.495, allowedCidrs=["203.0.113.7"], imageId="abc")
+    assert settings.max_price_cents_per_hour in (249, 250)
+    assert settings.allowed_cidrs == ["203.0.113.7/32"]
+    assert settings.image == (None, "abc")
+
+
+def test_without_a_lambda_key_the_line_says_where_to_set_it() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read(environment={})
+    assert str(caught.value) == (
+        "no Lambda API key: set LAMBDA_API_KEY, or run `pulumi config set --secret lambdaApiKey KEY`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("allowedCidrs", ["10.0.0/8"], "'10.0.0/8' is not an IPv4 network"),
+        ("allowedCidrs", ["::/0"], "'::/0' is not an IPv4 network"),
+        ("model", "llama", "an owner and a repository"),
+        ("instanceTypes", [], "at least 1 item"),
+        ("regions", "us-east-3", "valid list"),
+        ("port", 70000, "less than or equal to 65535"),
+        ("maxPricePerHour", 0, "greater than 0"),
+        ("bootTimeoutMinutes", -1, "greater than 0"),
+        ("maxModelLen", "long", "auto, or a number of tokens"),
+        ("tags", {"Upper": "x"}, "keys of 2 to 55 characters"),
+        ("vllmArgs", {"--seed": 1}, "without the leading --"),
+        ("vllmEnv", {"2BAD": "x"}, "names and values"),
+        ("apiUrl", "cloud.lambda.ai", "a URL such as"),
+    ],
+)
+def test_a_wrong_value_is_one_line_with_key_value_and_what_is_allowed(key: str, value: Any, told: str) -> None:
+    error = error_of(**{key: value})
+    assert error.startswith(f"{PROJECT}:{key}:")
+    assert told in error
+    assert "\n" not in error
+
+
+def test_every_wrong_key_is_reported_at_once() -> None:
+    lines = error_of(port=0, model="llama", allowedCidrs=["nowhere"]).splitlines()
+    assert sorted(line.split(":")[1] for line in lines) == ["allowedCidrs", "model", "port"]
+
+
+def test_a_key_that_does_not_exist_is_refused_since_a_mistyped_price_limit_limits_nothing() -> None:
+    error = error_of(maxPricePerHur=1)
+    assert "there is no such key" in error
+    assert "maxPricePerHour" in error
+
+
+def test_no_secret_is_in_an_error() -> None:
+    error = error_of(apiKey="too short", hfToken="hf_token", port=0)
+    assert "too short" not in error
+    assert "hf_token" not in error
+    assert "at least 16 printable characters" in error
+
+
+@pytest.mark.parametrize("flag", ["model", "port", "max-model-len", "cpu-offload-gb", "api-key"])
+def test_a_flag_with_a_key_of_its_own_cannot_be_overruled_unseen(flag: str) -> None:
+    assert f"{flag} is set with the key" in error_of(vllmArgs={flag: 1})
+
+
+def test_keys_of_other_projects_are_left_alone() -> None:
+    config = {"other:port": "0", f"{PROJECT}:port": "9000"}
+    assert read_settings(config, ENVIRONMENT, PROJECT).port == 9000
+
+
+def test_the_schema_in_pulumi_yaml_has_the_defaults_of_the_settings() -> None:
+    schema = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    defaults = {to_camel(name): info.default for name, info in Settings.model_fields.items()}
+    assert {key: defaults[key] for key in schema} == {key: entry["default"] for key, entry in schema.items()}
+
+
+@pytest.mark.parametrize("stack", ["dev", "local"])
+def test_the_stack_files_of_the_project_are_right_and_hold_no_secret(stack: str) -> None:
+    config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    assert not {f"{PROJECT}:{key}" for key in SECRETS} & config.keys()
+    read(**{key.removeprefix(f"{PROJECT}:"): value for key, value in config.items()})
