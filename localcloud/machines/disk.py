@@ -1,0 +1,140 @@
+"""The folder that is a machine's disk: what lies where, how it is laid and how it is taken away."""
+
+import dataclasses
+import json
+import os
+import shlex
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import asyncssh
+
+from localcloud.machines.base import MachineSpec
+from localcloud.machines.environment import USER, machine_environment
+from localcloud.machines.errors import MachineError
+
+_HERE = Path(__file__).resolve().parent
+_REMOVAL_ATTEMPTS = 20
+
+
+class Disk:
+    """The disk of one machine at `<root>/<instance_id>`. Making the object touches nothing."""
+
+    def __init__(self, root: Path, instance_id: str) -> None:
+        self.instance_id = instance_id
+        self.path = root.absolute() / instance_id
+        self.home = self.path / "home" / USER
+        self.authorized_keys = self.home / ".ssh" / "authorized_keys"
+        self.boot_finished = self.path / "var" / "lib" / "cloud" / "boot-finished"
+        self.boot_script = self.path / "var" / "lib" / "cloud" / "user-data-script"
+        self.cloud_init_log = self.path / "var" / "log" / "cloud-init.log"
+        self.boot_log = self.path / "var" / "log" / "cloud-init-output.log"
+        self.linger = self.path / "var" / "lib" / "systemd" / "linger"
+        self.temporary = Path(f"/tmp/localcloud-{instance_id[:12]}")  # noqa: S108 - made as a link, never written through
+        self._host_key = self.path / "etc" / "ssh" / "ssh_host_ed25519_key"
+        self._environment = self.path / "etc" / "environment.json"
+
+    def lay(self, spec: MachineSpec) -> None:
+        """Make what is missing and renew the tools; what the machine's user has written stays."""
+        for folder in ("bin", "etc/ssh", "var/log/journal", "var/lib/cloud", "var/lib/systemd", "tmp"):
+            (self.path / folder).mkdir(parents=True, exist_ok=True)
+        self.authorized_keys.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.path / "run" / "user").mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.chmod(0o700)
+        self._link_temporary()
+        environment = machine_environment(spec.instance_id, spec.ip, self.path, self.temporary, os.environ)
+        _write(self.path / "spec.json", json.dumps(dataclasses.asdict(spec), indent=2), 0o600)
+        _write(self._environment, json.dumps(environment, indent=2), 0o600)
+        _write(self.path / "etc" / "locale.conf", "LANG=C.UTF-8\n", 0o644)
+        self._lay_profile(spec.hostname)
+        self._lay_tools()
+
+    def environment(self) -> dict[str, str]:
+        """What every process of the machine starts with."""
+        environment: dict[str, str] = json.loads(self._environment.read_text())
+        return environment
+
+    def keep_host_key(self, private_key: str) -> None:
+        """Make this the key the machine's SSH server is known by."""
+        _write(self._host_key, private_key, 0o600)
+
+    def host_key(self) -> asyncssh.SSHKey:
+        """The SSH server's key; made at the first call unless one is kept already."""
+        if not self._host_key.exists():
+            self.keep_host_key(asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode())
+        return asyncssh.read_private_key(self._host_key)
+
+    def clear_volatile(self) -> None:
+        """Empty what a reboot empties: /run and /tmp."""
+        for folder in (self.path / "run", self.path / "tmp"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Take the whole disk away; fine when it is gone already. Blocks, for gigabytes of small files for seconds."""
+        self.temporary.unlink(missing_ok=True)
+        for _ in range(_REMOVAL_ATTEMPTS):
+            shutil.rmtree(self.path, ignore_errors=True)
+            if not self.path.exists():
+                return
+            _make_removable(self.path)
+            time.sleep(0.1)
+        raise MachineError(f"machine {self.instance_id}: {self.path} cannot be removed; remove it by hand")
+
+    def _link_temporary(self) -> None:
+        # The name of a Unix socket ends at 107 bytes (unix(7)), and vLLM puts sockets with 36 letters in TMPDIR:
+        # too many below the path of most checkouts.
+        try:
+            self.temporary.unlink(missing_ok=True)
+            self.temporary.symlink_to(self.path / "tmp")
+        except OSError as error:
+            raise MachineError(f"{self.temporary} cannot be replaced ({error.strerror}); remove it") from error
+
+    def _lay_profile(self, hostname: str) -> None:
+        profile = self.home / ".profile"
+        if profile.exists():
+            return
+        # /etc/profile, which every login shell reads first, may have set another PATH.
+        lines = [
+            f'PATH={shlex.quote(str(self.path / "bin"))}:"$HOME/.local/bin:$PATH"',
+            f"PS1={shlex.quote(f'{USER}@{hostname}')}':\\w\\$ '",
+        ]
+        _write(profile, "\n".join(lines) + "\n", 0o644)
+
+    def _lay_tools(self) -> None:
+        tools = self.path / "bin"
+        for script in (_HERE / "bin").iterdir():
+            _write(tools / script.name, script.read_text(), 0o755)
+        # Scripts and not links: the interpreter finds its library by its own path, also for environments made from it.
+        for name in ("python3", "python"):
+            _write_command(tools / name, _base_interpreter())
+        launcher = _HERE / "user_systemd.py"
+        _write_command(tools / "systemctl", sys.executable, "-I", str(launcher), str(self.path))
+
+
+def _base_interpreter() -> str:
+    """The real Python below virtual environments and version managers' shims."""
+    executable: str = getattr(sys, "_base_executable", sys.executable)
+    return str(Path(executable).resolve())
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    """Replace the file at once: a running machine may be reading it."""
+    new = path.with_name(f".{path.name}.new")
+    new.touch(mode=mode)
+    new.chmod(mode)
+    new.write_text(text)
+    new.replace(path)
+
+
+def _write_command(path: Path, *command: str) -> None:
+    _write(path, f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', 0o755)
+
+
+def _make_removable(folder: Path) -> None:
+    """Give the owner back the folders that a program has made read-only."""
+    for parent, names, _ in os.walk(folder):
+        for path in (Path(parent), *(Path(parent, name) for name in names)):
+            if not path.is_symlink() and path.exists():
+                path.chmod(0o700)
