@@ -1,0 +1,145 @@
+"""The command line: serve, up, down, status. Every error is one line on stderr."""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from localcloud import background
+from localcloud.errors import LocalCloudError
+from localcloud.state import StateDirectory
+
+Command = Callable[[argparse.Namespace], int]
+
+DEFAULT_STATE = Path(".local/cloud")
+DEFAULT_PORT = 8600
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code: 0, 1 when it failed, 2 when it was not understood."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (LocalCloudError, OSError) as error:
+        print(f"localcloud: {error}", file=sys.stderr)
+        return 1
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; `{self.prog} --help` shows what there is\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _OneLineParser(prog="python -m localcloud", description="A Lambda Cloud on this computer.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    _serving(commands.add_parser("serve", help="run in the foreground until SIGTERM or Ctrl-C"), _serve)
+    _serving(commands.add_parser("up", help="run in the background"), _up)
+    _on_state(commands.add_parser("down", help="destroy all machines, stop, remove the state"), _down)
+    status = commands.add_parser("status", help="URL, secrets and instances")
+    status.add_argument("--json", action="store_true", help="for programs")
+    _on_state(status, _status)
+    return parser
+
+
+def _on_state(parser: argparse.ArgumentParser, run: Command) -> None:
+    parser.add_argument("--state", type=Path, default=DEFAULT_STATE, help="state directory (default: %(default)s)")
+    parser.set_defaults(run=run)
+
+
+def _serving(parser: argparse.ArgumentParser, run: Command) -> None:
+    _on_state(parser, run)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=_port, default=DEFAULT_PORT, help="port, 0 for a free one (default: %(default)s)"
+    )
+    parser.add_argument("--machines", choices=["process", "none"], default="process", help="what an instance is")
+    parser.add_argument(
+        "--time-scale",
+        type=_time_scale,
+        default=1.0,
+        help="stretches boots and terminations: 1 is like Lambda, 0 is at once (default: %(default)s)",
+    )
+    parser.add_argument("--rate-limit", choices=["lambda", "off"], default="lambda", help="Lambda's limits or none")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
+    return int(text)
+
+
+def _time_scale(text: str) -> float:
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = -1.0
+    if not 0 <= scale <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time scale (0 to 1000)")
+    return scale
+
+
+def _state(options: argparse.Namespace) -> StateDirectory:
+    return StateDirectory(options.state.expanduser().absolute())
+
+
+def _serve(options: argparse.Namespace) -> int:
+    # Only here: the server is most of the program, and the other commands should answer at once.
+    from localcloud.server import Settings, serve
+
+    settings = Settings(
+        state=_state(options),
+        host=options.host,
+        port=options.port,
+        machines=options.machines,
+        time_scale=options.time_scale,
+        rate_limit=options.rate_limit,
+    )
+    asyncio.run(serve(settings))
+    return 0
+
+
+def _up(options: argparse.Namespace) -> int:
+    state = _state(options)
+    names = ("host", "port", "machines", "time_scale", "rate_limit")
+    flags = [f"--{name.replace('_', '-')}={getattr(options, name)}" for name in names]
+    print(background.up(state, [f"--state={state.path}", *flags]))
+    return 0
+
+
+def _down(options: argparse.Namespace) -> int:
+    print(background.down(_state(options)))
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    status = background.status(_state(options))
+    print(json.dumps(status, indent=2) if options.json else _table(status))
+    return 0
+
+
+def _table(status: dict[str, Any]) -> str:
+    words = {
+        "URL": status["url"],
+        "API key": status["api_key"],
+        "HF_ENDPOINT": status["hf_endpoint"],
+        "HF_TOKEN": status["hf_token"],
+        "HF_TOKEN without access": status["hf_token_without_access"],
+        "process": status["pid"],
+        "machines": f"{status['machines']}, SSH on port {status['ssh_port']}",
+    }
+    lines = [f"{name:<24} {value}" for name, value in words.items()]
+    if not status["instances"]:
+        return "\n".join([*lines, "", "no instances"])
+    row = "{:<32}  {:<11}  {:<15}  {:<16}  {:<21}  {:>6}  {}".format
+    lines += ["", row("instance", "status", "ip", "region", "type", "$/h", "name")]
+    for one in status["instances"]:
+        price = f"{one['price_cents_per_hour'] / 100:.2f}"
+        ip = one["ip"] or "-"
+        lines.append(
+            row(one["id"], one["status"], ip, one["region"], one["instance_type"], price, one["name"] or "").rstrip()
+        )
+    return "\n".join(lines)

@@ -1,0 +1,33 @@
+"""What every request needs to reach: the account and the things that act on it."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from localcloud.capacity import Capacity
+from localcloud.credentials import Credentials
+from localcloud.faults import Faults
+from localcloud.journal import Journal
+from localcloud.lifecycle import Lifecycle
+from localcloud.store import Store
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """One account of the local cloud."""
+
+    credentials: Credentials
+    store: Store
+    capacity: Capacity
+    lifecycle: Lifecycle
+    faults: Faults
+    journal: Journal
+
+
+CLOUD = web.AppKey("cloud", Cloud)
+
+
+def cloud_of(request: web.Request) -> Cloud:
+    """The cloud that a request came to, also from within a part of the application."""
+    cloud: Cloud = request.config_dict[CLOUD]
+    return cloud

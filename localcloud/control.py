@@ -1,0 +1,139 @@
+"""The control side, /_localcloud: what happens to the cloud behind the program's back. No key, this computer only."""
+
+from dataclasses import asdict
+from ipaddress import ip_address
+from typing import Annotated, Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from localcloud.catalogue import INSTANCE_TYPES, REGIONS
+from localcloud.cloud import cloud_of
+from localcloud.faults import KINDS, Fault
+from localcloud.journal import operation_name
+from localcloud.records import InstanceRecord, Status
+
+
+def control_app(operations: set[str]) -> web.Application:
+    """The control side; faults can be asked for on `operations`. Failure is `{"error": line}`."""
+
+    async def add_fault(request: web.Request) -> web.Response:
+        fault = Fault.model_validate_json(await request.read())
+        if fault.operation not in operations:
+            raise ValueError(f"operation '{fault.operation}' is not one of {', '.join(sorted(operations))}")
+        if fault.kind not in KINDS:
+            raise ValueError(f"kind '{fault.kind}' is not one of {', '.join(sorted(KINDS))}")
+        cloud_of(request).faults.waiting.append(fault)
+        return web.json_response(fault.model_dump())
+
+    app = web.Application(middlewares=[_this_computer_only, _one_line_errors])
+    app.add_routes(
+        [
+            web.post("/faults", add_fault),
+            web.delete("/faults", _clear_faults),
+            web.get("/requests", _list_requests),
+            web.delete("/requests", _clear_requests),
+            web.get("/instances", _list_instances),
+            web.patch("/instances/{id}", _force_status),
+            web.put("/capacity", _set_capacity),
+        ]
+    )
+    return app
+
+
+def operations_of(routes: list[web.RouteDef]) -> set[str]:
+    """The names of the operations behind some routes."""
+    return {operation_name(route.handler) for route in routes}
+
+
+def _known_type(name: str) -> str:
+    if name not in INSTANCE_TYPES:
+        raise ValueError(f"there is no instance type '{name}'")
+    return name
+
+
+def _known_region(name: str) -> str:
+    if name not in REGIONS:
+        raise ValueError(f"there is no region '{name}'")
+    return name
+
+
+class CapacityChange(BaseModel):
+    """Where a type is to be had from now on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    instance_type: Annotated[str, AfterValidator(_known_type)]
+    regions: list[Annotated[str, AfterValidator(_known_region)]]
+
+
+class StatusChange(BaseModel):
+    """The state to force an instance into."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Status
+
+
+@web.middleware
+async def _this_computer_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.remote is None or not ip_address(request.remote).is_loopback:
+        return web.json_response({"error": "the control side answers this computer only"}, status=403)
+    return await handler(request)
+
+
+@web.middleware
+async def _one_line_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        return web.json_response({"error": f"{place}: {first['msg']}" if place else first["msg"]}, status=400)
+    except ValueError as error:
+        return web.json_response({"error": str(error)}, status=400)
+    except LookupError as error:
+        return web.json_response({"error": str(error)}, status=404)
+
+
+async def _clear_faults(request: web.Request) -> web.Response:
+    cloud_of(request).faults.waiting.clear()
+    return web.json_response({})
+
+
+async def _list_requests(request: web.Request) -> web.Response:
+    return web.json_response([asdict(entry) for entry in cloud_of(request).journal.entries])
+
+
+async def _clear_requests(request: web.Request) -> web.Response:
+    cloud_of(request).journal.entries.clear()
+    return web.json_response({})
+
+
+async def _list_instances(request: web.Request) -> web.Response:
+    return web.json_response([_summary(instance) for instance in cloud_of(request).store.instances.all()])
+
+
+async def _force_status(request: web.Request) -> web.Response:
+    change = StatusChange.model_validate_json(await request.read())
+    return web.json_response(_summary(await cloud_of(request).lifecycle.force(request.match_info["id"], change.status)))
+
+
+async def _set_capacity(request: web.Request) -> web.Response:
+    change = CapacityChange.model_validate_json(await request.read())
+    cloud_of(request).capacity.restrict(change.instance_type, change.regions)
+    return web.json_response(change.model_dump())
+
+
+def _summary(instance: InstanceRecord) -> dict[str, Any]:
+    """The form of `status --json`."""
+    return {
+        "id": instance.id,
+        "name": instance.name,
+        "status": instance.status,
+        "ip": instance.ip,
+        "region": instance.region,
+        "instance_type": instance.instance_type,
+        "price_cents_per_hour": INSTANCE_TYPES[instance.instance_type].price_cents_per_hour,
+    }

@@ -1,0 +1,67 @@
+"""The network edge in front of Lambda's API (Cloudflare): it answers before the API sees a request, and not in JSON."""
+
+import time
+from collections.abc import Callable
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from localcloud.paths import API_PREFIX
+
+LAUNCH_PATH = f"{API_PREFIX}/instance-operations/launch"
+
+
+class TokenBucket:
+    """`burst` requests at once, then one each `seconds`."""
+
+    def __init__(self, seconds: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._burst = burst
+        self._clock = clock
+        self._tokens = burst
+        self._filled = clock()
+
+    def take(self) -> bool:
+        """Whether a request may pass now."""
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._filled) / self._seconds)
+        self._filled = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+def check_user_agent() -> Middleware:
+    """Refuses requests without a User-Agent and those of Python's urllib, as seen live (Cloudflare error 1010)."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        agent = request.headers.get("User-Agent", "")
+        if not agent or agent.startswith("Python-urllib"):
+            return web.Response(status=403, text="error code: 1010")
+        return await handler(request)
+
+    return check
+
+
+def limit_rate(clock: Callable[[], float] = time.monotonic) -> Middleware:
+    """One request a second and one launch each 12 seconds (Lambda API 1.10.0), in real seconds at every time scale.
+
+    The small bursts forgive a client that keeps to the limit and whose requests arrive unevenly.
+    """
+    requests = TokenBucket(1.0, 2.0, clock)
+    launches = TokenBucket(12.0, 1.05, clock)
+
+    @web.middleware
+    async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not requests.take() or (request.path == LAUNCH_PATH and not launches.take()):
+            return too_many_requests()
+        return await handler(request)
+
+    return limit
+
+
+def too_many_requests() -> web.Response:
+    """What the edge says to a client that asks too often."""
+    return web.Response(status=429, text="error code: 1015")

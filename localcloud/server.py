@@ -1,0 +1,135 @@
+"""The server: three sides on one port, from its first to its last moment."""
+
+import asyncio
+import errno
+import os
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from aiohttp import web
+
+from localcloud.api.auth import authenticate
+from localcloud.api.envelope import envelope
+from localcloud.api.routes import api_routes
+from localcloud.capacity import Capacity
+from localcloud.cloud import CLOUD, Cloud
+from localcloud.control import control_app, operations_of
+from localcloud.credentials import load_or_create
+from localcloud.edge import check_user_agent, limit_rate
+from localcloud.errors import LocalCloudError
+from localcloud.faults import Faults
+from localcloud.hub import HubTokens, hub_routes
+from localcloud.journal import Journal
+from localcloud.lifecycle import Lifecycle
+from localcloud.machines.base import Machines
+from localcloud.machines.none import NoMachines
+from localcloud.machines.process import ProcessMachines
+from localcloud.paths import API_PREFIX, CONTROL_PREFIX
+from localcloud.state import RunningServer, StateDirectory, write_private
+from localcloud.store import Store
+
+LARGEST_BODY = 8 * 1024 * 1024
+"""Bytes; user data of 1 MB may be several times as long as a JSON string."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a local cloud is served. `time_scale` stretches boots and terminations: 1 is like Lambda, 0 is at once."""
+
+    state: StateDirectory
+    host: str
+    port: int
+    machines: Literal["process", "none"]
+    time_scale: float
+    rate_limit: Literal["lambda", "off"]
+
+
+@asynccontextmanager
+async def open_cloud(state: StateDirectory, machines: Machines, time_scale: float) -> AsyncIterator[Cloud]:
+    """The account in a state directory, its instances taken up where they were left."""
+    credentials = load_or_create(state.credentials)
+    store = Store(state.database)
+    lifecycle = Lifecycle(store, machines, time_scale)
+    try:
+        await lifecycle.recover()
+        yield Cloud(credentials, store, Capacity(store), lifecycle, Faults(), Journal())
+    finally:
+        await lifecycle.close()
+        store.close()
+
+
+def make_app(cloud: Cloud, hub: Sequence[web.RouteDef], rate_limit: Literal["lambda", "off"]) -> web.Application:
+    """The whole application: Lambda's API, the control side, and the hub on the paths between them."""
+    routes = api_routes()
+    limits = [limit_rate()] if rate_limit == "lambda" else []
+    api = web.Application(
+        middlewares=[check_user_agent(), *limits, envelope, authenticate, cloud.faults.middleware()],
+        client_max_size=LARGEST_BODY,
+    )
+    api.add_routes(routes)
+    app = web.Application(middlewares=[cloud.journal.middleware()], client_max_size=LARGEST_BODY)
+    app[CLOUD] = cloud
+    app.add_subapp(API_PREFIX, api)
+    app.add_subapp(CONTROL_PREFIX, control_app(operations_of(routes)))
+    app.add_routes(hub)
+    return app
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; the first line on stdout is the URL, printed when everything answers.
+
+    Raises:
+        LocalCloudError: the state is in use or unreadable, or the port is taken.
+    """
+    asked = _stop_signal()
+    state = settings.state
+    with state.exclusive():
+        machines = _machines(settings)
+        async with open_cloud(state, machines, settings.time_scale) as cloud:
+            tokens = HubTokens(cloud.credentials.hf_token, cloud.credentials.hf_token_without_access)
+            app = make_app(cloud, hub_routes(state.hub, tokens), settings.rate_limit)
+            async with _listen(app, settings) as url:
+                running = RunningServer(pid=os.getpid(), url=url, machines=machines.kind, ssh_port=machines.ssh_port)
+                write_private(state.server, running.model_dump_json() + "\n")
+                print(url, flush=True)
+                await asked.wait()
+
+
+def _machines(settings: Settings) -> Machines:
+    return NoMachines() if settings.machines == "none" else ProcessMachines(settings.state.machines)
+
+
+@asynccontextmanager
+async def _listen(app: web.Application, settings: Settings) -> AsyncIterator[str]:
+    """Listen, and say under which URL."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+    await runner.setup()
+    site = web.TCPSite(runner, settings.host, settings.port)
+    try:
+        try:
+            await site.start()
+        except OSError as error:
+            raise LocalCloudError(_why_not_listening(error, settings)) from None
+        port = runner.addresses[0][1]
+        host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104  # compared, not bound
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
+def _why_not_listening(error: OSError, settings: Settings) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {settings.port} of {settings.host} is taken by another program; choose one with --port"
+    return f"cannot listen on port {settings.port} of {settings.host}: {error.strerror or error}"
+
+
+def _stop_signal() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT from now on, also when they come before everything is up."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    return asked

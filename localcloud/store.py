@@ -1,0 +1,113 @@
+"""The account on disk: SQLite with a write-ahead log. A write that returned outlives `kill -9`."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from localcloud.errors import LocalCloudError
+from localcloud.records import (
+    CapacityRecord,
+    FirewallRule,
+    GlobalRulesRecord,
+    InstanceRecord,
+    Record,
+    RulesetRecord,
+    SshKeyRecord,
+)
+
+R = TypeVar("R", bound=Record)
+
+GLOBAL_RULES = GlobalRulesRecord(
+    rules=[
+        FirewallRule(
+            protocol="tcp",
+            port_range=(22, 22),
+            source_network="0.0.0.0/0",
+            description="Allow SSH connections from any IP",
+        ),
+        FirewallRule(protocol="icmp", source_network="0.0.0.0/0", description="Allow Ping from any IP"),
+    ]
+)
+"""What a new account lets in; seen live at Lambda in 2026."""
+
+
+class Table(Generic[R]):
+    """Records of one kind, in the order in which they were first written."""
+
+    def __init__(self, connection: sqlite3.Connection, name: str, record: type[R]) -> None:
+        self._connection = connection
+        self._record = record
+        self._get = f"SELECT body FROM {name} WHERE id = ?"  # noqa: S608  # the names are the ones in Store
+        self._all = f"SELECT body FROM {name} ORDER BY rowid"  # noqa: S608
+        self._put = f"INSERT INTO {name} (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body"  # noqa: S608
+        self._delete = f"DELETE FROM {name} WHERE id = ?"  # noqa: S608
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {name} (id TEXT PRIMARY KEY, body TEXT NOT NULL)")
+
+    def get(self, record_id: str) -> R | None:
+        """The record with this id."""
+        row = self._connection.execute(self._get, (record_id,)).fetchone()
+        return self._record.model_validate_json(row[0]) if row else None
+
+    def all(self) -> list[R]:
+        """Every record."""
+        return [self._record.model_validate_json(body) for (body,) in self._connection.execute(self._all)]
+
+    def put(self, record: R) -> None:
+        """Write a record, new or changed."""
+        self._connection.execute(self._put, (record.id, record.model_dump_json()))
+
+    def delete(self, record_id: str) -> None:
+        """Remove a record; one that is not there is fine."""
+        self._connection.execute(self._delete, (record_id,))
+
+
+class Store:
+    """The account.
+
+    Raises:
+        LocalCloudError: the file is not a database of this program.
+    """
+
+    def __init__(self, path: Path) -> None:
+        # User data may hold secrets. The write-ahead log gets the same permissions from SQLite.
+        path.touch(mode=0o600)
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        try:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            # Enough for a killed process; only a crash of the whole computer may lose the last writes.
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            with self.transaction():
+                self.instances = Table(self._connection, "instances", InstanceRecord)
+                self.ssh_keys = Table(self._connection, "ssh_keys", SshKeyRecord)
+                self.rulesets = Table(self._connection, "rulesets", RulesetRecord)
+                self.capacity = Table(self._connection, "capacity", CapacityRecord)
+                self._global_rules = Table(self._connection, "global_rules", GlobalRulesRecord)
+        except sqlite3.DatabaseError as error:
+            raise LocalCloudError(f"{path} cannot be read ({error}); `down` clears the state away") from None
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All writes of the block or none. The block must not await: there is one connection."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    @property
+    def global_rules(self) -> list[FirewallRule]:
+        """The firewall rules of every region."""
+        record = self._global_rules.get(GLOBAL_RULES.id) or GLOBAL_RULES
+        return record.rules
+
+    @global_rules.setter
+    def global_rules(self, rules: list[FirewallRule]) -> None:
+        self._global_rules.put(GlobalRulesRecord(rules=rules))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()

@@ -1,0 +1,112 @@
+"""What stands before the API: edge, key, envelope."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from localcloud.edge import TokenBucket
+from tests.unit.localcloud.account import Account, open_account
+
+INSTANCES = "/api/v1/instances"
+
+
+def test_every_form_of_the_key_is_let_in(account: Account) -> None:
+    encoded = base64.b64encode(f"{account.api_key}:".encode()).decode()
+    for header in (f"Bearer {account.api_key}", f"Basic {encoded}", f"Basic {account.api_key}"):
+        assert account.call("GET", INSTANCES, headers={"Authorization": header}).data == []
+
+
+@pytest.mark.parametrize("header", ["Bearer wrong", "Basic d3Jvbmc6", "Digest x", "Bearer", "Bearer \xff"])
+def test_a_wrong_key_is_refused(account: Account, header: str) -> None:
+    answer = account.call("GET", INSTANCES, headers={"Authorization": header})
+    assert (answer.status, answer.code) == (401, "global/invalid-api-key")
+    assert answer.message == "API key was invalid, expired, or deleted."
+
+
+def test_the_key_with_a_password_is_refused(account: Account) -> None:
+    encoded = base64.b64encode(f"{account.api_key}:password".encode()).decode()
+    assert account.call("GET", INSTANCES, headers={"Authorization": f"Basic {encoded}"}).status == 401
+
+
+def test_no_key_is_told_apart_from_a_wrong_one(account: Account) -> None:
+    answer = account.call("GET", INSTANCES, headers={})
+    assert (answer.status, answer.code) == (401, "global/invalid-api-key")
+    assert answer.message == "No API key was provided."
+
+
+@pytest.mark.parametrize("agent", ["", "Python-urllib/3.11"])
+def test_the_edge_refuses_agents_that_name_no_product(account: Account, agent: str) -> None:
+    headers = {"Authorization": f"Bearer {account.api_key}", "User-Agent": agent}
+    answer = account.call("GET", INSTANCES, headers=headers)
+    assert (answer.status, answer.json) == (403, None)
+
+
+@pytest.mark.parametrize("path", ["/user", "/billing", "/instances/", "/instance-operations/launch/x"])
+def test_an_unknown_path_gets_the_envelope(account: Account, path: str) -> None:
+    answer = account.get(path)
+    assert (answer.status, answer.code) == (404, "global/not-found")
+
+
+def test_a_wrong_method_gets_the_envelope(account: Account) -> None:
+    assert account.call("PUT", INSTANCES, {}).status == 405
+    assert "message" in account.call("PUT", INSTANCES, {}).json["error"]
+
+
+@pytest.mark.parametrize(
+    ("instance_id", "found"), [("abc", "found 3"), ("0" * 33, "found 33"), ("g" * 32, "invalid character")]
+)
+def test_a_garbled_id_is_a_wrong_parameter_and_not_a_missing_object(
+    account: Account, instance_id: str, found: str
+) -> None:
+    answer = account.get(f"/instances/{instance_id}")
+    assert (answer.status, answer.code) == (400, "global/invalid-parameters")
+    assert answer.message.startswith("Error in request path at 'id': Input should be a valid UUID, ")
+    assert found in answer.message
+
+
+def test_an_id_may_be_written_with_dashes(account: Account) -> None:
+    instance_id = account.launched()
+    dashed = "-".join((instance_id[:8], instance_id[8:12], instance_id[12:16], instance_id[16:20], instance_id[20:]))
+    assert account.get(f"/instances/{dashed}").data["id"] == instance_id
+
+
+def test_a_body_that_is_not_json_is_refused_in_one_line(account: Account) -> None:
+    answer = account.post("/ssh-keys", "not an object")
+    assert (answer.status, answer.code) == (400, "global/invalid-parameters")
+    assert "\n" not in answer.message
+
+
+def test_the_second_launch_within_twelve_seconds_is_stopped_by_the_edge(tmp_path: Path) -> None:
+    with open_account(tmp_path, rate_limit="lambda") as account:
+        answers = [account.launch() for _ in range(2)]
+    assert [answer.status for answer in answers] == [400, 429]
+    assert answers[1].json is None
+    assert answers[1].text == "error code: 1015"
+
+
+def test_a_burst_of_requests_is_stopped_by_the_edge(tmp_path: Path) -> None:
+    with open_account(tmp_path, rate_limit="lambda") as account:
+        statuses = [account.get("/regions").status for _ in range(5)]
+    assert statuses[0] == 200
+    assert statuses[-1] == 429
+
+
+def test_a_client_that_keeps_to_the_limit_is_never_stopped() -> None:
+    now = 0.0
+    bucket = TokenBucket(12.0, 1.05, lambda: now)
+    for _ in range(20):
+        assert bucket.take()
+        now += 11.9
+        assert bucket.take()
+        now += 12.1
+
+
+def test_a_client_that_asks_too_early_waits_the_rest_of_the_interval() -> None:
+    now = 0.0
+    bucket = TokenBucket(12.0, 1.05, lambda: now)
+    assert bucket.take()
+    now = 10.0
+    assert not bucket.take()
+    now = 12.0
+    assert bucket.take()

@@ -1,0 +1,221 @@
+"""The life of an instance, seen through the API and by its machine."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from localcloud.machines.base import MachineSpec
+from localcloud.machines.none import NoMachines
+from tests.unit.localcloud.account import PUBLIC_KEY, Account, open_account
+
+ACTIONS = {"migrate", "rebuild", "restart", "cold_reboot", "terminate"}
+
+
+class WatchedMachines(NoMachines):
+    """Remembers what was asked of the machines, and fails where it is told to."""
+
+    def __init__(self, failing: str = "") -> None:
+        self.asked: list[str] = []
+        self.specs: list[MachineSpec] = []
+        self.failing = failing
+
+    def _note(self, what: str) -> None:
+        self.asked.append(what)
+        if what == self.failing:
+            raise OSError(f"no {what}\ntoday")
+
+    async def start(self, spec: MachineSpec) -> None:
+        self.specs.append(spec)
+        self._note("start")
+
+    async def resume(self, spec: MachineSpec) -> None:
+        self.specs.append(spec)
+        self._note("resume")
+
+    async def restart(self, spec: MachineSpec) -> None:
+        self._note("restart")
+
+    async def destroy(self, instance_id: str) -> None:
+        self._note("destroy")
+
+
+class SlowMachines(WatchedMachines):
+    """Takes a while to start."""
+
+    async def start(self, spec: MachineSpec) -> None:
+        await asyncio.sleep(0.1)
+        await super().start(spec)
+
+
+def _terminate(account: Account, instance_id: str) -> None:
+    account.post("/instance-operations/terminate", {"instance_ids": [instance_id]})
+
+
+def test_an_instance_boots_gets_an_address_becomes_active_and_is_forgotten_after_its_end(tmp_path: Path) -> None:
+    with open_account(tmp_path, time_scale=0.01) as account:
+        instance_id = account.launched()
+        fresh = account.get(f"/instances/{instance_id}").data
+        assert fresh["status"] == "booting"
+        assert not {"ip", "hostname", "jupyter_url"} & set(fresh)
+        assert set(fresh["actions"]) == ACTIONS
+        assert fresh["actions"]["terminate"] == {
+            "available": False,
+            "reason_code": "vm-has-not-launched",
+            "reason_description": "Instance has not launched yet",
+        }
+
+        account.wait(0.35)
+        reachable = account.get(f"/instances/{instance_id}").data
+        assert reachable["status"] == "booting"
+        assert reachable["hostname"] == reachable["ip"]
+        assert reachable["jupyter_token"] in reachable["jupyter_url"]
+
+        account.wait(0.4)
+        active = account.get(f"/instances/{instance_id}").data
+        assert (active["status"], active["ip"]) == ("active", reachable["ip"])
+        assert active["actions"]["terminate"] == {"available": True}
+
+        answer = account.post("/instance-operations/terminate", {"instance_ids": [instance_id]})
+        assert [one["status"] for one in answer.data["terminated_instances"]] == ["terminating"]
+        account.wait(0.3)
+        assert account.status(instance_id) == "terminated"
+        account.wait(0.6)
+        assert account.status(instance_id) is None
+        assert account.get("/instances").data == []
+
+
+def test_the_machine_is_made_from_what_was_launched(tmp_path: Path) -> None:
+    machines = WatchedMachines()
+    with open_account(tmp_path, machines) as account:
+        instance_id = account.launched(user_data="#!/bin/sh\n", hostname="head")
+        account.wait(0.05)
+        ip = account.get(f"/instances/{instance_id}").data["ip"]
+    assert machines.specs == [MachineSpec(instance_id, ip, "head", "gpu_1x_gh200", (PUBLIC_KEY,), "#!/bin/sh\n")]
+
+
+def test_a_machine_that_cannot_start_makes_the_instance_unhealthy_and_says_why_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_account(tmp_path, WatchedMachines(failing="start")) as account:
+        instance_id = account.launched()
+        account.wait(0.05)
+        assert account.status(instance_id) == "unhealthy"
+        said = capsys.readouterr().err.splitlines()
+        assert said == [f"localcloud: instance {instance_id}: its machine could not start: no start today"]
+        _terminate(account, instance_id)
+        account.wait(0.05)
+        assert account.status(instance_id) is None
+
+
+def test_a_machine_that_cannot_be_destroyed_never_counts_as_terminated(tmp_path: Path) -> None:
+    machines = WatchedMachines(failing="destroy")
+    with open_account(tmp_path, machines) as account:
+        instance_id = account.launched()
+        account.wait(0.05)
+        _terminate(account, instance_id)
+        account.wait(0.05)
+        assert account.status(instance_id) == "unhealthy"
+        machines.failing = ""
+        _terminate(account, instance_id)
+        account.wait(0.05)
+        assert account.status(instance_id) is None
+
+
+def test_a_restart_keeps_the_address(tmp_path: Path) -> None:
+    machines = WatchedMachines()
+    with open_account(tmp_path, machines) as account:
+        instance_id = account.launched()
+        account.wait(0.05)
+        ip = account.get(f"/instances/{instance_id}").data["ip"]
+        answer = account.post("/instance-operations/restart", {"instance_ids": [instance_id]})
+        assert [one["id"] for one in answer.data["restarted_instances"]] == [instance_id]
+        account.wait(0.05)
+        assert account.get(f"/instances/{instance_id}").data["ip"] == ip
+        assert account.status(instance_id) == "active"
+    assert machines.asked == ["start", "restart"]
+
+
+def test_an_instance_that_is_still_booting_cannot_be_restarted(tmp_path: Path) -> None:
+    with open_account(tmp_path, time_scale=1.0) as account:
+        instance_id = account.launched()
+        answer = account.post("/instance-operations/restart", {"instance_ids": [instance_id]})
+        assert (answer.status, answer.code) == (409, "global/conflict")
+
+
+def test_terminating_one_unknown_instance_of_two_terminates_none(account: Account) -> None:
+    instance_id = account.launched()
+    account.wait(0.05)
+    answer = account.post("/instance-operations/terminate", {"instance_ids": [instance_id, "0" * 32]})
+    assert (answer.status, answer.code) == (404, "global/object-does-not-exist")
+    assert account.status(instance_id) == "active"
+
+
+def test_terminating_twice_ends_the_machine_once(tmp_path: Path) -> None:
+    machines = WatchedMachines()
+    with open_account(tmp_path, machines, time_scale=0.01) as account:
+        instance_id = account.launched()
+        _terminate(account, instance_id)
+        account.wait(0.02)
+        _terminate(account, instance_id)
+        account.wait(0.2)
+        assert account.status(instance_id) == "terminated"
+        again = account.post("/instance-operations/terminate", {"instance_ids": [instance_id]})
+        assert (again.status, again.message) == (404, "Specified instance does not exist.")
+    assert machines.asked == ["destroy"]
+
+
+def test_a_machine_is_never_destroyed_while_it_is_still_being_made(tmp_path: Path) -> None:
+    machines = SlowMachines()
+    with open_account(tmp_path, machines) as account:
+        instance_id = account.launched()
+        account.wait(0.02)
+        _terminate(account, instance_id)
+        account.control("PATCH", f"/instances/{instance_id}", {"status": "terminated"})
+        account.wait(0.2)
+        assert account.status(instance_id) is None
+    assert machines.asked[:2] == ["start", "destroy"]
+
+
+def test_name_and_tags_can_be_changed_apart(account: Account) -> None:
+    instance_id = account.launched(name="old", tags=[{"key": "k1", "value": "v"}])
+    path = f"/instances/{instance_id}"
+    assert account.post(path, {"name": "new"}).data["tags"] == [{"key": "k1", "value": "v"}]
+    assert account.post(path, {"tags": [{"key": "k2", "value": "w"}]}).data["name"] == "new"
+    assert account.get(path).data["tags"] == [{"key": "k2", "value": "w"}]
+    assert account.post(path, {"tags": []}).data["tags"] == []
+
+
+def test_an_active_instance_is_resumed_with_its_machine_and_address(tmp_path: Path) -> None:
+    with open_account(tmp_path) as account:
+        instance_id = account.launched()
+        account.wait(0.05)
+        ip = account.get(f"/instances/{instance_id}").data["ip"]
+        key = account.api_key
+    machines = WatchedMachines()
+    with open_account(tmp_path, machines) as account:
+        assert account.api_key == key
+        assert account.status(instance_id) == "active"
+    assert machines.asked == ["resume"]
+    assert machines.specs[0].ip == ip
+
+
+def test_a_boot_interrupted_before_the_machine_started_is_made_up_for(tmp_path: Path) -> None:
+    with open_account(tmp_path, time_scale=1.0) as account:
+        instance_id = account.launched()
+    machines = WatchedMachines()
+    with open_account(tmp_path, machines) as account:
+        account.wait(0.05)
+        assert account.status(instance_id) == "active"
+    assert machines.asked == ["start"]
+
+
+def test_a_termination_interrupted_is_finished(tmp_path: Path) -> None:
+    with open_account(tmp_path, time_scale=1.0) as account:
+        instance_id = account.launched()
+        _terminate(account, instance_id)
+    machines = WatchedMachines()
+    with open_account(tmp_path, machines) as account:
+        account.wait(0.05)
+        assert account.status(instance_id) is None
+    assert machines.asked == ["destroy"]
