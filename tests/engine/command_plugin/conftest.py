@@ -1,0 +1,36 @@
+"""A host that is not listening yet, and an empty stack that would reach it."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from localcloud.command_plugin.install import install
+from tests.engine.command_plugin.ssh_host import SshHost
+from tests.engine.command_plugin.stack import Stack
+from tests.engine.pulumi_cli import pulumi_environment
+
+
+@pytest.fixture(scope="session")
+def key() -> asyncssh.SSHKey:
+    return asyncssh.generate_private_key("ssh-ed25519")
+
+
+@pytest.fixture
+def host(tmp_path: Path, key: asyncssh.SSHKey) -> Iterator[SshHost]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    host = SshHost("127.77.200.1", disk, key)
+    yield host
+    host.close()
+
+
+@pytest.fixture
+def stack(tmp_path: Path, host: SshHost, key: asyncssh.SSHKey) -> Stack:
+    home, backend = tmp_path / "home", tmp_path / "backend"
+    install(home, Path(sys.executable))
+    stack = Stack(tmp_path / "program", pulumi_environment(home, backend), backend)
+    stack.connect(host, key)
+    return stack

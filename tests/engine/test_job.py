@@ -1,0 +1,137 @@
+"""Long work on a machine outlives the connection that asked for it, and is done once."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.engine.pulumi_cli import REPOSITORY
+
+JOB = REPOSITORY / "components/machine/job.sh"
+EXPLAIN = REPOSITORY / "components/vllm/scripts/explain.py"
+
+
+class Machine:
+    """A home directory with the scripts, in which jobs run."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        scripts = home / ".local/share/lambda-vllm/scripts"
+        scripts.mkdir(parents=True)
+        (scripts / "explain.py").symlink_to(EXPLAIN)
+
+    def start(self, command: str, key: str = "1") -> "subprocess.Popen[str]":
+        """Ask for a job named `work`, and go on; the asking process leads a session of its own, as SSH's does."""
+        return subprocess.Popen(
+            ["bash", str(JOB), "work", key, "bash", "-c", command],
+            env={**os.environ, "HOME": str(self.home)},
+            cwd=self.home,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, command: str, key: str = "1") -> tuple[int, str, str]:
+        """Ask for a job and follow it to its end: exit status, output, errors."""
+        with self.start(command, key) as asked:
+            output, errors = asked.communicate(timeout=30)
+        return asked.returncode, output, errors
+
+    def count(self, file: str) -> int:
+        """How many lines a file in the home has."""
+        path = self.home / file
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
+    def wait_for(self, file: str) -> None:
+        """Wait until the job has written a file."""
+        deadline = time.monotonic() + 20
+        while not self.count(file):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    yield Machine(tmp_path)
+    for process in psutil.process_iter(["environ"]):
+        if (process.info["environ"] or {}).get("HOME") == str(tmp_path):
+            process.kill()
+
+
+def test_a_job_shows_its_progress_and_how_long_it_took(machine: Machine) -> None:
+    status, output, _ = machine.run("echo one; echo noise >&2; echo two")
+    assert (status, output.splitlines()) == (0, ["one", "two", "work: done in 0 s"])
+
+
+def test_work_that_is_done_is_not_done_again(machine: Machine) -> None:
+    machine.run("echo ran >> ran")
+    status, output, _ = machine.run("echo ran >> ran")
+    assert (status, machine.count("ran")) == (0, 1)
+    assert "before this run" in output
+
+
+def test_other_work_is_another_job(machine: Machine) -> None:
+    machine.run("echo ran >> ran", key="1")
+    machine.run("echo ran >> ran", key="2")
+    assert machine.count("ran") == 2
+
+
+def test_a_failure_is_one_line_with_the_cause_and_the_log_and_is_tried_again(machine: Machine) -> None:
+    command = "echo ran >> ran; echo 'OSError: No space left on device' >&2; exit 3"
+    status, _, errors = machine.run(command)
+    assert status == 1
+    (line,) = errors.splitlines()
+    assert line.startswith("work failed: the machine's disk is full (whole log on the machine: ")
+    machine.run(command)
+    assert machine.count("ran") == 2
+
+
+def test_a_lost_connection_loses_nothing_and_the_next_call_goes_on_following(machine: Machine) -> None:
+    command = "echo begun >> begun; while [ ! -e go ]; do sleep 0.1; done; echo finished"
+    with machine.start(command) as first:
+        machine.wait_for("begun")
+        os.killpg(first.pid, signal.SIGKILL)
+    with machine.start(command) as second:
+        time.sleep(0.5)
+        (machine.home / "go").touch()
+        output, _ = second.communicate(timeout=30)
+    assert second.returncode == 0
+    assert "under way" in output
+    assert "finished" in output
+    assert machine.count("begun") == 1
+
+
+def test_two_calls_at_once_are_one_job(machine: Machine) -> None:
+    command = "echo begun >> begun; sleep 1; echo finished"
+    with machine.start(command) as one, machine.start(command) as other:
+        outputs = [process.communicate(timeout=30)[0] for process in (one, other)]
+    assert all("finished" in output for output in outputs)
+    assert machine.count("begun") == 1
+
+
+def test_a_job_that_was_killed_is_started_again(machine: Machine) -> None:
+    command = "echo $$ > pid; echo begun >> begun; [ -e go ] || sleep 60"
+    with machine.start(command) as first:
+        machine.wait_for("pid")
+        job = psutil.Process(int((machine.home / "pid").read_text()))
+        runner = job.parent()
+        assert runner is not None
+        runner.kill()
+        job.kill()
+        first.communicate(timeout=30)
+    assert first.returncode == 1
+    (machine.home / "go").touch()
+    assert machine.run(command)[0] == 0
+    assert machine.count("begun") == 2
+
+
+def test_a_line_that_would_hang_the_reader_is_cut(machine: Machine) -> None:
+    _, output, _ = machine.run("head -c 70000 /dev/zero | tr '\\0' x; echo; printf 'a\\rb\\n'")
+    assert max(map(len, output.splitlines())) <= 500
+    assert output.splitlines()[1:3] == ["a", "b"]

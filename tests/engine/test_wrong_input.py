@@ -1,0 +1,48 @@
+"""What was knowable before is told before: one line each, and nothing is created."""
+
+from typing import Any
+
+import pytest
+
+from tests.local_cloud import LocalCloud
+from tests.pulumi_project import Project
+
+NOTHING = {"instances": 0, "ssh-keys": 0, "firewall-rulesets": 0}
+
+
+@pytest.mark.parametrize(
+    ("config", "environment", "told"),
+    [
+        ({}, {"LAMBDA_API_KEY": ""}, "no Lambda API key: set LAMBDA_API_KEY"),
+        ({}, {"LAMBDA_API_KEY": "secret_wrong_key"}, "API key was invalid, expired, or deleted"),
+        ({"instanceTypes": ["gpu_1x_gh300"]}, {}, "instanceTypes: Lambda has no instance type gpu_1x_gh300"),
+        ({"regions": ["us-east-9"]}, {}, "regions: Lambda has no region us-east-9"),
+        ({"allowedCidrs": ["10.0.0/8"]}, {}, "'10.0.0/8' is not an IPv4 network"),
+        ({"model": "meta-llama/Llama-9-8B"}, {}, "model meta-llama/Llama-9-8B does not exist"),
+        ({}, {"HF_TOKEN": "without access"}, "your token has no access: accept its licence at"),
+        ({"maxPricePerHour": 1}, {}, "maxPricePerHour: $1.00 is less than the cheapest"),
+        ({"maxPricePerHur": 1}, {}, "there is no such key"),
+    ],
+)
+def test_a_wrong_input_is_one_line_and_creates_nothing(
+    real_project: Project, cloud: LocalCloud, config: dict[str, Any], environment: dict[str, str], told: str
+) -> None:
+    if environment.get("HF_TOKEN"):
+        environment = {"HF_TOKEN": cloud.hf_token_without_access}
+    real_project.configure(**config)
+    real_project.set_environment(**environment)
+    failed = real_project.up(succeeds=False)
+    lines = [line for line in failed.output.splitlines() if told in line]
+    assert lines, failed.output
+    assert "Traceback" not in failed.output
+    assert "secret_wrong_key" not in failed.output
+    assert cloud.writes() == []
+    assert cloud.account() == NOTHING
+    assert not [kind for kind in real_project.resources() if kind != "pulumi:pulumi:Stack"]
+
+
+def test_a_preview_shows_the_plan_with_its_price_and_creates_nothing(real_project: Project, cloud: LocalCloud) -> None:
+    preview = real_project.pulumi("preview")
+    assert "model meta-llama/Llama-3.1-8B-Instruct at " in preview.output
+    assert "gpu_1x_gh200 in us-east-3: $2.29 an hour, capacity now" in preview.output
+    assert cloud.writes() == []

@@ -1,0 +1,157 @@
+"""A Pulumi project for tests: the real engine, a state of its own, one stack."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import yaml
+
+from localcloud.command_plugin.install import install
+from tests.engine.pulumi_cli import REPOSITORY, pulumi_environment
+from tests.local_cloud import LocalCloud
+
+STACK = "test"
+TIMEOUT_S = 900.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a command printed, and how it ended."""
+
+    status: int
+    output: str
+
+    @property
+    def errors(self) -> list[str]:
+        """The lines that say what went wrong."""
+        return [line.strip() for line in self.output.splitlines() if "error:" in line]
+
+
+class Project:
+    """A project folder with the stack `test`. Commands run there with nothing of the user's own Pulumi."""
+
+    def __init__(self, folder: Path, cloud: LocalCloud, program: Path) -> None:
+        self._folder = folder / "project"
+        self._folder.mkdir()
+        (self._folder / "__main__.py").symlink_to(program)
+        (self._folder / "components").symlink_to(REPOSITORY / "components")
+        (self._folder / "Pulumi.yaml").symlink_to(REPOSITORY / "Pulumi.yaml")
+        # Pulumi.yaml names the environment of the checkout.
+        (self._folder / ".venv").symlink_to(Path(sys.prefix))
+        home = folder / "pulumi-home"
+        self._environment = pulumi_environment(home, folder / "state")
+        own_plugins = REPOSITORY / ".tools/pulumi-home/plugins"
+        if own_plugins.is_dir():
+            (home / "plugins").symlink_to(own_plugins)
+        else:
+            install(home, Path(sys.executable), REPOSITORY)
+        self._environment |= {
+            "LAMBDA_API_KEY": cloud.api_key,
+            "HF_TOKEN": cloud.hf_token,
+            "LAMBDA_CLOUD_REQUEST_INTERVAL": "0",
+            "LAMBDA_CLOUD_LAUNCH_INTERVAL": "0",
+        }
+        self._config: dict[str, Any] = {}
+        self.pulumi("stack", "init", STACK)
+        self._salt = yaml.safe_load((self._folder / f"Pulumi.{STACK}.yaml").read_text())
+
+    def set_environment(self, **variables: str) -> None:
+        """Change variables; an empty text takes one away."""
+        self._environment |= variables
+        self._environment = {name: value for name, value in self._environment.items() if value}
+
+    def configure(self, **keys: Any) -> None:
+        """Set keys of the stack; None takes one away."""
+        self._config |= keys
+        config = {f"lambda-vllm:{key}": value for key, value in self._config.items() if value is not None}
+        (self._folder / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump({**self._salt, "config": config}))
+
+    def pulumi(self, *arguments: str, succeeds: bool | None = True) -> Run:
+        """Run a command to its end; `succeeds` None takes either end."""
+        done = subprocess.run(
+            ["pulumi", "--non-interactive", *arguments],
+            cwd=self._folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        if succeeds is not None:
+            assert (done.returncode == 0) is succeeds, done.stdout
+        return Run(done.returncode, done.stdout)
+
+    def up(self, *, succeeds: bool | None = True) -> Run:
+        """`pulumi up` without questions."""
+        return self.pulumi("up", "--yes", "--skip-preview", succeeds=succeeds)
+
+    def destroy(self) -> Run:
+        """`pulumi destroy` without questions."""
+        return self.pulumi("destroy", "--yes", "--skip-preview")
+
+    def refresh(self) -> Run:
+        """`pulumi refresh` without questions."""
+        return self.pulumi("refresh", "--yes", "--skip-preview")
+
+    def output(self, name: str) -> Any:
+        """An output, a secret one too."""
+        return self.outputs()[name]
+
+    def outputs(self) -> dict[str, Any]:
+        """All outputs."""
+        return dict(json.loads(self.pulumi("stack", "output", "--json", "--show-secrets").output))
+
+    def export(self) -> str:
+        """The state as text, secrets encrypted."""
+        return self.pulumi("stack", "export").output
+
+    def resources(self) -> list[str]:
+        """Types of the resources in the state."""
+        deployment = json.loads(self.export())["deployment"]
+        return [resource["type"] for resource in deployment.get("resources") or []]
+
+    def kill_up_when(self, seen: Callable[[], bool], *, plugins_too: bool = True) -> None:
+        """Start `pulumi up`, and kill it as soon as something is seen; then give the stack's lock back."""
+        with subprocess.Popen(
+            ["pulumi", "--non-interactive", "up", "--yes", "--skip-preview"],
+            cwd=self._folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as cli:
+            deadline = time.monotonic() + 180
+            while not seen():
+                assert cli.poll() is None, "the update ended before it was killed"
+                assert time.monotonic() < deadline, "never seen"
+                time.sleep(0.05)
+            family = psutil.Process(cli.pid).children(recursive=True) if plugins_too else []
+            os.kill(cli.pid, signal.SIGKILL)
+            for process in family:
+                try:
+                    process.kill()
+                except psutil.NoSuchProcess:
+                    continue
+        self.pulumi("cancel", "--yes")
+
+
+@contextmanager
+def project(folder: Path, cloud: LocalCloud, program: Path = REPOSITORY / "__main__.py") -> Iterator[Project]:
+    """A project that is destroyed in the end, whatever a test has left."""
+    made = Project(folder, cloud, program)
+    try:
+        yield made
+    finally:
+        made.pulumi("cancel", "--yes", succeeds=None)
+        made.pulumi("destroy", "--yes", "--skip-preview", succeeds=None)
