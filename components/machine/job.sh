@@ -24,35 +24,48 @@ succeeded() { [[ -f "$job/exit" && "$(<"$job/exit")" == 0 ]]; }
 start() {
     rm -f "$job/exit"
     : >"$job/progress"
+    # Looking whether a job runs takes its lock for a moment, therefore the job waits for it instead of giving up.
     # shellcheck disable=SC2016  # expanded by the inner shell
     setsid nohup bash -c '
         job=$1; shift
         exec 9>"$job/lock"
-        flock --nonblock 9 || exit 0
+        flock --wait 10 9 || exit 1
         began=$(date +%s)
         status=0
         "$@" >>"$job/progress" 2>>"$job/log" 9>&- || status=$?
         echo $(($(date +%s) - began)) >"$job/seconds"
         echo "$status" >"$job/exit.new" && mv "$job/exit.new" "$job/exit"
-    ' job "$job" "$@" </dev/null >/dev/null 2>>"$job/log" &
+    ' job "$job" "$@" </dev/null >/dev/null 2>>"$job/log" 8>&- &
     # Until the job holds its lock it looks as if it did not run.
-    for _ in $(seq 100); do
-        if [[ -f "$job/exit" ]] || is_running; then return; fi
+    local runner=$!
+    until [[ -f "$job/exit" ]] || is_running || ! kill -0 "$runner" 2>/dev/null; do
         sleep 0.1
     done
 }
 
-# Long lines are cut: one of more than 64 KiB stops the reader at the other end for ever.
-show_from() { tail -n "+$1" "$job/progress" | tr '\r' '\n' | cut -c1-500; }
+# One caller at a time looks and starts, so that two at once start one job.
+start_unless_running() {
+    exec 8>"$job/door"
+    flock 8
+    if is_running; then
+        echo "$name: under way, following it"
+    else
+        start "$@"
+    fi
+    exec 8>&-
+}
+
+# Lines $1 to $2. Long ones are cut: one of more than 64 KiB stops the reader at the other end for ever.
+show() { sed -n "$1,$2p" "$job/progress" | tr '\r' '\n' | cut -c1-500; }
 
 follow() {
-    local shown=0 total
+    local shown=0 total running
     while :; do
-        local running=yes
+        running=yes
         is_running || running=no
         total=$(wc -l <"$job/progress")
         if ((total > shown)); then
-            show_from $((shown + 1)) | head -n $((total - shown))
+            show $((shown + 1)) "$total"
             shown=$total
         fi
         [[ $running == yes ]] || return 0
@@ -64,11 +77,7 @@ if succeeded; then
     echo "$name: done in $(<"$job/seconds") s, before this run"
     exit 0
 fi
-if is_running; then
-    echo "$name: under way, following it"
-else
-    start "$@"
-fi
+start_unless_running "$@"
 follow
 if succeeded; then
     echo "$name: done in $(<"$job/seconds") s"

@@ -14,7 +14,6 @@ from components.cloud.instance_end import NotTerminatedError, end_instance
 from components.cloud.launch import Candidate, LaunchOrder, NoCapacityError, TooExpensiveError, launch
 from components.cloud.launch_token import TOKEN_TAG, instances_with_token, machine_to_adopt
 from components.cloud.models import LaunchRequest, Tag
-
 from tests.unit.emulated import PUBLIC_KEY, EmulatedCloud, emulated_cloud
 
 TOKEN = "a" * 32
