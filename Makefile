@@ -1,0 +1,41 @@
+# Thin: the work is in scripts/.
+
+RUN := PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$$PATH" PULUMI_HOME="$(CURDIR)/.tools/pulumi-home"
+
+.DEFAULT_GOAL := help
+.PHONY: help tools local local-down test test-unit test-engine test-e2e lint format clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
+
+tools: ## set up what is missing: .venv, the Pulumi CLI, its plugin; the other targets do it too
+	@scripts/setup.sh
+
+local: tools ## the main job without an account: local cloud, pulumi up, a real completion
+	@.venv/bin/python -m scripts.local up
+
+local-down: tools ## pulumi destroy, local cloud down, and a check that nothing is left
+	@.venv/bin/python -m scripts.local down
+
+test: tools ## all three floors of tests
+	@$(RUN) python -m pytest tests/unit tests/engine tests/e2e
+
+test-unit: tools ## no process is started; under 30 s
+	@$(RUN) python -m pytest tests/unit
+
+test-engine: tools ## the real Pulumi engine against the local cloud
+	@$(RUN) python -m pytest tests/engine
+
+test-e2e: tools ## real vLLM on the CPU
+	@$(RUN) python -m pytest tests/e2e
+
+lint: tools ## ruff, mypy --strict, shellcheck
+	@$(RUN) scripts/lint.sh
+
+format: tools ## let ruff format the Python files
+	@$(RUN) ruff format .
+	@$(RUN) ruff check --fix .
+
+clean: ## take away what was set up here, after `make local-down` where there is a local stack
+	@if [ -d .local ]; then $(MAKE) --no-print-directory local-down; fi
+	rm -rf .local .tools .venv .mypy_cache .pytest_cache .ruff_cache
