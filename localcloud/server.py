@@ -132,4 +132,7 @@ def _stop_signal() -> asyncio.Event:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
+    # Under nohup this signal is ignored, and so it would be in every session on a machine, whose foreground command
+    # then outlives a lost connection. A handler of any kind is not inherited.
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
     return asked

@@ -8,9 +8,9 @@ GATED = """huggingface_hub.errors.GatedRepoError: 403 Client Error. (Request ID:
 Cannot access gated repo for url https://huggingface.co/meta-llama/Llama-3.1-8B-Instruct/resolve/main/config.json.
 Access to model meta-llama/Llama-3.1-8B-Instruct is restricted and you are not in the authorized list."""
 
-TOO_LONG = """(EngineCore pid=1) ValueError: To serve at least one request with the model's max seq len (131072), (40.00
-GiB KV cache is needed, which is larger than the available KV cache memory (3.64 GiB). Based on the available memory, the
-estimated maximum model length is 11920. Try increasing `gpu_memory_utilization` or decreasing `max_model_len`."""
+TOO_LONG = """(EngineCore pid=1) ValueError: To serve at least one request with the model's max seq len (131072),
+(40.00 GiB KV cache is needed, which is larger than the available KV cache memory (3.64 GiB). Based on the available
+memory, the estimated maximum model length is 11920. Try increasing `gpu_memory_utilization`."""
 
 
 @pytest.mark.parametrize(
