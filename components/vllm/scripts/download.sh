@@ -12,7 +12,8 @@ if [[ -s $settings/hf-token ]]; then
     HF_TOKEN=$(<"$settings/hf-token")
     export HF_TOKEN
 fi
-export HF_ENDPOINT="$hub" HF_HUB_DISABLE_PROGRESS_BARS=1 HF_HUB_DISABLE_TELEMETRY=1 HF_XET_HIGH_PERFORMANCE=1
+export HF_ENDPOINT="$hub" HF_HUB_DISABLE_PROGRESS_BARS=1 HF_HUB_DISABLE_TELEMETRY=1 \
+    HF_HUB_DISABLE_UPDATE_CHECK=1 HF_XET_HIGH_PERFORMANCE=1
 
 report() {
     local folder="${HF_HOME:-$HOME/.cache/huggingface}/hub/models--${model//\//--}"

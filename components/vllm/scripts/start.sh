@@ -43,7 +43,7 @@ else
     systemctl --user daemon-reload >&2
     systemctl --user enable "$service" >&2
     rm -f "$base/started" "$base/start-seconds"
-    systemctl --user stop "$service" >&2 || true
+    ! is_active || systemctl --user stop "$service" >&2
     say "starting $model"
     systemctl --user start "$service" >&2
     echo "$hash" >"$base/started"

@@ -1,0 +1,70 @@
+"""One endpoint for the whole floor: real engine, real SSH, real vLLM on the CPU.
+
+Its first `pulumi up` is killed in the middle of the install and run again, so that everything after it is tested on a
+stack that has been through that.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from tests.local_cloud import LocalCloud, local_cloud
+from tests.pulumi_project import Project, Run, project
+
+MODEL = "meta-llama/Llama-3.1-8B-Instruct"
+# Flags that a model of a few layers needs on two cores.
+FLAGS = {"dtype": "bfloat16", "enforce-eager": True, "max-num-seqs": 4}
+
+
+@dataclass(frozen=True)
+class Served:
+    """A stack that serves a model."""
+
+    project: Project
+    cloud: LocalCloud
+    killed_instance: str
+    """The instance that the killed update had launched."""
+    second_up: Run
+    """The update that went on after it."""
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """Outputs of the stack, secret ones too."""
+        return self.project.outputs()
+
+    def client(self) -> openai.OpenAI:
+        """OpenAI's own client on the endpoint."""
+        outputs = self.outputs
+        return openai.OpenAI(base_url=outputs["endpoint"], api_key=outputs["api_key"], max_retries=0, timeout=120)
+
+    def home(self) -> Path:
+        """Home directory of the machine."""
+        return self.cloud.home(self.outputs["instance_id"])
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The endpoint; tests that change it come last and leave it serving."""
+    folder = tmp_path_factory.mktemp("e2e")
+    with local_cloud(folder / "cloud") as cloud, project(folder, cloud) as made:
+        made.configure(
+            apiUrl=cloud.url,
+            hfEndpoint=cloud.url,
+            sshPort=2222,
+            allowedCidrs=["127.0.0.0/8"],
+            maxModelLen=512,
+            vllmArgs=FLAGS,
+        )
+        made.kill_up_when(lambda: installing(cloud))
+        (launched,) = cloud.billing()
+        yield Served(made, cloud, launched, made.up())
+
+
+def installing(cloud: LocalCloud) -> bool:
+    """True when a machine is in the middle of the install."""
+    progress = cloud.state.glob("machines/*/home/ubuntu/.local/share/lambda-vllm/jobs/install-*/progress")
+    return any("installing vLLM" in file.read_text() for file in progress)

@@ -1,0 +1,215 @@
+"""The main job, end to end. Tests run from top to bottom; those that change the stack stand at the end."""
+
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import openai
+import psutil
+import pytest
+import requests
+
+from tests.e2e.conftest import FLAGS, MODEL, Served
+
+pytestmark = pytest.mark.timeout(1200)
+
+QUESTION = "What is the name of the capital of France?"
+OTHER_MODEL = "meta-llama/Llama-3.1-70B-Instruct"
+
+
+def server_processes(served: Served) -> set[int]:
+    """Process ids of the model server."""
+    home = str(served.home())
+    found = set()
+    for process in psutil.process_iter(["cmdline"]):
+        command = " ".join(process.info["cmdline"] or [])
+        if home in command and "vllm serve" in command.replace("bin/vllm serve", "vllm serve"):
+            found.add(process.pid)
+    return found
+
+
+def test_an_up_killed_during_the_install_goes_on_with_the_same_machine_and_the_same_install(served: Served) -> None:
+    assert served.cloud.billing() == [served.killed_instance] == [served.outputs["instance_id"]]
+    assert served.cloud.calls("launch") == 1
+    assert "install: under way, following it" in served.second_up.output or "before this run" in served.second_up.output
+
+
+def test_curl_gets_the_tutorials_completion(served: Served) -> None:
+    outputs = served.outputs
+    answer = subprocess.run(
+        [
+            "curl", "--silent", "--fail", f"{outputs['endpoint']}/completions",
+            "--header", f"Authorization: Bearer {outputs['api_key']}",
+            "--header", "Content-Type: application/json",
+            "--data", f'{{"model": "{MODEL}", "prompt": "{QUESTION}", "temperature": 0, "max_tokens": 1}}',
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )  # fmt: skip
+    assert '"object":"text_completion"' in answer.stdout
+    assert '"completion_tokens":1' in answer.stdout
+
+
+def test_openais_client_lists_the_model_under_its_own_name(served: Served) -> None:
+    assert [model.id for model in served.client().models.list()] == [MODEL]
+
+
+def test_openais_client_gets_completions_that_the_model_computed(served: Served) -> None:
+    client = served.client()
+    first, again, other = (
+        client.completions.create(model=MODEL, prompt=prompt, max_tokens=8, temperature=0).choices[0].text
+        for prompt in (QUESTION, QUESTION, "Nothing of the kind")
+    )
+    assert first == again != other
+
+
+def test_openais_client_chats(served: Served) -> None:
+    messages: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": QUESTION}]
+    answer = served.client().chat.completions.create(model=MODEL, messages=messages, max_tokens=8)
+    assert answer.choices[0].message.content
+
+
+def test_openais_client_streams(served: Served) -> None:
+    chunks = list(served.client().completions.create(model=MODEL, prompt=QUESTION, max_tokens=8, stream=True))
+    assert len(chunks) > 1
+    assert "".join(chunk.choices[0].text for chunk in chunks if chunk.choices)
+
+
+def test_without_the_key_every_path_but_health_answers_401(served: Served) -> None:
+    outputs = served.outputs
+    root = outputs["endpoint"].removesuffix("/v1")
+    headers = {"Authorization": f"Bearer {outputs['api_key']}"}
+    routes = requests.get(f"{root}/openapi.json", headers=headers, timeout=60).json()["paths"]
+    assert "/v1/chat/completions" in routes
+    for path in [*routes, "/docs", "/metrics", "/openapi.json", "/nowhere"]:
+        status = requests.get(f"{root}{path}", timeout=60).status_code
+        assert status == (200 if path == "/health" else 401), path
+    with pytest.raises(openai.AuthenticationError):
+        openai.OpenAI(base_url=outputs["endpoint"], api_key="sk-wrong", max_retries=0).models.list()
+
+
+def test_the_ssh_output_logs_in_with_the_host_key_checked(served: Served, tmp_path: Path) -> None:
+    login = with_key_file(served, "ssh", tmp_path)
+    said = subprocess.run([*login, "hostname; echo $USER"], capture_output=True, text=True, timeout=60, check=True)
+    assert said.stdout.split()[-1] == "ubuntu"
+
+
+def test_the_tunnel_output_brings_the_endpoint_to_this_computer(served: Served, tmp_path: Path) -> None:
+    with subprocess.Popen(with_key_file(served, "tunnel", tmp_path)) as tunnel:
+        try:
+            deadline = time.monotonic() + 30
+            while not accepts("127.0.0.1", 8000):
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            assert requests.get("http://127.0.0.1:8000/health", timeout=30).status_code == 200
+        finally:
+            tunnel.send_signal(signal.SIGTERM)
+
+
+def test_no_secret_is_in_state_logs_or_the_process_list(served: Served) -> None:
+    outputs = served.outputs
+    state = served.project.export()
+    home = served.home()
+    logs = "".join(file.read_text(errors="replace") for file in (home / ".local/share/lambda-vllm").glob("logs/*"))
+    logs += "".join(file.read_text(errors="replace") for file in (home / ".local/share/lambda-vllm").glob("jobs/*/*"))
+    commands = "".join(" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"]))
+    assert "vLLM" in logs
+    for secret in (served.cloud.api_key, served.cloud.hf_token, outputs["api_key"], "PRIVATE KEY"):
+        assert secret not in state
+        assert secret not in logs
+        assert secret not in commands
+        assert secret not in served.second_up.output
+    for name in ("api-keys", "hf-token", "server.env"):
+        assert (home / ".config/lambda-vllm" / name).stat().st_mode & 0o777 == 0o600
+
+
+def test_after_up_there_is_nothing_to_do_and_the_cloud_is_not_written_to(served: Served) -> None:
+    served.cloud.forget_requests()
+    served.project.pulumi("preview", "--expect-no-changes")
+    served.project.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes")
+    served.project.pulumi("up", "--yes", "--skip-preview", "--expect-no-changes")
+    assert served.cloud.writes() == []
+
+
+def test_outputs_say_what_runs_where_what_it_costs_and_where_the_time_went(served: Served) -> None:
+    outputs = served.outputs
+    assert outputs["endpoint"] == f"http://{outputs['ip']}:8000/v1"
+    assert (outputs["model"], outputs["instance_type"], outputs["region"]) == (MODEL, "gpu_1x_gh200", "us-east-3")
+    assert outputs["price_per_hour"] == 2.29
+    assert all(outputs["timeline"][stage] is not None for stage in ("boot", "install", "download", "start"))
+
+
+def test_a_new_endpoint_key_counts_at_once_without_loading_the_model_again(served: Served) -> None:
+    before, old_key = server_processes(served), served.outputs["api_key"]
+    assert before
+    served.project.configure(apiKey="sk-a-key-of-my-own-choice")
+    served.project.up()
+    assert served.client().models.list()
+    with pytest.raises(openai.AuthenticationError):
+        openai.OpenAI(base_url=served.outputs["endpoint"], api_key=old_key, max_retries=0).models.list()
+    assert server_processes(served) == before
+
+
+def test_a_flag_that_vllm_does_not_know_fails_with_its_name_in_one_line(served: Served) -> None:
+    served.project.configure(vllmArgs={**FLAGS, "swap-space": 4})
+    failed = served.project.up(succeeds=False)
+    assert "does not know --swap-space" in failed.output
+    served.project.configure(vllmArgs=FLAGS)
+
+
+def test_another_model_is_served_by_the_same_machine(served: Served) -> None:
+    machine = served.outputs["instance_id"]
+    served.project.configure(model=OTHER_MODEL)
+    served.cloud.forget_requests()
+    served.project.up()
+    assert served.outputs["instance_id"] == machine
+    assert served.cloud.writes() == []
+    assert [model.id for model in served.client().models.list()] == [OTHER_MODEL]
+    assert served.client().completions.create(model=OTHER_MODEL, prompt=QUESTION, max_tokens=1).choices
+    served.project.pulumi("preview", "--expect-no-changes")
+
+
+def test_a_machine_ended_behind_pulumis_back_comes_back_serving(served: Served) -> None:
+    machine = served.outputs["instance_id"]
+    served.cloud.control("PATCH", f"/instances/{machine}", {"status": "terminated"})
+    served.project.refresh()
+    served.project.up()
+    assert served.cloud.billing() == [served.outputs["instance_id"]] != [machine]
+    assert served.client().completions.create(model=OTHER_MODEL, prompt=QUESTION, max_tokens=1).choices
+
+
+def test_destroy_leaves_no_instance_no_process_no_port_and_no_resource(served: Served) -> None:
+    address, homes = served.outputs["ip"], str(served.cloud.state)
+    assert accepts(address, 8000)
+    served.project.destroy()
+    assert served.cloud.account() == {"instances": 0, "ssh-keys": 0, "firewall-rulesets": 0}
+    assert served.project.resources() == []
+    assert not accepts(address, 8000)
+    assert not accepts(address, 2222)
+    left = [
+        p.pid for p in psutil.process_iter(["environ"]) if (p.info["environ"] or {}).get("HOME", "").startswith(homes)
+    ]
+    assert left == []
+
+
+def with_key_file(served: Served, output: str, folder: Path) -> list[str]:
+    """The words of an `ssh` output, with the private key saved as the README says."""
+    outputs = served.outputs
+    file = folder / "key"
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as stream:
+        stream.write(outputs["ssh_private_key"])
+    words = shlex.split(outputs[output])
+    words[words.index("-i") + 1] = str(file)
+    return words
+
+
+def accepts(address: str, port: int) -> bool:
+    """True when something listens there."""
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        return probe.connect_ex((address, port)) == 0
