@@ -13,6 +13,7 @@ from pulumi.dynamic import Resource
 from pydantic import Field
 
 from components.cloud.client import LambdaClient
+from components.cloud.engine import require_engine
 from components.cloud.errors import CloudError, NotFoundError
 from components.cloud.models import GONE, Instance, InstanceStatus
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
@@ -52,6 +53,7 @@ class BootWaitProvider(LambdaProvider[BootWaitInputs]):
         started = time.monotonic()
         reported = started
         while True:
+            require_engine("wait on for the boot")
             instance = _look(client, inputs.instance_id)
             if instance.ip and ssh_answers(instance.ip, inputs.ssh_port):
                 seconds = round(time.monotonic() - started)

@@ -71,6 +71,7 @@ def launch(client: LambdaClient, order: LaunchOrder) -> Launched:
     deadline = time.monotonic() + order.capacity_timeout_s
     reported = float("-inf")
     while True:
+        require_engine("wait for capacity and launch")
         offers = client.offers()
         affordable = _affordable(order, offers)
         refused: dict[Candidate, str] = {}

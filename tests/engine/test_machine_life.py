@@ -88,6 +88,22 @@ def test_a_network_that_may_enter_changes_in_place_and_the_machine_stays(
     assert cloud.billing() == before
 
 
+def test_a_machine_that_has_to_be_another_replaces_the_old_one_which_ends_first(
+    machine_project: Project, cloud: LocalCloud
+) -> None:
+    machine_project.up()
+    first = machine_project.output("instance_id")
+    machine_project.configure(imageFamily="lambda-stack-22-04")
+    cloud.forget_requests()
+    machine_project.up()
+    second = machine_project.output("instance_id")
+    assert second != first
+    assert cloud.billing() == [second]
+    assert cloud.writes() == ["terminate", "launch"]
+    assert machine_project.output("greeting").startswith("hello from ")
+    machine_project.pulumi("preview", "--expect-no-changes")
+
+
 def test_a_changed_command_runs_again_on_the_same_machine(machine_project: Project, cloud: LocalCloud) -> None:
     machine_project.up()
     before = cloud.billing()

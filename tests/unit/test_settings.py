@@ -73,6 +73,8 @@ def test_without_a_lambda_key_the_line_says_where_to_set_it() -> None:
         ("bootTimeoutMinutes", -1, "greater than 0"),
         ("maxModelLen", "long", "auto, or a number of tokens"),
         ("tags", {"Upper": "x"}, "keys of 2 to 55 characters"),
+        ("tags", {"lambda-vllm-launch": "x"}, "lambda-vllm-launch is reserved"),
+        ("tags", {"lambda-ai-x": "x"}, "lambda-ai-x is reserved"),
         ("vllmArgs", {"--seed": 1}, "without the leading --"),
         ("vllmEnv", {"2BAD": "x"}, "names and values"),
         ("apiUrl", "cloud.lambda.ai", "a URL such as"),

@@ -11,6 +11,7 @@ machine = GpuMachine(
         name="engine-test",
         instance_types=["gpu_1x_gh200"],
         regions=["us-east-3"],
+        image_family=config.get("imageFamily") or "lambda-stack-24-04",
         open_port=8000,
         allowed_cidrs=config.get_object("allowedCidrs") or [],
         ssh_port=2222,
