@@ -1,0 +1,34 @@
+"""What is said while the server starts, read from its own log. The lines are those of vLLM 0.32."""
+
+from pathlib import Path
+
+import pytest
+
+from components.vllm.scripts.wait_ready import stage
+
+LOG = [
+    ("", "importing packages"),
+    ("(APIServer pid=1) INFO 11-23 [utils.py:293] vLLM server version 0.32.0", "reading the settings"),
+    ("(APIServer pid=1) INFO 11-23 [model.py:529] Resolved architecture: LlamaForCausalLM", "starting the engine"),
+    ("(EngineCore pid=2) INFO 11-23 [cpu_model_runner.py:62] Starting to load model meta-llama", "loading the weights"),
+    ("(EngineCore pid=2) INFO 11-23 Model loading took 15.0 GiB memory and 9.81 seconds", "weights loaded"),
+    ("(EngineCore pid=2) INFO 11-23 Dynamo bytecode transform time: 5.2 s", "compiling"),
+    ("(EngineCore pid=2) INFO 11-23 Available KV cache memory: 71.62 GiB", "warming up"),
+    ("(EngineCore pid=2) INFO 11-23 Graph capturing finished in 7 secs, took 0.98 GiB", "capturing graphs"),
+    (
+        "(EngineCore pid=2) INFO 11-23 init engine (profile, create kv cache, warmup model) took 36 s",
+        "starting the API",
+    ),
+    ("(APIServer pid=1) INFO:     Application startup complete.", "asking for the first token"),
+]
+
+
+@pytest.mark.parametrize("lines", range(1, len(LOG) + 1))
+def test_the_stage_follows_the_log(lines: int, tmp_path: Path) -> None:
+    log = tmp_path / "vllm.log"
+    log.write_text("\n".join(text for text, _ in LOG[:lines]))
+    assert stage(log) == LOG[lines - 1][1]
+
+
+def test_before_there_is_a_log_the_server_imports(tmp_path: Path) -> None:
+    assert stage(tmp_path / "missing.log") == "importing packages"
