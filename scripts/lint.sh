@@ -14,5 +14,5 @@ failed=0
 ruff check . || failed=1
 ruff format --check . || failed=1
 mypy || failed=1
-shell_scripts | xargs -0 shellcheck -- || failed=1
+shell_scripts | xargs -0 shellcheck --external-sources -- || failed=1
 exit "$failed"
