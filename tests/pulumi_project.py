@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,11 +139,18 @@ class Project:
             family = psutil.Process(cli.pid).children(recursive=True) if plugins_too else []
             os.kill(cli.pid, signal.SIGKILL)
             for process in family:
-                try:
+                with suppress(psutil.NoSuchProcess):
                     process.kill()
-                except psutil.NoSuchProcess:
-                    continue
         self.pulumi("cancel", "--yes")
+
+
+    def end_orphans(self) -> None:
+        """End what a killed CLI has left: its plugins live on and wait for it for ever."""
+        backend = self._environment["PULUMI_BACKEND_URL"]
+        for process in psutil.process_iter():
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                if process.environ().get("PULUMI_BACKEND_URL") == backend:
+                    process.kill()
 
 
 @contextmanager
@@ -155,3 +162,4 @@ def project(folder: Path, cloud: LocalCloud, program: Path = REPOSITORY / "__mai
     finally:
         made.pulumi("cancel", "--yes", succeeds=None)
         made.pulumi("destroy", "--yes", "--skip-preview", succeeds=None)
+        made.end_orphans()

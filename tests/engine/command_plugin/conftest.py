@@ -1,5 +1,6 @@
 """A host that is not listening yet, and an empty stack that would reach it."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,9 @@ def key() -> asyncssh.SSHKey:
 def host(tmp_path: Path, key: asyncssh.SSHKey) -> Iterator[SshHost]:
     disk = tmp_path / "disk"
     disk.mkdir()
-    host = SshHost("127.77.200.1", disk, key)
+    # Test files run side by side, each worker with an address of its own.
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    host = SshHost(f"127.77.200.{10 + worker}", disk, key)
     yield host
     host.close()
 
