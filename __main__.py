@@ -6,6 +6,7 @@ import signal
 import pulumi
 
 from components.cloud.client import LambdaClient
+from components.machine.host import check_agent
 from components.machine.machine import GpuMachine, GpuMachineArgs, ssh_command
 from components.settings import SettingsError, read_settings
 from components.vllm.api_key import ApiKey
@@ -19,11 +20,14 @@ from components.vllm.stack import VllmStack
 signal.signal(signal.SIGINT, lambda *_: os._exit(1))
 
 try:
-    settings = read_settings(pulumi.runtime.get_config_env(), os.environ, pulumi.get_project())
+    config, secret_keys = pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env()
+    settings = read_settings(config, set(secret_keys), os.environ, pulumi.get_project())
     client = LambdaClient(settings.lambda_api_key, settings.api_url)
     plan = preflight(settings, client, Hub(settings.hf_endpoint, settings.hf_token))
 except (SettingsError, PreflightError) as error:
     raise pulumi.RunError(str(error)) from None
+if no_agent := check_agent(os.environ):
+    raise pulumi.RunError(no_agent)
 for line in plan.lines:
     pulumi.log.info(line)
 

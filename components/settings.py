@@ -5,10 +5,19 @@ in one line with its name, its value (never a secret one) and what is allowed.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import (
+    AliasGenerator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from components.cloud.client import DEFAULT_URL
@@ -21,13 +30,33 @@ RESERVED_TAG_PREFIX = "lambda-ai-"
 
 SECRETS = frozenset({"lambdaApiKey", "hfToken", "apiKey"})
 
+MAY_HOLD_SECRETS = frozenset({"vllmArgs", "vllmEnv"})
+"""Keys whose values are not repeated in an error."""
+
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", max_length=200)]
-ModelName = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$", max_length=200)]
+ModelName = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*/\w[\w.-]*$", max_length=200)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+(/\S*)?$")]
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 FlagName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
 Minutes = Annotated[int, Field(gt=0, le=24 * 60)]
-PortNumber = Annotated[int, Field(ge=1, le=65535)]
+PortNumber = Annotated[int, Field(ge=1, le=65535, strict=True)]
+
+FLAGS_WITH_A_KEY = {
+    "model": "model",
+    "revision": "modelRevision",
+    "port": "port",
+    "max-model-len": "maxModelLen",
+    "cpu-offload-gb": "cpuOffloadGb",
+    "api-key": "apiKey",
+}
+
+FLAGS_OF_OURS = frozenset({"config", "grpc", "headless", "host", "middleware", "root-path", "served-model-name", "uds"})
+"""Flags of vLLM 0.32 that decide where and behind what the server listens."""
+
+VARIABLES_OF_OURS = frozenset(
+    {"HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "PYTHONPATH", "VLLM_API_KEY", "VLLM_USE_RUST_FRONTEND"}
+)
+"""The frontend in Rust serves without Python's middleware, so without the key check."""
 
 _WHAT_IS_ALLOWED = {
     "model": "an owner and a repository on the hub, such as meta-llama/Llama-3.1-8B-Instruct",
@@ -64,7 +93,7 @@ class Settings(BaseModel):
     lambda_api_key: Annotated[str, Field(min_length=1)]
     hf_token: str = ""
     api_key: Annotated[str, StringConstraints(pattern=r"^[!-~]{16,}$")] | None = None
-    port: PortNumber = 8000
+    port: Annotated[PortNumber, Field(ge=1024)] = 8000
     max_model_len: Literal["auto"] | Annotated[int, Field(gt=0)] = "auto"
     cpu_offload_gb: Annotated[float, Field(ge=0)] = 0
     vllm_args: dict[FlagName, Any] = {}
@@ -74,21 +103,33 @@ class Settings(BaseModel):
     api_url: Url = DEFAULT_URL
     hf_endpoint: Url = "https://huggingface.co"
 
+    @model_validator(mode="after")
+    def keys_that_go_together(self) -> "Settings":
+        """Two keys that name the same thing, or two things that want the same place."""
+        if self.image_id and self.image_family:
+            raise ValueError("give imageFamily or imageId, not both")
+        if self.port == self.ssh_port:
+            raise ValueError("port and sshPort must differ")
+        return self
+
     @field_validator("vllm_args")
     @classmethod
     def flags_that_have_a_key(cls, flags: dict[str, Any]) -> dict[str, Any]:
         """A flag is said in one place only, so that nothing is overruled unseen."""
-        own = {
-            "model": "model",
-            "revision": "modelRevision",
-            "port": "port",
-            "max-model-len": "maxModelLen",
-            "cpu-offload-gb": "cpuOffloadGb",
-            "api-key": "apiKey",
-        }
-        for flag in flags.keys() & own.keys():
-            raise ValueError(f"{flag} is set with the key {own[flag]}")
+        for flag in flags:
+            if flag in FLAGS_WITH_A_KEY:
+                raise ValueError(f"{flag} is set with the key {FLAGS_WITH_A_KEY[flag]}")
+            if flag in FLAGS_OF_OURS or flag.startswith("ssl-"):
+                raise ValueError(f"{flag} would take the server out of reach, or the key check from it")
         return flags
+
+    @field_validator("vllm_env")
+    @classmethod
+    def variables_that_keep_the_server_whole(cls, variables: dict[str, Any]) -> dict[str, Any]:
+        """Some variables would move the weights away, or serve without the key check."""
+        for name in variables.keys() & VARIABLES_OF_OURS:
+            raise ValueError(f"{name} is set by this program")
+        return variables
 
     @field_validator("tags")
     @classmethod
@@ -110,11 +151,14 @@ class Settings(BaseModel):
         return None if self.max_price_per_hour is None else round(self.max_price_per_hour * 100)
 
 
-def read_settings(config: Mapping[str, str], environment: Mapping[str, str], project: str) -> Settings:
+def read_settings(
+    config: Mapping[str, str], secret_keys: Set[str], environment: Mapping[str, str], project: str
+) -> Settings:
     """Settings from the stack's configuration (full keys, values as text) and the environment.
 
-    The two account secrets may come from the environment, as `LAMBDA_API_KEY` and `HF_TOKEN`. `SettingsError` when a
-    key is wrong, unknown or missing.
+    `secret_keys` are the full keys that are encrypted in the stack file; a secret has to be one of them. The two
+    account secrets may come from the environment, as `LAMBDA_API_KEY` and `HF_TOKEN`. `SettingsError` when a key is
+    wrong, unknown or missing.
     """
     prefix = f"{project}:"
     texts = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
@@ -122,13 +166,17 @@ def read_settings(config: Mapping[str, str], environment: Mapping[str, str], pro
     # Secrets and names are text, also when they look like a number.
     values |= {key: texts[key] for key in texts.keys() & (SECRETS | {"model", "modelRevision", "imageId"})}
     for key, variable in (("lambdaApiKey", "LAMBDA_API_KEY"), ("hfToken", "HF_TOKEN")):
-        if not values.get(key):
-            values[key] = environment.get(variable, "").strip()
+        values[key] = (values.get(key) or environment.get(variable, "")).strip()
+    plain = sorted(key for key in texts.keys() & SECRETS if prefix + key not in secret_keys)
+    lines = [f"{prefix}{key}: is in plain text; run `pulumi config set --secret {key} VALUE`" for key in plain]
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as error:
-        lines = dict.fromkeys(_line(project, details) for details in error.errors(include_url=False))
+        lines += dict.fromkeys(_line(project, details) for details in error.errors(include_url=False))
         raise SettingsError("\n".join(lines)) from None
+    if lines:
+        raise SettingsError("\n".join(lines))
+    return settings
 
 
 def _value(text: str) -> Any:
@@ -139,6 +187,8 @@ def _value(text: str) -> Any:
 
 
 def _line(project: str, details: Any) -> str:
+    if not details["loc"]:
+        return f"{project}: {str(details['msg']).removeprefix('Value error, ')}"
     key = str(details["loc"][0])
     name = f"{project}:{key}"
     if key == "lambdaApiKey":
@@ -146,7 +196,7 @@ def _line(project: str, details: Any) -> str:
     if details["type"] == "extra_forbidden":
         known = ", ".join(sorted(to_camel(field) for field in Settings.model_fields))
         return f"{name}: there is no such key; there are {known}"
-    value = "" if key in SECRETS else f" {json.dumps(details['input'], default=str)}"
+    value = "" if key in SECRETS | MAY_HOLD_SECRETS else f" {json.dumps(details['input'], default=str)}"
     own_words = details["type"] == "value_error" or key not in _WHAT_IS_ALLOWED
     reason = str(details["msg"]).removeprefix("Value error, ") if own_words else _WHAT_IS_ALLOWED[key]
     return f"{name}:{value} is not allowed: {reason}"

@@ -3,6 +3,7 @@
 A kind of fault is a function in `KINDS`; it gets the request and the handler, and decides what the client sees.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from localcloud.api.errors import insufficient_capacity, internal_error
 from localcloud.edge import too_many_requests
 from localcloud.journal import operation_of
+
+DELAY_S = 30.0
+"""How long the answer to something that was carried out is kept back."""
 
 FaultKind = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
@@ -75,6 +79,12 @@ async def _drop_after(request: web.Request, handler: Handler) -> web.StreamRespo
     return _hang_up(request)
 
 
+async def _delay_after(request: web.Request, handler: Handler) -> web.StreamResponse:
+    answer = await handler(request)
+    await asyncio.sleep(DELAY_S)
+    return answer
+
+
 def _hang_up(request: web.Request) -> web.Response:
     """Close the connection; the response goes nowhere."""
     if request.transport is not None:
@@ -88,4 +98,5 @@ KINDS: Mapping[str, FaultKind] = {
     "error-429": _error_429,
     "drop-before": _drop_before,
     "drop-after": _drop_after,
+    "delay-after": _delay_after,
 }

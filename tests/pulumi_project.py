@@ -143,7 +143,6 @@ class Project:
                     process.kill()
         self.pulumi("cancel", "--yes")
 
-
     def end_orphans(self) -> None:
         """End what a killed CLI has left: its plugins live on and wait for it for ever."""
         backend = self._environment["PULUMI_BACKEND_URL"]

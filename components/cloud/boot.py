@@ -14,13 +14,16 @@ from pydantic import Field
 
 from components.cloud.client import LambdaClient
 from components.cloud.engine import require_engine
-from components.cloud.errors import CloudError, NotFoundError
+from components.cloud.errors import TRANSIENT, CloudError
 from components.cloud.models import GONE, Instance, InstanceStatus
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
 
 SSH_BANNER = b"SSH-2.0-"
 CONNECT_TIMEOUT_S = 5.0
 REPORT_INTERVAL_S = 15.0
+
+VISIBLE_WITHIN_S = 60.0
+"""A new instance may be unknown to the API for some seconds (an assumption: two clients code for it)."""
 
 _HOPELESS = {
     InstanceStatus.UNHEALTHY: "Lambda calls it unhealthy, and it bills: run `pulumi destroy`, then `pulumi up`",
@@ -54,42 +57,50 @@ class BootWaitProvider(LambdaProvider[BootWaitInputs]):
         reported = started
         while True:
             require_engine("wait on for the boot")
-            instance = _look(client, inputs.instance_id)
-            if instance.ip and ssh_answers(instance.ip, inputs.ssh_port):
+            instance = _look(client, inputs.instance_id, time.monotonic() - started)
+            if instance and instance.ip and ssh_answers(instance.ip, inputs.ssh_port):
                 seconds = round(time.monotonic() - started)
                 return Made(inputs.instance_id, {"ip": instance.ip, "seconds": seconds})
             now = time.monotonic()
-            waiting_for = f"SSH on {instance.ip}:{inputs.ssh_port}" if instance.ip else "an address"
+            status, waiting_for = _progress(instance, inputs.ssh_port)
             if now - started > inputs.timeout_seconds:
                 raise BootError(
-                    f"instance {inputs.instance_id} is {instance.status} and still waits for {waiting_for} after "
+                    f"instance {inputs.instance_id} is {status} and still waits for {waiting_for} after "
                     f"{inputs.timeout_seconds} s, and it bills: run `pulumi up` to wait on, or `pulumi destroy`"
                 )
             if now - reported >= REPORT_INTERVAL_S:
                 reported = now
-                print(
-                    f"instance {inputs.instance_id}: {instance.status}, waits for {waiting_for}, {now - started:.0f} s"
-                )
+                print(f"instance {inputs.instance_id}: {status}, waits for {waiting_for}, {now - started:.0f} s")
             client.pause()
 
     def find(self, id_: str, state: Properties) -> Properties | None:
-        try:
-            instance = self.client.instance(id_)
-        except NotFoundError:
+        instance = self.client.find_instance(id_)
+        if instance is None or instance.status in GONE or instance.status == InstanceStatus.TERMINATING:
             return None
-        gone = instance.status in GONE or instance.status == InstanceStatus.TERMINATING
-        return None if gone else {"ip": instance.ip or state.get("ip")}
+        return {"ip": instance.ip or state.get("ip")}
 
 
-def _look(client: LambdaClient, instance_id: str) -> Instance:
+def _look(client: LambdaClient, instance_id: str, waited_s: float) -> Instance | None:
+    """The instance as it is now; None while it cannot be seen for a reason that passes."""
     try:
-        instance = client.instance(instance_id)
-    except NotFoundError:
-        raise BootError(f"instance {instance_id} is gone: run `pulumi refresh`, then `pulumi up`") from None
+        instance = client.find_instance(instance_id)
+    except TRANSIENT:
+        return None
+    if instance is None:
+        if waited_s < VISIBLE_WITHIN_S:
+            return None
+        raise BootError(f"instance {instance_id} is gone: run `pulumi refresh`, then `pulumi up`")
     reason = _HOPELESS.get(InstanceStatus(instance.status)) if instance.status in set(InstanceStatus) else None
     if reason:
         raise BootError(f"instance {instance_id} will not come up: {reason}")
     return instance
+
+
+def _progress(instance: Instance | None, ssh_port: int) -> tuple[str, str]:
+    """State and what is still missing, in words."""
+    if instance is None:
+        return "not to be seen", "Lambda to show it"
+    return instance.status, f"SSH on {instance.ip}:{ssh_port}" if instance.ip else "an address"
 
 
 def ssh_answers(ip: str, port: int) -> bool:

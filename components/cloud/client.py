@@ -1,23 +1,26 @@
 """Client of the Lambda Cloud API 1.10.0: one method an endpoint, typed answers, errors that say what to do.
 
-Retries. A read is asked again after 429, 5xx and lost connections, five times, with exponential back-off and jitter.
-A write is asked again after 429 only, as the edge sends that before the API has seen the request. After any other
-trouble with a write `NoAnswerError` or `ServerFaultError` is raised and the caller has to look before it asks again.
+Retries. A read is asked again after 429, 5xx and lost connections, five times, with exponential back-off and jitter. A
+write is asked again after 429 only, as the edge sends that before the API has seen the request; a launch not even then.
+After any other trouble with a write `NoAnswerError` or `ServerFaultError` is raised, and the caller has to look before
+it asks again.
 """
 
 import random
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import requests
 from pydantic import TypeAdapter, ValidationError
 
 from components.cloud.errors import (
+    TRANSIENT,
     CloudError,
     NoAnswerError,
     NotConfiguredError,
+    NotFoundError,
     NotFromApiError,
     RateLimitedError,
-    ServerFaultError,
     api_error,
 )
 from components.cloud.limits import Limits, RateLimiter
@@ -26,6 +29,7 @@ from components.cloud.models import (
     FirewallRuleset,
     Image,
     Instance,
+    LaunchAnswer,
     LaunchRequest,
     Offer,
     Region,
@@ -79,18 +83,28 @@ class LambdaClient:
         return self._read("/instances", list[Instance], "list instances")
 
     def instance(self, instance_id: str) -> Instance:
-        """One instance; `NotFoundError` when it is gone."""
+        """One instance; `NotFoundError` when it is gone, or so new that it cannot be read yet."""
         return self._read(f"/instances/{instance_id}", Instance, f"read instance {instance_id}")
 
-    def launch(self, request: LaunchRequest) -> str:
-        """Start one machine and give its id. Billing starts with its first passed health check."""
+    def find_instance(self, instance_id: str) -> Instance | None:
+        """One instance, None when neither a look at it nor the list knows it."""
+        try:
+            return self.instance(instance_id)
+        except NotFoundError:
+            return next((instance for instance in self.instances() if instance.id == instance_id), None)
+
+    def launch(self, request: LaunchRequest, before_sending: Callable[[], None] = lambda: None) -> str:
+        """Start one machine and give its id. Billing starts with its first passed health check.
+
+        `before_sending` is called when all waiting is over, right before the request leaves; it may raise to stop it.
+        A 429 is not asked again here, since time passes by that: the caller decides anew.
+        """
         self._limiter.wait_for_launch()
         what = f"launch {request.instance_type_name} in {request.region_name}"
         body = request.model_dump(exclude_none=True)
-        answer = self._write(
-            "POST", "/instance-operations/launch", dict[str, list[str]], what, body, timeout=LAUNCH_TIMEOUT_S
-        )
-        return answer["instance_ids"][0]
+        before_sending()
+        path = "/instance-operations/launch"
+        return self._ask("POST", path, LaunchAnswer, what, body, LAUNCH_TIMEOUT_S).instance_ids[0]
 
     def rename(self, instance_id: str, name: str) -> Instance:
         """Give an instance another name; names need not be unique."""
@@ -163,7 +177,7 @@ class LambdaClient:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self._ask("GET", path, form, what, None, READ_TIMEOUT_S)
-            except (NoAnswerError, NotFromApiError, ServerFaultError) as trouble:
+            except TRANSIENT as trouble:
                 if attempt == ATTEMPTS:
                     raise
                 self._back_off(attempt, trouble)
@@ -176,11 +190,10 @@ class LambdaClient:
         form: type[Parsed],
         what: str,
         body: dict[str, Any] | None = None,
-        timeout: float = READ_TIMEOUT_S,
     ) -> Parsed:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return self._ask(method, path, form, what, body, timeout)
+                return self._ask(method, path, form, what, body, READ_TIMEOUT_S)
             except RateLimitedError as trouble:
                 if attempt == ATTEMPTS:
                     raise
@@ -209,7 +222,7 @@ class LambdaClient:
                 allow_redirects=method == "GET",
             )
         except (requests.ConnectTimeout, requests.exceptions.SSLError) as error:
-            raise NotFromApiError(f"{what}: cannot reach {self._url} ({type(error).__name__})") from None
+            raise NotFromApiError(f"{what}: cannot reach {self._url} ({type(error).__name__}): check apiUrl") from None
         except requests.RequestException as error:
             raise NoAnswerError(f"{what}: no answer from {self._url} ({type(error).__name__})") from None
         return _parse(response, form, what)
@@ -217,17 +230,19 @@ class LambdaClient:
 
 def _parse(response: requests.Response, form: type[Parsed], what: str) -> Parsed:
     if response.status_code == requests.codes.too_many_requests:
-        raise RateLimitedError(f"{what}: too many requests to Lambda (429); other programs may use the same account")
+        raise RateLimitedError(
+            f"{what}: too many requests to Lambda (429), perhaps by other programs of the account: run it again later"
+        )
     try:
         envelope = response.json()
     except ValueError:
         envelope = None
-    if not isinstance(envelope, dict) or not ({"data", "error"} & envelope.keys()):
+    if not isinstance(envelope, dict) or all(envelope.get(part) is None for part in ("data", "error")):
         message = f"{what}: HTTP {response.status_code} that Lambda's API did not write"
         # A write that was answered with 2xx or 5xx may have been carried out although the answer is of no use.
         kind = NotFromApiError if 300 <= response.status_code < 500 else NoAnswerError
         raise kind(message)
-    if "error" in envelope:
+    if envelope.get("error") is not None:
         error = envelope["error"] if isinstance(envelope["error"], dict) else {}
         raise api_error(
             what,

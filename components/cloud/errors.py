@@ -15,6 +15,11 @@
 Codes and status: Lambda Cloud API 1.10.0. `ssh-keys/key-in-use` is from older documents, its text was seen in 2026.
 """
 
+import re
+
+LONGEST_TEXT = 300
+_PRIVATE_KEY = re.compile(r"-----BEGIN.*?(-----END[^-]*-----|$)", re.DOTALL)
+
 
 class CloudError(Exception):
     """Root of all errors of this package."""
@@ -46,11 +51,9 @@ class ApiError(CloudError):
     def __init__(self, what: str, status: int, code: str, message: str, suggestion: str | None = None) -> None:
         self.status = status
         self.code = code
-        self.message = message
-        self.suggestion = suggestion
-        parts = [f"{what}: {message or 'no message'} ({status} {code})"]
+        parts = [f"{what}: {one_line(message) or 'no message'} ({status} {code})"]
         if suggestion:
-            parts.append(suggestion)
+            parts.append(one_line(suggestion))
         super().__init__(" ".join(parts))
 
 
@@ -74,6 +77,16 @@ class ServerFaultError(ApiError):
     """A fault on the cloud's side; reads are asked again."""
 
 
+TRANSIENT = (NoAnswerError, NotFromApiError, ServerFaultError)
+"""Trouble that passes: a read may be asked again, and after a write a look tells what became of it."""
+
+
+def one_line(text: str) -> str:
+    """A text of the API, fit to be shown: the API may repeat what it was sent, a host key in the user data included."""
+    without_keys = _PRIVATE_KEY.sub("[secret]", text.replace("\\n", "\n"))
+    return " ".join(without_keys.split())[:LONGEST_TEXT]
+
+
 _BY_CODE: dict[str, type[ApiError]] = {
     "global/invalid-api-key": InvalidKeyError,
     "global/object-does-not-exist": NotFoundError,
@@ -94,4 +107,6 @@ def api_error(what: str, status: int, code: str, message: str, suggestion: str |
     # The code of a key in use is not in the published document; its text is.
     if kind is None and status == 400 and "in use" in message.lower():
         kind = InUseError
+    if kind is InvalidKeyError:
+        suggestion = f"{suggestion or ''} Set LAMBDA_API_KEY, or the secret lambdaApiKey, to a key that is valid."
     return (kind or ApiError)(what, status, code, message, suggestion)

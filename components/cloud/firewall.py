@@ -5,14 +5,12 @@ from typing import Annotated, Any, ClassVar, Literal, NotRequired, TypedDict
 
 import pulumi
 from pulumi.dynamic import Resource
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from components.cloud.client import LambdaClient
-from components.cloud.errors import NoAnswerError, NotFoundError, ServerFaultError
+from components.cloud.errors import NotFoundError
 from components.cloud.in_use import delete_when_free
 from components.cloud.models import FirewallRule as RuleBody
-from components.cloud.models import FirewallRuleset as RulesetAnswer
-from components.cloud.provider import Inputs, LambdaProvider, Made, Properties, canonical
+from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
 
 MOST_RULES = 20
 """With more rules an instance may fail to launch, or rules stay without effect (Lambda's documentation, 2024)."""
@@ -79,15 +77,20 @@ class FirewallRulesetProvider(LambdaProvider[FirewallRulesetInputs]):
     updatable: ClassVar[frozenset[str]] = frozenset({"name", "rules"})
 
     def make(self, inputs: FirewallRulesetInputs) -> Made:
-        return Made(_add(self.client, inputs).id)
+        client = self.client
+        # An update that was killed may have made it; the name is the stack's own.
+        for ruleset in client.rulesets():
+            if ruleset.name == inputs.name and ruleset.region.name == inputs.region:
+                client.change_ruleset(ruleset.id, inputs.name, inputs.bodies())
+                return Made(ruleset.id)
+        return Made(client.add_ruleset(inputs.name, inputs.region, inputs.bodies()).id)
 
     def find(self, id_: str, state: Properties) -> Properties | None:
         try:
             ruleset = self.client.ruleset(id_)
         except NotFoundError:
             return None
-        rules = in_order([Rule.model_validate(rule.model_dump()) for rule in ruleset.rules])
-        return {"name": ruleset.name, "rules": [canonical(rule.model_dump(mode="json")) for rule in rules]}
+        return {"name": ruleset.name, "rules": as_found(ruleset.rules)}
 
     def change(self, id_: str, inputs: FirewallRulesetInputs, state: Properties) -> Properties:
         self.client.change_ruleset(id_, inputs.name, inputs.bodies())
@@ -98,15 +101,14 @@ class FirewallRulesetProvider(LambdaProvider[FirewallRulesetInputs]):
         delete_when_free(client, f"firewall ruleset {state.get('name', id_)}", lambda: client.delete_ruleset(id_))
 
 
-def _add(client: LambdaClient, inputs: FirewallRulesetInputs) -> RulesetAnswer:
+def as_found(rules: list[RuleBody]) -> list[dict[str, Any]]:
+    """Rules as the cloud has them, in the order and form of ours where they are such as ours can be."""
     try:
-        return client.add_ruleset(inputs.name, inputs.region, inputs.bodies())
-    except (NoAnswerError, ServerFaultError):
-        # It may have been carried out; names carry the stack's random token, so a look tells.
-        for ruleset in client.rulesets():
-            if ruleset.name == inputs.name and ruleset.region.name == inputs.region:
-                return client.change_ruleset(ruleset.id, inputs.name, inputs.bodies())
-        raise
+        ours = in_order([Rule.model_validate({**r.model_dump(), "description": r.description or ""}) for r in rules])
+    except ValidationError:
+        # Somebody made a rule that is none of ours, such as one for IPv6: drift, to be shown and put right by `up`.
+        return [rule.model_dump(mode="json", exclude_none=True) for rule in rules]
+    return [rule.model_dump(mode="json", exclude_none=True) for rule in ours]
 
 
 class RuleArgs(TypedDict):

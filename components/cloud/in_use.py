@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 
 from components.cloud.client import LambdaClient
-from components.cloud.errors import CloudError, InUseError, NoAnswerError, NotFoundError, ServerFaultError
+from components.cloud.engine import require_engine
+from components.cloud.errors import TRANSIENT, CloudError, InUseError, NotFoundError
 
 RELEASE_TIMEOUT_S = 600.0
 
@@ -19,11 +20,12 @@ def delete_when_free(
     """
     deadline = clock() + RELEASE_TIMEOUT_S
     while True:
+        require_engine(f"delete {what}")
         try:
             return delete()
         except NotFoundError:
             return None
-        except (InUseError, NoAnswerError, ServerFaultError) as trouble:
+        except (InUseError, *TRANSIENT) as trouble:
             if clock() > deadline:
                 raise CloudError(f"{what} could not be deleted: {trouble}; run `pulumi destroy` again") from None
         client.pause()

@@ -7,10 +7,8 @@ import pulumi
 from pulumi.dynamic import Resource
 from pydantic import Field, StringConstraints, model_validator
 
-from components.cloud.errors import NotFoundError
 from components.cloud.instance_end import end_instance
 from components.cloud.launch import Candidate, LaunchOrder, launch
-from components.cloud.launch_token import TOKEN_TAG
 from components.cloud.models import GONE, InstanceStatus, LaunchRequest, Tag
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties, canonical
 
@@ -53,7 +51,7 @@ class InstanceInputs(Inputs):
             name=self.name,
             image={"id": self.image_id} if self.image_id else {"family": self.image_family or ""},
             user_data=self.user_data,
-            tags=[*tags, Tag(key=TOKEN_TAG, value=self.launch_token)],
+            tags=tags,
         )
         return LaunchOrder(
             candidates=candidates,
@@ -84,11 +82,8 @@ class InstanceProvider(LambdaProvider[InstanceInputs]):
         )
 
     def find(self, id_: str, state: Properties) -> Properties | None:
-        try:
-            instance = self.client.instance(id_)
-        except NotFoundError:
-            return None
-        if instance.status in GONE or instance.status == InstanceStatus.TERMINATING:
+        instance = self.client.find_instance(id_)
+        if instance is None or instance.status in GONE or instance.status == InstanceStatus.TERMINATING:
             return None
         return {"name": instance.name or ""}
 

@@ -3,7 +3,7 @@
 import time
 
 from components.cloud.client import LambdaClient
-from components.cloud.errors import CloudError, NoAnswerError, NotFoundError, NotFromApiError, ServerFaultError
+from components.cloud.errors import TRANSIENT, CloudError, NotFoundError
 from components.cloud.models import GONE, InstanceStatus
 
 TERMINATE_TIMEOUT_S = 900.0
@@ -28,7 +28,7 @@ def end_instance(client: LambdaClient, instance_id: str, timeout_s: float = TERM
                 client.terminate(instance_id)
         except NotFoundError:
             return
-        except (NoAnswerError, NotFromApiError, ServerFaultError):
+        except TRANSIENT:
             # Whether the end was understood shows at the next look; asking twice does no harm.
             pass
         client.pause()

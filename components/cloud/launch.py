@@ -5,20 +5,26 @@ error ends the walk. When none has capacity, the walk is repeated until a deadli
 never sent again blindly: first the launch token is looked for.
 """
 
+import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.cloud.client import LambdaClient
 from components.cloud.engine import require_engine
-from components.cloud.errors import CloudError, InsufficientCapacityError, NoAnswerError, ServerFaultError
-from components.cloud.launch_token import machine_to_adopt
-from components.cloud.models import Instance, LaunchRequest, Offer
+from components.cloud.errors import TRANSIENT, CloudError, InsufficientCapacityError, RateLimitedError
+from components.cloud.instance_end import end_instance
+from components.cloud.launch_token import TOKEN_TAG, instances_with_token
+from components.cloud.models import Instance, InstanceStatus, LaunchRequest, Offer, Tag
 
 LOOKS_FOR_A_LOST_LAUNCH = 6
 """A new instance may be missing from the list for some seconds (an assumption: two clients code for it)."""
 
 REPORT_INTERVAL_S = 60.0
+
+
+ORDER_TAG = "lambda-vllm-order"
+"""Hash of all that a machine cannot change any more: image, key, user data, rulesets, tags."""
 
 
 class NoCapacityError(CloudError):
@@ -62,27 +68,42 @@ class LaunchOrder:
     max_price_cents_per_hour: int | None
     capacity_timeout_s: float
 
+    def request(self, candidate: Candidate) -> LaunchRequest:
+        """The launch of one candidate, marked with the token and with what else it is made from."""
+        ruleset = self.rulesets.get(candidate.region)
+        request = self.template.model_copy(
+            update={
+                "instance_type_name": candidate.instance_type,
+                "region_name": candidate.region,
+                "firewall_rulesets": [{"id": ruleset}] if ruleset else [],
+            }
+        )
+        marks = [Tag(key=TOKEN_TAG, value=self.token), Tag(key=ORDER_TAG, value=_fingerprint(request))]
+        return request.model_copy(update={"tags": [*request.tags, *marks]})
+
+    def is_met_by(self, instance: Instance) -> bool:
+        """True when a machine with our token is one of the candidates, made from the same things, and not broken."""
+        candidate = Candidate(instance.instance_type.name, instance.region.name)
+        wanted = {tag.key: tag.value for tag in self.request(candidate).tags}
+        return (
+            candidate in self.candidates
+            and instance.tag(ORDER_TAG) == wanted[ORDER_TAG]
+            and instance.status != InstanceStatus.UNHEALTHY
+        )
+
 
 def launch(client: LambdaClient, order: LaunchOrder) -> Launched:
     """Launch the first candidate that can be had. `NoCapacityError`, `TooExpensiveError`, or the API's refusal."""
-    earlier = machine_to_adopt(client, order.token)
+    earlier = _adopt(client, order)
     if earlier is not None:
-        return _adopted(earlier)
+        return earlier
     deadline = time.monotonic() + order.capacity_timeout_s
     reported = float("-inf")
     while True:
         require_engine("wait for capacity and launch")
-        offers = client.offers()
-        affordable = _affordable(order, offers)
-        refused: dict[Candidate, str] = {}
-        for candidate in affordable:
-            if not _has_capacity(offers[candidate.instance_type], candidate.region):
-                refused[candidate] = "no capacity listed"
-                continue
-            try:
-                return _launch_one(client, order, candidate, offers[candidate.instance_type])
-            except InsufficientCapacityError:
-                refused[candidate] = "listed, but refused for lack of capacity"
+        launched, refused = _walk(client, order)
+        if launched is not None:
+            return launched
         now = time.monotonic()
         table = "; ".join(f"{candidate}: {reason}" for candidate, reason in refused.items())
         if now > deadline:
@@ -94,6 +115,27 @@ def launch(client: LambdaClient, order: LaunchOrder) -> Launched:
             reported = now
             print(f"waiting for capacity, {(deadline - now) / 60:.0f} min left ({table})")
         client.pause()
+
+
+def _walk(client: LambdaClient, order: LaunchOrder) -> tuple[Launched | None, dict[Candidate, str]]:
+    """Try each candidate once: the machine, or why there is none from each."""
+    try:
+        offers = client.offers()
+    except TRANSIENT as trouble:
+        return None, dict.fromkeys(order.candidates, str(trouble))
+    refused: dict[Candidate, str] = {}
+    for candidate in _affordable(order, offers):
+        offer = offers[candidate.instance_type]
+        if not _has_capacity(offer, candidate.region):
+            refused[candidate] = "no capacity listed"
+            continue
+        try:
+            return _launch_one(client, order, candidate, offer), refused
+        except InsufficientCapacityError:
+            refused[candidate] = "listed, but refused for lack of capacity"
+        except RateLimitedError as trouble:
+            refused[candidate] = str(trouble)
+    return None, refused
 
 
 def _affordable(order: LaunchOrder, offers: Mapping[str, Offer]) -> list[Candidate]:
@@ -113,20 +155,17 @@ def _affordable(order: LaunchOrder, offers: Mapping[str, Offer]) -> list[Candida
 
 
 def _launch_one(client: LambdaClient, order: LaunchOrder, candidate: Candidate, offer: Offer) -> Launched:
-    ruleset = order.rulesets.get(candidate.region)
-    request = order.template.model_copy(
-        update={
-            "instance_type_name": candidate.instance_type,
-            "region_name": candidate.region,
-            "firewall_rulesets": [{"id": ruleset}] if ruleset else [],
-        }
-    )
-    require_engine(f"launch {candidate}")
+    request = order.request(candidate)
     try:
-        instance_id = client.launch(request)
-    except (NoAnswerError, ServerFaultError) as trouble:
-        for found in _looks_for(client, order.token):
-            return _adopted(found)
+        instance_id = client.launch(request, before_sending=lambda: require_engine(f"launch {candidate}"))
+    except RateLimitedError:
+        raise
+    except TRANSIENT as trouble:
+        for _ in range(LOOKS_FOR_A_LOST_LAUNCH):
+            found = _adopt(client, order)
+            if found is not None:
+                return found
+            client.pause()
         raise CloudError(
             f"{trouble}; no machine with the launch token of this stack has appeared: run `pulumi up` again, it looks "
             "for one before it launches"
@@ -136,19 +175,19 @@ def _launch_one(client: LambdaClient, order: LaunchOrder, candidate: Candidate, 
     return Launched(instance_id, candidate.instance_type, candidate.region, _price(offer))
 
 
-def _looks_for(client: LambdaClient, token: str) -> Iterator[Instance]:
-    for _ in range(LOOKS_FOR_A_LOST_LAUNCH):
-        found = machine_to_adopt(client, token)
-        if found is not None:
-            yield found
-            return
-        client.pause()
-
-
-def _adopted(instance: Instance) -> Launched:
-    price = instance.instance_type.price_cents_per_hour
-    print(f"took over instance {instance.id}, which an earlier launch of this stack made")
-    return Launched(instance.id, instance.instance_type.name, instance.region.name, price)
+def _adopt(client: LambdaClient, order: LaunchOrder) -> Launched | None:
+    """The machine that an earlier launch of this stack made, if it is what is asked for now; if not, it is ended."""
+    for instance in instances_with_token(client, order.token):
+        if instance.status == InstanceStatus.TERMINATING:
+            continue
+        if not order.is_met_by(instance):
+            print(f"ending instance {instance.id} ({instance.status}): an earlier launch made it, and it does not fit")
+            end_instance(client, instance.id)
+            continue
+        print(f"took over instance {instance.id}, which an earlier launch of this stack made")
+        kind = instance.instance_type
+        return Launched(instance.id, kind.name, instance.region.name, kind.price_cents_per_hour)
+    return None
 
 
 def _has_capacity(offer: Offer, region: str) -> bool:
@@ -157,3 +196,8 @@ def _has_capacity(offer: Offer, region: str) -> bool:
 
 def _price(offer: Offer) -> int:
     return offer.instance_type.price_cents_per_hour
+
+
+def _fingerprint(request: LaunchRequest) -> str:
+    # The name changes in place.
+    return hashlib.sha256(request.model_dump_json(exclude={"name"}).encode()).hexdigest()[:32]

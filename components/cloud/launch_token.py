@@ -14,21 +14,18 @@ from pulumi.dynamic import Resource
 
 from components.cloud.client import LambdaClient
 from components.cloud.instance_end import end_instance
-from components.cloud.models import GONE, Instance, InstanceStatus
+from components.cloud.models import GONE, Instance
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
 
 TOKEN_TAG = "lambda-vllm-launch"  # noqa: S105 - the name of a tag
+
+LAST_LOOKS = 3
+"""How often the end of a token looks for machines: a new one may be missing from the list for some seconds."""
 
 
 def instances_with_token(client: LambdaClient, token: str) -> list[Instance]:
     """The machines of a launch token that still exist, those about to end included."""
     return [i for i in client.instances() if i.tag(TOKEN_TAG) == token and i.status not in GONE]
-
-
-def machine_to_adopt(client: LambdaClient, token: str) -> Instance | None:
-    """The machine that an earlier launch with this token made, if it still lives."""
-    alive = [i for i in instances_with_token(client, token) if i.status != InstanceStatus.TERMINATING]
-    return alive[0] if alive else None
 
 
 class LaunchTokenInputs(Inputs):
@@ -46,11 +43,12 @@ class LaunchTokenProvider(LambdaProvider[LaunchTokenInputs]):
 
     def remove(self, id_: str, state: Properties) -> None:
         client = self.client
-        for instance in instances_with_token(client, id_):
-            print(
-                f"terminating {instance.id}: it carries the launch token of this stack, and the state does not know it"
-            )
-            end_instance(client, instance.id)
+        for look in range(LAST_LOOKS):
+            if look:
+                client.pause()
+            for instance in instances_with_token(client, id_):
+                print(f"terminating instance {instance.id}, which this stack launched and its state does not know")
+                end_instance(client, instance.id)
 
 
 class LaunchToken(Resource, module="lambdacloud", name="LaunchToken"):

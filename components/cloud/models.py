@@ -104,7 +104,7 @@ class FirewallRule(BaseModel):
     protocol: str
     port_range: tuple[int, int] | None = None
     source_network: str
-    description: str = ""
+    description: str | None = None
 
 
 class FirewallRuleset(Answer):
@@ -123,17 +123,20 @@ class Instance(Answer):
     id: str
     name: str | None = None
     ip: str | None = None
-    private_ip: str | None = None
     status: str
     region: Region
     instance_type: InstanceType
-    hostname: str | None = None
-    ssh_key_names: list[str] = Field(default_factory=list)
     tags: list[Tag] = Field(default_factory=list)
 
     def tag(self, key: str) -> str | None:
         """Value of a tag, None when the instance has no such tag."""
         return next((tag.value for tag in self.tags if tag.key == key), None)
+
+
+class LaunchAnswer(Answer):
+    """What a launch made: exactly one instance."""
+
+    instance_ids: list[str] = Field(min_length=1)
 
 
 class LaunchRequest(BaseModel):

@@ -103,7 +103,7 @@ class LambdaProvider(ResourceProvider, Generic[Declared]):
         """Take the settings, once in the life of the plugin. No request is sent here."""
         if not os.environ.get(TRACEBACK_VARIABLE):
             sys.tracebacklimit = 0
-        self._api_key = str(req.config.get("lambdaApiKey") or os.environ.get("LAMBDA_API_KEY") or "")
+        self._api_key = str(req.config.get("lambdaApiKey") or os.environ.get("LAMBDA_API_KEY") or "").strip()
         self._api_url = str(req.config.get("apiUrl") or DEFAULT_URL)
 
     @property

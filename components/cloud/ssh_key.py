@@ -7,7 +7,7 @@ from pulumi.dynamic import Resource
 from pydantic import Field
 
 from components.cloud.client import LambdaClient
-from components.cloud.errors import CloudError, NoAnswerError, ServerFaultError
+from components.cloud.errors import TRANSIENT, CloudError
 from components.cloud.in_use import delete_when_free
 from components.cloud.models import SshKey as SshKeyAnswer
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
@@ -39,6 +39,10 @@ class SshKeyProvider(LambdaProvider[SshKeyInputs]):
         known = next((key for key in self.client.ssh_keys() if key.id == id_), None)
         return None if known is None else {"name": known.name}
 
+    def keeps(self, name: str, state: Properties, inputs: Properties) -> bool:
+        """A key that exists keeps its name: it cannot be renamed, nor deleted while its machine runs."""
+        return name == "name"
+
     def remove(self, id_: str, state: Properties) -> None:
         client = self.client
         delete_when_free(client, f"SSH key {state.get('name', id_)}", lambda: client.delete_ssh_key(id_))
@@ -47,7 +51,7 @@ class SshKeyProvider(LambdaProvider[SshKeyInputs]):
 def _add(client: LambdaClient, inputs: SshKeyInputs) -> SshKeyAnswer:
     try:
         return client.add_ssh_key(inputs.name, inputs.public_key)
-    except (NoAnswerError, ServerFaultError):
+    except TRANSIENT:
         # It may have been carried out; the name is ours, so a look tells.
         made = _named(client, inputs.name)
         if made is None:
@@ -75,6 +79,9 @@ class SshKeyArgs(TypedDict):
 
 class SshKey(Resource, module="lambdacloud", name="SshKey"):
     """A registered public key."""
+
+    name: pulumi.Output[str]
+    """The name under which it was registered."""
 
     def __init__(self, name: str, args: SshKeyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         props: dict[str, Any] = {**args}

@@ -10,7 +10,8 @@ What holds for every command (pulumi-command 1.2.1):
 
 import hashlib
 import shlex
-from collections.abc import Sequence
+import socket
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,13 +59,7 @@ class Host:
         self, name: str, file_name: str, content: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
     ) -> remote.Command:
         """Write a file that only the user can read into the settings folder; no state or log shows its content."""
-        target = shlex.quote(f"{SETTINGS}/{file_name}")
-        return self.run(
-            name,
-            f"umask 077 && mkdir -p {SETTINGS} && cat > {target}.new && mv {target}.new {target}",
-            stdin=pulumi.Output.secret(content),
-            opts=opts,
-        )
+        return self.run(name, write_command(file_name), stdin=pulumi.Output.secret(content), opts=opts)
 
     def run(
         self,
@@ -102,6 +97,31 @@ class Host:
     def _options(self, opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
         own = pulumi.ResourceOptions(depends_on=[self.ready], deleted_with=self.instance)
         return pulumi.ResourceOptions.merge(own, opts)
+
+
+def write_command(file_name: str) -> str:
+    """Command that writes its input to a private file of the settings folder, whole or not at all.
+
+    It prints the time in nanoseconds: an output that tells two writes apart, and nothing of what was written.
+    """
+    target = shlex.quote(f"{SETTINGS}/{file_name}")
+    return f"umask 077 && mkdir -p {SETTINGS} && cat > {target}.new && mv {target}.new {target} && date +%s%N"
+
+
+def check_agent(environment: Mapping[str, str]) -> str | None:
+    """What is wrong with the SSH agent that the environment names, None when nothing is.
+
+    The command plugin dials it before anything else, and fails every command when nothing answers there.
+    """
+    address = environment.get("SSH_AUTH_SOCK")
+    if not address:
+        return None
+    with socket.socket(socket.AF_UNIX) as agent:
+        try:
+            agent.connect(address)
+        except OSError:
+            return f"SSH_AUTH_SOCK names {address}, where no SSH agent answers: run `unset SSH_AUTH_SOCK`"
+    return None
 
 
 def content_hash(*files: Path, more: Sequence[str] = ()) -> str:

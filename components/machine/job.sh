@@ -24,18 +24,23 @@ succeeded() { [[ -f "$job/exit" && "$(<"$job/exit")" == 0 ]]; }
 start() {
     rm -f "$job/exit"
     : >"$job/progress"
-    # Looking whether a job runs takes its lock for a moment, therefore the job waits for it instead of giving up.
+    # Each attempt has a log of its own, so that its failure is not explained with an earlier one's.
+    [[ ! -f "$job/log" ]] || mv -f "$job/log" "$job/log.1"
+    # Looking whether a job runs takes its lock for a moment, therefore the job waits for it instead of giving up. Then
+    # it waits for its turn: two jobs of one name with different keys would work on the same files.
     # shellcheck disable=SC2016  # expanded by the inner shell
     setsid nohup bash -c '
-        job=$1; shift
+        job=$1 turn=$2; shift 2
         exec 9>"$job/lock"
         flock --wait 10 9 || exit 1
+        exec 7>"$turn"
+        flock 7
         began=$(date +%s)
         status=0
-        "$@" >>"$job/progress" 2>>"$job/log" 9>&- || status=$?
+        "$@" >>"$job/progress" 2>>"$job/log" 7>&- 9>&- || status=$?
         echo $(($(date +%s) - began)) >"$job/seconds"
         echo "$status" >"$job/exit.new" && mv "$job/exit.new" "$job/exit"
-    ' job "$job" "$@" </dev/null >/dev/null 2>>"$job/log" 8>&- &
+    ' job "$job" "$base/jobs/$name.turn" "$@" </dev/null >/dev/null 2>>"$job/log" 8>&- &
     # Until the job holds its lock it looks as if it did not run.
     local runner=$!
     until [[ -f "$job/exit" ]] || is_running || ! kill -0 "$runner" 2>/dev/null; do
@@ -73,15 +78,21 @@ follow() {
     done
 }
 
-if succeeded; then
-    echo "$name: done in $(<"$job/seconds") s, before this run"
-    exit 0
-fi
-start_unless_running "$@"
-follow
-if succeeded; then
-    echo "$name: done in $(<"$job/seconds") s"
-    exit 0
-fi
-python3 "$base/scripts/explain.py" "$name" "$job/log" >&2
-exit 1
+# In a function, so that the whole file is read before it runs: a later `pulumi up` may replace it meanwhile.
+main() {
+    trap 'echo "$name: still under way after all this time; run pulumi up again to follow it" >&2; exit 124' TERM
+    if succeeded; then
+        echo "$name: done in $(<"$job/seconds") s, before this run"
+        exit 0
+    fi
+    start_unless_running "$@"
+    follow
+    if succeeded; then
+        echo "$name: done in $(<"$job/seconds") s"
+        exit 0
+    fi
+    python3 "$base/scripts/explain.py" "$name" "$job/log" >&2
+    exit 1
+}
+
+main "$@"

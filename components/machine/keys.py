@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pulumi.dynamic import Resource
 
-from components.cloud.provider import Inputs, LambdaProvider, Made
+from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
 
 
 class KeyPairInputs(Inputs):
@@ -24,6 +24,10 @@ class KeyPairProvider(LambdaProvider[KeyPairInputs]):
     """Makes ed25519 pairs; nothing is sent anywhere."""
 
     inputs: ClassVar[type[Inputs]] = KeyPairInputs
+
+    def keeps(self, name: str, state: Properties, inputs: Properties) -> bool:
+        """A comment is for people: another one, as after a renamed stack, is no reason for another key."""
+        return name == "comment"
 
     def make(self, inputs: KeyPairInputs) -> Made:
         private_key, public_key = new_pair(inputs.comment)

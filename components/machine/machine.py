@@ -1,8 +1,9 @@
 """A GPU machine at Lambda that is ready for commands: keys, firewall, launch, wait."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pulumi
 
@@ -23,7 +24,7 @@ class GpuMachineArgs:
     """What a machine is made from."""
 
     name: str
-    """Up to 46 characters; names in the account are this with a random ending."""
+    """Up to 46 characters; names in the account are this with an ending of the stack's own."""
     instance_types: Sequence[str]
     """Acceptable types in order of preference."""
     regions: Sequence[str]
@@ -55,17 +56,20 @@ class GpuMachine(pulumi.ComponentResource):
     def __init__(self, name: str, args: GpuMachineArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lambdavllm:machine:GpuMachine", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        # Made first and removed last: whatever happens between, its end leaves no machine behind.
-        token = LaunchToken(f"{name}-launch", child)
-        account_name = token.token.apply(lambda value: f"{args.name}-{value[:8]}")
         self.key = KeyPair(f"{name}-key", {"comment": args.name}, child)
         self.host_key = KeyPair(f"{name}-host-key", {"comment": f"{args.name}-host"}, child)
+        account_name = self.key.public_key.apply(lambda key: name_in_account(args.name, key))
         ssh_key = SshKey(f"{name}-ssh-key", {"name": account_name, "public_key": self.key.public_key}, child)
         rulesets = self._rulesets(name, args, account_name)
+        # Removed right after the instance and before what an instance holds: a machine that the state does not know is
+        # ended by this, and would keep key and rulesets in use until then.
+        token = LaunchToken(
+            f"{name}-launch", pulumi.ResourceOptions(parent=self, depends_on=[ssh_key, *rulesets.values()])
+        )
         self.instance = Instance(
             f"{name}-instance",
-            self._launch_args(args, account_name, token, ssh_key, rulesets),
-            pulumi.ResourceOptions(parent=self, depends_on=[token, ssh_key, *rulesets.values()]),
+            self._launch_args(args, token, ssh_key, rulesets),
+            pulumi.ResourceOptions(parent=self, depends_on=[token]),
         )
         boot = BootWait(
             f"{name}-boot",
@@ -87,7 +91,7 @@ class GpuMachine(pulumi.ComponentResource):
             public_host_key=self.host_key.public_key,
         )
         prepared = connection.run(f"{name}-prepare", prepare_command(), opts=child)
-        self.host = Host(**{**vars(connection), "ready": prepared})
+        self.host = replace(connection, ready=prepared)
         self.register_outputs({"ip": self.ip, "instance_id": self.instance.id})
 
     def _rulesets(
@@ -106,7 +110,6 @@ class GpuMachine(pulumi.ComponentResource):
     def _launch_args(
         self,
         args: GpuMachineArgs,
-        account_name: pulumi.Output[str],
         token: LaunchToken,
         ssh_key: SshKey,
         rulesets: Mapping[str, FirewallRuleset],
@@ -115,7 +118,7 @@ class GpuMachine(pulumi.ComponentResource):
             "instance_types": list(args.instance_types),
             "regions": list(args.regions),
             "name": args.name,
-            "ssh_key_name": pulumi.Output.all(ssh_key.id, account_name).apply(lambda known: str(known[1])),
+            "ssh_key_name": ssh_key.name,
             "launch_token": token.token,
             "user_data": pulumi.Output.all(self.host_key.private_key, self.host_key.public_key).apply(
                 lambda pair: user_data(*pair)
@@ -131,6 +134,11 @@ class GpuMachine(pulumi.ComponentResource):
         elif args.image_family is not None:
             launch["image_family"] = args.image_family
         return launch
+
+
+def name_in_account(name: str, public_key: str) -> str:
+    """A name that no other stack has, as the public key is the stack's own: two users may both have a stack `dev`."""
+    return f"{name}-{hashlib.sha256(public_key.encode()).hexdigest()[:8]}"
 
 
 def firewall_rules(ssh_port: int, open_port: int | None, allowed_cidrs: Sequence[str]) -> list[RuleArgs]:

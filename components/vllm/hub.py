@@ -4,6 +4,7 @@ Status codes and the `X-Error-Code` header are those of huggingface.co as huggin
 """
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import requests
 
@@ -39,8 +40,11 @@ class Hub:
 
     def resolve(self, model: str, revision: str) -> ModelCommit:
         """Find the commit of a branch, tag or commit, and prove that its files can be read; `HubError` otherwise."""
-        answer = self._ask("GET", f"/api/models/{model}/revision/{revision}", model, revision)
-        commit = str(answer.json().get("sha", ""))
+        answer = self._ask("GET", f"/api/models/{model}/revision/{quote(revision, safe='')}", model, revision)
+        try:
+            commit = str(answer.json()["sha"])
+        except (ValueError, KeyError, TypeError):
+            raise HubError(f"{self._url} does not answer as a Hugging Face hub does: check hfEndpoint") from None
         self._ask("HEAD", f"/{model}/resolve/{commit}/{PROBE_FILE}", model, revision)
         return ModelCommit(model, commit)
 
@@ -68,6 +72,8 @@ class Hub:
             return "the hub refused the token: set HF_TOKEN or hfToken anew"
         if code == "RevisionNotFound":
             return f"model {model} has no revision {revision}: check modelRevision"
+        if code == "EntryNotFound":
+            return f"model {model} has no {PROBE_FILE}: this program serves repositories in the layout of transformers"
         if code == "RepoNotFound" or status in (requests.codes.unauthorized, requests.codes.not_found):
             seen = "your token cannot see it" if self._has_token else "it is private and no token was given"
             return f"model {model} does not exist on {self._url}, or {seen}: check `model`"

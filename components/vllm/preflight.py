@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from components.cloud.client import LambdaClient
 from components.cloud.errors import CloudError
 from components.cloud.firewall import REGIONS_WITHOUT_FIREWALL
-from components.cloud.models import Offer
+from components.cloud.models import Image, Offer
 from components.settings import Settings
 from components.vllm.hub import Hub, HubError, ModelCommit
 
@@ -31,7 +31,8 @@ def preflight(settings: Settings, client: LambdaClient, hub: Hub) -> Plan:
     model: ModelCommit | None = None
     try:
         offers = client.offers()
-        problems += check_candidates(settings, offers, {region.name for region in client.regions()})
+        regions = {region.name for region in client.regions()}
+        problems += check_candidates(settings, offers, regions) or check_images(settings, offers, client.images())
     except CloudError as error:
         problems.append(str(error))
     try:
@@ -68,6 +69,22 @@ def check_candidates(settings: Settings, offers: Mapping[str, Offer], regions: s
             f"${min(prices) / 100:.2f} an hour"
         )
     return problems
+
+
+def check_images(settings: Settings, offers: Mapping[str, Offer], images: list[Image]) -> list[str]:
+    """A line when no candidate can boot the image: it must exist in the region, for the type's architecture."""
+    family, image_id = settings.image
+    there = {(i.architecture, i.region.name) for i in images if image_id == i.id or family == i.family}
+    wanted = {
+        ("arm64" if offers[name].instance_type.is_arm64 else "x86_64", region)
+        for name in settings.instance_types
+        for region in settings.regions
+    }
+    if there & wanted:
+        return []
+    key, value = ("imageId", image_id) if image_id else ("imageFamily", family)
+    places = ", ".join(f"{architecture} in {region}" for architecture, region in sorted(wanted))
+    return [f"{key}: Lambda has no image {value} for {places}"]
 
 
 def describe_candidates(settings: Settings, offers: Mapping[str, Offer]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from components.machine.host import SCRIPTS, SETTINGS, Host, content_hash
+from components.machine.host import SCRIPTS, Host, content_hash, write_command
 from components.vllm.hub import ModelCommit
 from components.vllm.stack import FOLDER, INSTALL_KEY, VllmStack, job, seconds_of
 
@@ -22,7 +22,7 @@ class ModelServerArgs:
     model: ModelCommit
     hub_url: str
     hf_token: str
-    """Used to download the weights only; the running server never has it."""
+    """Used to download the weights; the server runs offline and does not read it."""
     api_key: pulumi.Input[str]
     port: int = 8000
     max_model_len: str | int = "auto"
@@ -55,24 +55,32 @@ class ModelServer(pulumi.ComponentResource):
         config = server_config(args)
         environment = environment_file(args.vllm_env)
         # The key is not part of it: the guard reads the key file anew when it changes.
-        start_hash = content_hash(FOLDER / "serve.sh", FOLDER / "guard.py", more=[config, environment, INSTALL_KEY])
+        start_hash = content_hash(
+            *(FOLDER / name for name in ("common.sh", "serve.sh", "guard.py", "start.sh")),
+            more=[config, environment, INSTALL_KEY],
+        )
 
         hf_token = host.put_secret(f"{name}-hf-token", "hf-token", args.hf_token, child)
         keys = host.put_secret(f"{name}-api-key", "api-keys", args.api_key, child)
-        variables = host.put_secret(f"{name}-environment", "server.env", environment, child)
-        settings = host.run(f"{name}-config", f"cat > {SETTINGS}/vllm.yaml", stdin=config, opts=child)
         weights_key = content_hash(FOLDER / "download.sh", more=[args.model.model, args.model.commit])
         weights = host.run(
             f"{name}-weights",
-            job("download", weights_key, DOWNLOAD_TIMEOUT_S, "download.sh", *map(shlex.quote, download(args))),
+            job(
+                "download", weights_key, DOWNLOAD_TIMEOUT_S, "download.sh", *map(shlex.quote, download_arguments(args))
+            ),
             triggers=[weights_key],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*stack.scripts, hf_token]),
         )
+        # The running server's settings are not touched before the new ones can be served.
+        loadable = pulumi.ResourceOptions(parent=self, depends_on=[stack.installed, weights])
+        variables = host.put_secret(f"{name}-environment", "server.env", environment, loadable)
+        settings = host.run(f"{name}-config", write_command("vllm.yaml"), stdin=config, opts=loadable)
         started = host.run(
             f"{name}-start",
             start_command(start_hash, args),
-            triggers=[start_hash, content_hash(FOLDER / "start.sh")],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[stack.installed, weights, keys, variables, settings]),
+            # Each write prints another number, so that going back to settings that served before starts them again.
+            triggers=[start_hash, pulumi.Output.unsecret(variables.stdout), settings.stdout],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[keys, variables, settings]),
         )
         self.download_seconds = seconds_of(weights)
         self.start_seconds = seconds_of(started)
@@ -102,7 +110,7 @@ def environment_file(variables: Mapping[str, str | int | float]) -> str:
     return "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in sorted(variables.items()))
 
 
-def download(args: ModelServerArgs) -> tuple[str, str, str]:
+def download_arguments(args: ModelServerArgs) -> tuple[str, str, str]:
     """Arguments of download.sh."""
     return args.model.model, args.model.commit, args.hub_url
 

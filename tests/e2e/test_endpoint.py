@@ -159,7 +159,12 @@ def test_a_flag_that_vllm_does_not_know_fails_with_its_name_in_one_line(served: 
     served.project.configure(vllmArgs={**FLAGS, "swap-space": 4})
     failed = served.project.up(succeeds=False)
     assert "does not know --swap-space" in failed.output
+
+
+def test_going_back_to_the_settings_that_served_serves_again(served: Served) -> None:
     served.project.configure(vllmArgs=FLAGS)
+    served.project.up()
+    assert served.client().completions.create(model=MODEL, prompt=QUESTION, max_tokens=1).choices
 
 
 def test_another_model_is_served_by_the_same_machine(served: Served) -> None:

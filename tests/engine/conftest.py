@@ -1,5 +1,6 @@
 """One local cloud for the whole floor; each test has a project and a stack of its own."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,13 @@ from tests.local_cloud import LocalCloud, local_cloud
 from tests.pulumi_project import Project, project
 
 MACHINE_PROGRAM = Path(__file__).parent / "programs" / "machine.py"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hang_ups_arrive() -> None:
+    """Under nohup the signal of a lost connection is ignored, and so it would be in all that the tests start."""
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

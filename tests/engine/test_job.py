@@ -76,6 +76,30 @@ def test_work_that_is_done_is_not_done_again(machine: Machine) -> None:
     assert "before this run" in output
 
 
+def test_two_jobs_of_one_name_take_turns_since_they_work_on_the_same_files(machine: Machine) -> None:
+    command = "echo in >> order; sleep 0.5; echo out >> order"
+    with machine.start(command, key="1") as one, machine.start(command, key="2") as other:
+        one.communicate(timeout=30)
+        other.communicate(timeout=30)
+    assert (machine.home / "order").read_text().split() == ["in", "out", "in", "out"]
+
+
+def test_a_second_failure_is_explained_by_its_own_log(machine: Machine) -> None:
+    machine.run("echo 'No space left on device' >&2; exit 1")
+    _, _, errors = machine.run("echo 'error: something else' >&2; exit 1")
+    assert "something else" in errors
+
+
+def test_the_end_of_patience_says_that_the_work_goes_on(machine: Machine) -> None:
+    with machine.start("echo begun >> begun; while [ ! -e go ]; do sleep 0.1; done") as asked:
+        machine.wait_for("begun")
+        asked.terminate()
+        _, errors = asked.communicate(timeout=30)
+    (machine.home / "go").touch()
+    assert asked.returncode == 124
+    assert "still under way" in errors
+
+
 def test_other_work_is_another_job(machine: Machine) -> None:
     machine.run("echo ran >> ran", key="1")
     machine.run("echo ran >> ran", key="2")

@@ -55,13 +55,18 @@ def test_a_lost_launch_reply_costs_one_machine_and_no_error(machine_project: Pro
 def test_an_up_killed_right_after_the_launch_is_taken_over_by_the_next(
     machine_project: Project, cloud: LocalCloud
 ) -> None:
+    cloud.fault("launch", "delay-after")
     machine_project.kill_up_when(lambda: bool(cloud.billing()))
     machine_project.up()
     assert cloud.billing() == [machine_project.output("instance_id")]
 
 
-def test_destroy_alone_ends_the_machine_of_a_killed_up(machine_project: Project, cloud: LocalCloud) -> None:
+def test_destroy_alone_ends_a_machine_whose_id_never_reached_the_state(
+    machine_project: Project, cloud: LocalCloud
+) -> None:
+    cloud.fault("launch", "delay-after")
     machine_project.kill_up_when(lambda: bool(cloud.billing()))
+    assert not any(kind.endswith("lambdacloud:Instance") for kind in machine_project.resources())
     machine_project.destroy()
     assert cloud.account() == NOTHING
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 def read(environment: dict[str, str] = ENVIRONMENT, **config: Any) -> Settings:
     """Settings from keys as the stack file has them; the engine hands every value over as text."""
     texts = {f"{PROJECT}:{k}": v if isinstance(v, str) else json.dumps(v) for k, v in config.items()}
-    return read_settings(texts, environment, PROJECT)
+    return read_settings(texts, {f"{PROJECT}:{secret}" for secret in SECRETS}, environment, PROJECT)
 
 
 def error_of(**config: Any) -> str:
@@ -66,6 +66,9 @@ def test_without_a_lambda_key_the_line_says_where_to_set_it() -> None:
         ("allowedCidrs", ["10.0.0/8"], "'10.0.0/8' is not an IPv4 network"),
         ("allowedCidrs", ["::/0"], "'::/0' is not an IPv4 network"),
         ("model", "llama", "an owner and a repository"),
+        ("model", "../..", "an owner and a repository"),
+        ("port", 80, "greater than or equal to 1024"),
+        ("port", True, "valid integer"),
         ("instanceTypes", [], "at least 1 item"),
         ("regions", "us-east-3", "valid list"),
         ("port", 70000, "less than or equal to 65535"),
@@ -110,9 +113,42 @@ def test_a_flag_with_a_key_of_its_own_cannot_be_overruled_unseen(flag: str) -> N
     assert f"{flag} is set with the key" in error_of(vllmArgs={flag: 1})
 
 
+@pytest.mark.parametrize("flag", ["host", "middleware", "uds", "grpc", "ssl-keyfile"])
+def test_a_flag_that_would_go_round_the_key_check_is_refused(flag: str) -> None:
+    assert f"{flag} would take the server out of reach" in error_of(vllmArgs={flag: "x"})
+
+
+@pytest.mark.parametrize("variable", ["VLLM_USE_RUST_FRONTEND", "HF_HOME", "PYTHONPATH"])
+def test_a_variable_that_would_break_the_server_or_its_key_check_is_refused(variable: str) -> None:
+    assert f"{variable} is set by this program" in error_of(vllmEnv={variable: "1"})
+
+
+def test_values_of_flags_and_variables_are_not_repeated_since_they_may_be_secret() -> None:
+    assert "sk-oops" not in error_of(vllmArgs={"api-key": "sk-oops"})
+    assert "sk-oops" not in error_of(vllmEnv={"VLLM_API_KEY": "sk-oops"})
+
+
+@pytest.mark.parametrize("secret", sorted(SECRETS))
+def test_a_secret_in_plain_text_is_refused_with_the_command_that_puts_it_right(secret: str) -> None:
+    config = {f"{PROJECT}:{secret}": "a-plain-secret-value"}
+    with pytest.raises(SettingsError) as caught:
+        read_settings(config, set(), ENVIRONMENT, PROJECT)
+    assert f"pulumi config set --secret {secret}" in str(caught.value)
+    assert "a-plain-secret-value" not in str(caught.value)
+
+
+def test_two_words_for_one_thing_and_one_port_for_two_things_are_refused() -> None:
+    assert "imageFamily or imageId" in error_of(imageFamily="lambda-stack-22-04", imageId="abc")
+    assert "port and sshPort must differ" in error_of(port=2222, sshPort=2222)
+
+
+def test_a_key_with_a_line_break_behind_it_works() -> None:
+    assert read(environment={"LAMBDA_API_KEY": "secret_key\n"}).lambda_api_key == "secret_key"
+
+
 def test_keys_of_other_projects_are_left_alone() -> None:
     config = {"other:port": "0", f"{PROJECT}:port": "9000"}
-    assert read_settings(config, ENVIRONMENT, PROJECT).port == 9000
+    assert read_settings(config, set(), ENVIRONMENT, PROJECT).port == 9000
 
 
 def test_the_schema_in_pulumi_yaml_has_the_defaults_of_the_settings() -> None:

@@ -18,6 +18,9 @@ fail() {
 # The machine says what it computes with: cuda or cpu. A GPU that does not answer is an error, not a reason to use the CPU.
 accelerator() {
     if ! command -v nvidia-smi >/dev/null; then
+        # 0x10de is NVIDIA's vendor number on the PCI bus.
+        ! grep -qs 0x10de /sys/bus/pci/devices/*/vendor ||
+            fail "there is an NVIDIA GPU but no driver: use imageFamily lambda-stack-24-04"
         echo cpu
     elif nvidia-smi --query-gpu=driver_version --format=csv,noheader >/dev/null 2>&1; then
         echo cuda

@@ -16,18 +16,24 @@ export HF_ENDPOINT="$hub" HF_HUB_DISABLE_PROGRESS_BARS=1 HF_HUB_DISABLE_TELEMETR
     HF_HUB_DISABLE_UPDATE_CHECK=1 HF_XET_HIGH_PERFORMANCE=1
 
 report() {
-    local folder="${HF_HOME:-$HOME/.cache/huggingface}/hub/models--${model//\//--}"
+    local folder="$HOME/.cache/huggingface/hub/models--${model//\//--}"
     while sleep 10; do
         say "downloading $model: $(du -sh "$folder" 2>/dev/null | cut -f 1 || true) so far"
     done
 }
 
-ensure_uv
-say "downloading $model at ${commit:0:12}"
-report &
-reporter=$!
-trap 'kill "$reporter" 2>/dev/null || true' EXIT
-# original/ holds the same weights once more, in a form that vLLM does not read.
-"$uv" tool run --quiet --from "huggingface_hub==$HUGGINGFACE_HUB_VERSION" \
-    hf download "$model" --revision "$commit" --exclude 'original/*' >&2
-say "$model is downloaded"
+# In a function, so that the whole file is read before it runs: a later `pulumi up` may replace it meanwhile.
+main() {
+    ensure_uv
+    say "downloading $model at ${commit:0:12}"
+    report &
+    reporter=$!
+    trap 'kill "$reporter" 2>/dev/null || true' EXIT
+    # original/ holds the same weights once more, in a form that vLLM does not read.
+    "$uv" tool run --quiet --from "huggingface_hub==$HUGGINGFACE_HUB_VERSION" \
+        hf download "$model" --revision "$commit" --exclude 'original/*' >&2
+    say "$model is downloaded"
+}
+
+main
+exit

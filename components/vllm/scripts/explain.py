@@ -16,11 +16,18 @@ CAUSES: tuple[tuple[str, str], ...] = (
         r"not in the authorized list|awaiting a review|Cannot access gated repo|gated repo",
         "the hub does not give this model to your token: accept the licence on its page, then run `pulumi up` again",
     ),
-    (r"Invalid (credentials|user token)|401 Client Error", "the hub refused the token: set hfToken or HF_TOKEN anew"),
     (r"429 Too Many Requests", "the hub limits requests: run `pulumi up` again in some minutes"),
     (
         r"Repository Not Found|RepositoryNotFoundError",
         "the hub has no such model, or your token may not see it: check `model`",
+    ),
+    (r"Invalid (credentials|user token)|401 Client Error", "the hub refused the token: set hfToken or HF_TOKEN anew"),
+    (r"Could not get lock", "another program holds apt's lock: run `pulumi up` again in some minutes"),
+    (r"(?m)^error: (.+)", "\\1"),
+    (r"(?m)^E: (.+)", "apt says: \\1"),
+    (
+        r"couldn't connect to|offline mode is enabled|LocalEntryNotFoundError",
+        "the server asks for files that were not downloaded: it serves one repository, without the hub",
     ),
     (
         r"estimated maximum model length is (\d+)",

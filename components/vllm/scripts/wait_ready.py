@@ -33,7 +33,11 @@ STAGES: tuple[tuple[str, str], ...] = (
 
 
 class NotReadyError(Exception):
-    """The server ended, or was not ready in time; the text is one line."""
+    """The server will not get ready; the text is one line."""
+
+
+class TooSlowError(NotReadyError):
+    """The server is still on its way at the deadline."""
 
 
 def stage(log_file: Path) -> str:
@@ -52,11 +56,13 @@ def wait(options: argparse.Namespace) -> float:
     began = reported = time.monotonic()
     while not (answers(f"http://{options.host}:{options.port}/health") and first_token(options, key)):
         now = time.monotonic()
-        if not is_active(options.service):
-            raise NotReadyError(explain(options.log))
+        state = unit_state(options.service)
+        if has_ended(state):
+            # Each start begins a new log and keeps the one before.
+            raise NotReadyError(explain(options.log + ".1" if was_restarted(state) else options.log))
         doing = stage(Path(options.log))
         if now - began > options.timeout:
-            raise NotReadyError(
+            raise TooSlowError(
                 f"the model server was not ready after {options.timeout} s, its stage is: {doing}; raise "
                 f"startTimeoutMinutes, or read {options.log} on the machine"
             )
@@ -64,6 +70,8 @@ def wait(options: argparse.Namespace) -> float:
             reported = now
             print(f"{now - began:.0f} s: {doing}", flush=True)
         time.sleep(POLL_S)
+    if answers(f"http://{options.host}:{options.port}/v1/models"):
+        raise NotReadyError("the server answers without the key and was stopped: see vllmArgs and vllmEnv")
     return time.monotonic() - began
 
 
@@ -73,17 +81,27 @@ def explain(log_file: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
-def is_active(service: str) -> bool:
-    """False as soon as systemd has given the service up, or has found it failed and waits to start it again."""
-    answer = subprocess.run(["systemctl", "--user", "is-active", service], capture_output=True, text=True, check=False)
-    return answer.stdout.strip() in {"active", "activating", "reloading"} and not restarts(service)
+def unit_state(service: str) -> dict[str, str]:
+    """What systemd says of the service: ActiveState, SubState, NRestarts."""
+    wanted = [f"--property={name}" for name in ("ActiveState", "SubState", "NRestarts")]
+    command = ["systemctl", "--user", "show", service, *wanted]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return dict(line.split("=", 1) for line in answer.splitlines() if "=" in line)
 
 
-def restarts(service: str) -> bool:
-    """True when the service has failed once and was started again by systemd: it would fail again the same way."""
-    command = ["systemctl", "--user", "show", "--property=NRestarts", "--value", service]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    return answer.isdigit() and int(answer) > 0
+def was_restarted(state: dict[str, str]) -> bool:
+    """True when the server failed once and was started again by systemd: it would fail again the same way."""
+    return state.get("NRestarts", "0") != "0"
+
+
+def has_ended(state: dict[str, str]) -> bool:
+    """True when systemd has given the service up, or has found it failed.
+
+    While it waits for the next start, systemd calls the unit `activating` with the sub-state `auto-restart`; NRestarts
+    goes up only with that start (systemd 249 to 255).
+    """
+    alive = state.get("ActiveState") in {"active", "activating", "reloading"}
+    return not alive or state.get("SubState", "").startswith("auto-restart") or was_restarted(state)
 
 
 def answers(url: str) -> bool:
@@ -116,7 +134,7 @@ def first_token(options: argparse.Namespace, key: str) -> bool:
 
 
 def main() -> int:
-    """Wait as the command line says; 0 when ready."""
+    """Wait as the command line says; 0 when ready, 1 when it will not be, 2 when it is still on its way."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("host", "model", "keys", "log", "service", "seconds-file"):
         parser.add_argument(f"--{name}", required=True)
@@ -127,7 +145,7 @@ def main() -> int:
         seconds = round(wait(options))
     except NotReadyError as error:
         print(error, file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, TooSlowError) else 1
     # The first wait after a start is what the start took; later waits find the server ready.
     file = Path(options.seconds_file)
     if not file.exists():

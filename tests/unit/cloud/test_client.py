@@ -16,8 +16,7 @@ from components.cloud.errors import (
     ServerFaultError,
 )
 from components.cloud.models import LaunchRequest
-
-from .conftest import KEY, Script, Waits
+from tests.unit.conftest import KEY, Script, Waits
 
 LAUNCH = LaunchRequest(
     region_name="us-east-3",
@@ -131,17 +130,61 @@ def test_a_launch_with_an_unreadable_answer_may_have_been_carried_out(
     assert len(script.received) == 1
 
 
-def test_a_launch_that_the_edge_turned_away_is_sent_again(client: LambdaClient, script: Script) -> None:
+def test_a_write_that_the_edge_turned_away_is_sent_again(client: LambdaClient, script: Script) -> None:
     script.raw(429, "error code: 1015")
-    script.data({"instance_ids": ["abc"]})
-    assert client.launch(LAUNCH) == "abc"
+    script.data({"id": "1", "name": "n", "public_key": "ssh-ed25519 A"})
+    assert client.add_ssh_key("n", "ssh-ed25519 A").id == "1"
     assert len(script.received) == 2
 
 
-def test_an_endless_429_says_that_it_is_one(client: LambdaClient, script: Script) -> None:
+def test_a_launch_that_the_edge_turned_away_is_left_to_the_caller_since_time_has_passed(
+    client: LambdaClient, script: Script
+) -> None:
     script.raw(429, "error code: 1015")
     with pytest.raises(RateLimitedError, match="429"):
         client.launch(LAUNCH)
+    assert len(script.received) == 1
+
+
+def test_the_last_word_before_a_launch_is_spoken_after_all_waiting(
+    client: LambdaClient, script: Script, waits: Waits
+) -> None:
+    script.data({"instance_ids": ["abc"]})
+    client.launch(LAUNCH)
+
+    def refuse() -> None:
+        assert sum(waits.seconds) > 10
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        client.launch(LAUNCH, before_sending=refuse)
+    assert len(script.received) == 1
+
+
+@pytest.mark.parametrize("data", [{}, {"instance_ids": []}, [], "yes"])
+def test_a_launch_answer_without_an_id_is_no_answer(client: LambdaClient, script: Script, data: object) -> None:
+    script.data(data)
+    with pytest.raises(NoAnswerError):
+        client.launch(LAUNCH)
+
+
+def test_a_refusal_that_repeats_the_request_shows_no_key_and_stays_one_line(
+    client: LambdaClient, script: Script
+) -> None:
+    key = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n-----END OPENSSH PRIVATE KEY-----"
+    script.error(400, "global/invalid-parameters", f"user_data is wrong: {key}\nsee there" + "x" * 5000)
+    with pytest.raises(ApiError) as caught:
+        client.launch(LAUNCH)
+    assert "b3BlbnNzaC1rZXk" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 600
+
+
+def test_an_instance_that_cannot_be_read_is_looked_for_in_the_list(client: LambdaClient, script: Script) -> None:
+    script.error(404, "global/object-does-not-exist")
+    script.data([])
+    assert client.find_instance("0" * 32) is None
+    assert [request.path for request in script.received] == [f"/api/v1/instances/{'0' * 32}", "/api/v1/instances"]
 
 
 def test_no_capacity_is_told_apart_from_all_other_refusals(client: LambdaClient, script: Script) -> None:

@@ -12,7 +12,7 @@ from components.cloud.engine import EngineGoneError
 from components.cloud.errors import ApiError, CloudError
 from components.cloud.instance_end import NotTerminatedError, end_instance
 from components.cloud.launch import Candidate, LaunchOrder, NoCapacityError, TooExpensiveError, launch
-from components.cloud.launch_token import TOKEN_TAG, instances_with_token, machine_to_adopt
+from components.cloud.launch_token import LaunchTokenProvider, instances_with_token
 from components.cloud.models import LaunchRequest, Tag
 from tests.unit.emulated import PUBLIC_KEY, EmulatedCloud, emulated_cloud
 
@@ -27,7 +27,7 @@ ORDER = LaunchOrder(
         ssh_key_names=["key"],
         name="test",
         image={"family": "lambda-stack-24-04"},
-        tags=[Tag(key=TOKEN_TAG, value=TOKEN)],
+        tags=[Tag(key="team", value="search")],
     ),
     rulesets={},
     token=TOKEN,
@@ -110,6 +110,57 @@ def test_a_machine_of_an_earlier_run_is_taken_over(cloud: EmulatedCloud) -> None
     assert cloud.calls("launch") == 1
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        replace(ORDER, candidates=(H100,)),
+        replace(ORDER, template=ORDER.template.model_copy(update={"user_data": "#cloud-config"})),
+        replace(ORDER, template=ORDER.template.model_copy(update={"image": {"family": "lambda-stack-22-04"}})),
+    ],
+)
+def test_a_machine_of_an_earlier_run_that_is_not_what_is_wanted_now_is_ended(
+    cloud: EmulatedCloud, wanted: LaunchOrder
+) -> None:
+    first = launch(cloud.client, ORDER)
+    second = launch(cloud.client, wanted)
+    assert second.instance_id != first.instance_id
+    assert cloud.billing() == [second.instance_id]
+
+
+def test_a_broken_machine_of_an_earlier_run_is_ended_and_another_one_launched(cloud: EmulatedCloud) -> None:
+    first = launch(cloud.client, ORDER)
+    cloud.control("PATCH", f"/instances/{first.instance_id}", {"status": "unhealthy"})
+    second = launch(cloud.client, ORDER)
+    assert cloud.billing() == [second.instance_id] != [first.instance_id]
+
+
+def test_another_name_is_no_reason_to_end_a_machine(cloud: EmulatedCloud) -> None:
+    first = launch(cloud.client, ORDER)
+    renamed = replace(ORDER, template=ORDER.template.model_copy(update={"name": "other"}))
+    assert launch(cloud.client, renamed) == first
+
+
+def test_a_launch_that_the_edge_turned_away_is_tried_again_within_the_deadline(cloud: EmulatedCloud) -> None:
+    cloud.fault("launch", "error-429")
+    launched = launch(cloud.client, replace(ORDER, candidates=(GH200,), capacity_timeout_s=60))
+    assert cloud.billing() == [launched.instance_id]
+
+
+def test_a_short_outage_does_not_end_the_wait_for_capacity(cloud: EmulatedCloud) -> None:
+    cloud.fault("instance-types", "drop-before", 10)
+    launched = launch(cloud.client, replace(ORDER, capacity_timeout_s=60))
+    assert cloud.billing() == [launched.instance_id]
+
+
+def test_the_end_of_a_launch_token_takes_every_machine_that_carries_it(
+    cloud: EmulatedCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launch(cloud.client, ORDER)
+    monkeypatch.setattr(LaunchTokenProvider, "client", cloud.client)
+    LaunchTokenProvider().delete(TOKEN, {"token": TOKEN})
+    assert cloud.billing() == []
+
+
 def test_a_machine_that_ended_is_not_taken_over(cloud: EmulatedCloud) -> None:
     first = launch(cloud.client, ORDER)
     cloud.control("PATCH", f"/instances/{first.instance_id}", {"status": "terminated"})
@@ -119,7 +170,9 @@ def test_a_machine_that_ended_is_not_taken_over(cloud: EmulatedCloud) -> None:
 
 def test_a_machine_of_somebody_else_is_never_taken_over(cloud: EmulatedCloud) -> None:
     launch(cloud.client, ORDER)
-    assert machine_to_adopt(cloud.client, "b" * 32) is None
+    second = launch(cloud.client, replace(ORDER, token="b" * 32))
+    assert len(cloud.billing()) == 2
+    assert second.instance_id in cloud.billing()
 
 
 def test_the_price_is_checked_against_the_live_one_and_nothing_is_launched_above_the_limit(

@@ -1,11 +1,15 @@
 """What a machine is launched with."""
 
 import shlex
+import socket
+from pathlib import Path
 
 import yaml
 
-from components.machine.keys import new_pair
-from components.machine.machine import firewall_rules, ssh_command, user_data
+from components.cloud.ssh_key import SshKeyProvider
+from components.machine.host import check_agent
+from components.machine.keys import KeyPairProvider, new_pair
+from components.machine.machine import firewall_rules, name_in_account, ssh_command, user_data
 
 
 def test_nothing_but_ssh_is_open_by_default() -> None:
@@ -23,6 +27,28 @@ def test_the_host_key_arrives_whole_in_the_user_data() -> None:
     text = user_data(private, public)
     assert text.startswith("#cloud-config\n")
     assert yaml.safe_load(text)["ssh_keys"] == {"ed25519_private": private, "ed25519_public": public}
+
+
+def test_names_in_the_account_are_the_stacks_own() -> None:
+    one, other = (name_in_account("lambda-vllm-dev", new_pair("")[1]) for _ in range(2))
+    assert one != other
+    assert one.startswith("lambda-vllm-dev-")
+
+
+def test_a_renamed_stack_keeps_its_keys() -> None:
+    assert KeyPairProvider().diff("1", {"comment": "lambda-vllm-dev"}, {"comment": "lambda-vllm-prod"}).changes is False
+    old, new = ({"name": name, "public_key": "ssh-ed25519 A"} for name in ("dev", "prod"))
+    assert SshKeyProvider().diff("1", old, new).changes is False
+
+
+def test_an_ssh_agent_that_does_not_answer_is_told_before_every_command_fails_on_it(tmp_path: Path) -> None:
+    assert check_agent({}) is None
+    gone = tmp_path / "agent"
+    assert "unset SSH_AUTH_SOCK" in (check_agent({"SSH_AUTH_SOCK": str(gone)}) or "")
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.bind(str(gone))
+        agent.listen()
+        assert check_agent({"SSH_AUTH_SOCK": str(gone)}) is None
 
 
 def test_key_pairs_are_new_every_time_and_in_openssh_form() -> None:

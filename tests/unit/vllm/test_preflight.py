@@ -11,6 +11,7 @@ from components.cloud.limits import Limits, RateLimiter
 from components.settings import Settings
 from components.vllm.hub import Hub, HubError
 from components.vllm.preflight import PreflightError, preflight
+from tests.unit.conftest import Script
 from tests.unit.emulated import EmulatedCloud, emulated_cloud
 
 LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
@@ -50,6 +51,9 @@ def test_the_plan_shows_the_commit_and_each_candidate_with_price_and_capacity(cl
         ({"maxPricePerHour": 1.5}, "maxPricePerHour: $1.50 is less than the cheapest"),
         ({"model": "meta-llama/Llama-9-8B"}, "model meta-llama/Llama-9-8B does not exist"),
         ({"modelRevision": "v9"}, "has no revision v9"),
+        ({"modelRevision": "refs/pr/1"}, "has no revision refs/pr/1"),
+        ({"imageFamily": "gpu-base-24-04"}, "no image gpu-base-24-04 for arm64 in us-east-3"),
+        ({"imageId": "abc"}, "imageId: Lambda has no image abc"),
     ],
 )
 def test_what_would_fail_later_is_told_in_one_line(cloud: EmulatedCloud, wanted: dict[str, Any], told: str) -> None:
@@ -97,6 +101,13 @@ def test_a_revision_is_pinned_to_its_commit(cloud: EmulatedCloud) -> None:
     main = hub.resolve(LLAMA, "main")
     assert len(main.commit) == 40
     assert hub.resolve(LLAMA, main.commit) == main
+
+
+@pytest.mark.parametrize("text", ["<html>Welcome</html>", "[]", "{}"])
+def test_a_server_that_is_no_hub_is_told_with_its_url(script: Script, text: str) -> None:
+    script.raw(200, text)
+    with pytest.raises(HubError, match=f"{script.url} does not answer as a Hugging Face hub does: check hfEndpoint"):
+        Hub(script.url, "").resolve(LLAMA, "main")
 
 
 def test_a_hub_out_of_reach_is_told_with_its_url() -> None:

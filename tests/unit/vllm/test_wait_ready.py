@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.vllm.scripts.wait_ready import stage
+from components.vllm.scripts.wait_ready import has_ended, stage, was_restarted
 
 LOG = [
     ("", "importing packages"),
@@ -32,3 +32,29 @@ def test_the_stage_follows_the_log(lines: int, tmp_path: Path) -> None:
 
 def test_before_there_is_a_log_the_server_imports(tmp_path: Path) -> None:
     assert stage(tmp_path / "missing.log") == "importing packages"
+
+
+@pytest.mark.parametrize(
+    ("state", "ended"),
+    [
+        ({"ActiveState": "active", "SubState": "running", "NRestarts": "0"}, False),
+        ({"ActiveState": "active"}, False),
+        ({"ActiveState": "activating", "SubState": "start", "NRestarts": "0"}, False),
+        ({"ActiveState": "activating", "SubState": "auto-restart", "NRestarts": "0"}, True),
+        ({"ActiveState": "activating", "SubState": "auto-restart-queued", "NRestarts": "0"}, True),
+        ({"ActiveState": "active", "SubState": "running", "NRestarts": "1"}, True),
+        ({"ActiveState": "failed", "SubState": "failed", "NRestarts": "5"}, True),
+        ({"ActiveState": "inactive"}, True),
+        ({}, True),
+    ],
+)
+def test_a_server_that_failed_is_not_waited_for_though_systemd_would_start_it_again(
+    state: dict[str, str], ended: bool
+) -> None:
+    assert has_ended(state) is ended
+
+
+def test_the_log_before_tells_why_when_the_server_was_started_again() -> None:
+    assert was_restarted({"NRestarts": "1"})
+    assert not was_restarted({"NRestarts": "0"})
+    assert not was_restarted({})
