@@ -23,6 +23,10 @@ CAUSES: tuple[tuple[str, str], ...] = (
     ),
     (r"Invalid (credentials|user token)|401 Client Error", "the hub refused the token: set hfToken or HF_TOKEN anew"),
     (r"Could not get lock", "another program holds apt's lock: run `pulumi up` again in some minutes"),
+    (
+        r"error sending request|Failed to fetch|ConnectionError|Connection refused|timed out",
+        "a download failed: run `pulumi up` again, it goes on where it stopped",
+    ),
     (r"(?m)^error: (.+)", "\\1"),
     (r"(?m)^E: (.+)", "apt says: \\1"),
     (
@@ -56,10 +60,6 @@ CAUSES: tuple[tuple[str, str], ...] = (
     (r"address already in use", "the port is taken on the machine: choose another `port`"),
     (r"'EngineCore': -9", "the machine ran out of memory and killed the model server"),
     (r"No matching distribution|No solution found", "the pinned packages cannot be resolved: see the log"),
-    (
-        r"(error sending request|Failed to fetch|ConnectionError|Connection refused|timed out)",
-        "a download failed: run `pulumi up` again, it goes on where it stopped",
-    ),
 )
 
 

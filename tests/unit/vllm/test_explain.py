@@ -26,6 +26,7 @@ memory, the estimated maximum model length is 11920. Try increasing `gpu_memory_
         ("RuntimeError: Engine core initialization failed. Failed core proc(s): {'EngineCore': -9}", "out of memory"),
         ("401 Client Error. Repository Not Found for url: https://hub/api/models/a/b", "no such model"),
         ("E: Unable to locate package cuda-compat-13-0", "apt says: Unable to locate package"),
+        ("error: Failed to fetch: `https://index/torch`\n  Caused by: error sending request", "a download failed"),
         ("noise\nerror: 3 GiB free on the machine's disk, vLLM needs 15 GiB\n", "3 GiB free on the machine's disk"),
         ("RuntimeError: The NVIDIA driver on your system is too old (found version 12080).", "driver is too old"),
     ],
