@@ -62,7 +62,8 @@ class Project:
         }
         self._config: dict[str, Any] = {}
         self.pulumi("stack", "init", STACK)
-        self._salt = yaml.safe_load((self._folder / f"Pulumi.{STACK}.yaml").read_text())
+        self._stack_file = self._folder / f"Pulumi.{STACK}.yaml"
+        self._salt = yaml.safe_load(self._stack_file.read_text())
 
     def set_environment(self, **variables: str) -> None:
         """Change variables; an empty text takes one away."""
@@ -73,7 +74,12 @@ class Project:
         """Set keys of the stack; None takes one away."""
         self._config |= keys
         config = {f"lambda-vllm:{key}": value for key, value in self._config.items() if value is not None}
-        (self._folder / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump({**self._salt, "config": config}))
+        self._stack_file.write_text(yaml.safe_dump({**self._salt, "config": config}))
+
+    def configure_secret(self, key: str, value: str) -> None:
+        """Set a key, encrypted."""
+        self.pulumi("config", "set", "--secret", key, value)
+        self._config[key] = yaml.safe_load(self._stack_file.read_text())["config"][f"lambda-vllm:{key}"]
 
     def pulumi(self, *arguments: str, succeeds: bool | None = True) -> Run:
         """Run a command to its end; `succeeds` None takes either end."""

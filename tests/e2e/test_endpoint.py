@@ -147,7 +147,7 @@ def test_outputs_say_what_runs_where_what_it_costs_and_where_the_time_went(serve
 def test_a_new_endpoint_key_counts_at_once_without_loading_the_model_again(served: Served) -> None:
     before, old_key = server_processes(served), served.outputs["api_key"]
     assert before
-    served.project.configure(apiKey="sk-a-key-of-my-own-choice")
+    served.project.configure_secret("apiKey", "sk-a-key-of-my-own-choice")
     served.project.up()
     assert served.client().models.list()
     with pytest.raises(openai.AuthenticationError):

@@ -22,6 +22,7 @@ NOTHING = {"instances": 0, "ssh-keys": 0, "firewall-rulesets": 0}
         ({}, {"HF_TOKEN": "without access"}, "your token has no access: accept its licence at"),
         ({"maxPricePerHour": 1}, {}, "maxPricePerHour: $1.00 is less than the cheapest"),
         ({"maxPricePerHur": 1}, {}, "there is no such key"),
+        ({"apiKey": "sk-in-plain-text-0123456789"}, {}, "run `pulumi config set --secret apiKey VALUE`"),
     ],
 )
 def test_a_wrong_input_is_one_line_and_creates_nothing(
@@ -36,6 +37,7 @@ def test_a_wrong_input_is_one_line_and_creates_nothing(
     assert lines, failed.output
     assert "Traceback" not in failed.output
     assert "secret_wrong_key" not in failed.output
+    assert "sk-in-plain-text" not in failed.output
     assert cloud.writes() == []
     assert cloud.account() == NOTHING
     assert not [kind for kind in real_project.resources() if kind != "pulumi:pulumi:Stack"]
