@@ -25,7 +25,7 @@ REPORT_INTERVAL_S = 15.0
 VISIBLE_WITHIN_S = 60.0
 """A new instance may be unknown to the API for some seconds (an assumption: two clients code for it)."""
 
-_HOPELESS = {
+_HOPELESS: dict[str, str] = {
     InstanceStatus.UNHEALTHY: "Lambda calls it unhealthy, and it bills: run `pulumi destroy`, then `pulumi up`",
     InstanceStatus.TERMINATING: "somebody is terminating it: run `pulumi refresh`, then `pulumi up`",
     InstanceStatus.TERMINATED: "somebody terminated it: run `pulumi refresh`, then `pulumi up`",
@@ -90,7 +90,7 @@ def _look(client: LambdaClient, instance_id: str, waited_s: float) -> Instance |
         if waited_s < VISIBLE_WITHIN_S:
             return None
         raise BootError(f"instance {instance_id} is gone: run `pulumi refresh`, then `pulumi up`")
-    reason = _HOPELESS.get(InstanceStatus(instance.status)) if instance.status in set(InstanceStatus) else None
+    reason = _HOPELESS.get(instance.status)
     if reason:
         raise BootError(f"instance {instance_id} will not come up: {reason}")
     return instance

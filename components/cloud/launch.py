@@ -22,7 +22,6 @@ LOOKS_FOR_A_LOST_LAUNCH = 6
 
 REPORT_INTERVAL_S = 60.0
 
-
 ORDER_TAG = "lambda-vllm-order"
 """Hash of all that a machine cannot change any more: image, key, user data, rulesets, tags."""
 
