@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import requests
 from aiohttp.test_utils import TestServer
 
 from components.cloud.client import LambdaClient
@@ -18,35 +16,17 @@ from localcloud.hub import HubTokens, hub_routes
 from localcloud.machines.none import NoMachines
 from localcloud.server import make_app, open_cloud
 from localcloud.state import StateDirectory
+from tests.control_side import ControlSide
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICN+lJwsONkwrdsSnQsu1ydUkIuIg5oOC+Eslvmtt60T test"
 
 
 @dataclass(frozen=True)
-class EmulatedCloud:
+class EmulatedCloud(ControlSide):
     """A new account in which nothing takes time."""
 
-    url: str
     credentials: Credentials
     client: LambdaClient
-
-    def control(self, method: str, path: str, body: Any = None) -> Any:
-        """Change what the cloud does, or see what it was asked."""
-        answer = requests.request(method, f"{self.url}/_localcloud{path}", json=body, timeout=10)
-        assert answer.ok, answer.text
-        return answer.json()
-
-    def fault(self, operation: str, kind: str, times: int = 1) -> None:
-        """Let the next calls of an operation go wrong."""
-        self.control("POST", "/faults", {"operation": operation, "kind": kind, "times": times})
-
-    def calls(self, operation: str) -> int:
-        """How often an operation was asked for."""
-        return sum(entry["operation"] == operation for entry in self.control("GET", "/requests"))
-
-    def billing(self) -> list[str]:
-        """Ids of the instances that cost money."""
-        return [i.id for i in self.client.instances() if i.status not in ("terminated", "preempted")]
 
 
 @contextmanager
