@@ -116,9 +116,9 @@ main() {
         say "installing vLLM $VLLM_VERSION"
         make_venv
         "install_$target"
-        touch "$venv/.installed"
     fi
     prove
+    touch "$venv/.installed"
     ln -sfn "$venv" "$base/venv"
     say "vLLM $VLLM_VERSION is installed"
 }
