@@ -31,8 +31,12 @@ def preflight(settings: Settings, client: LambdaClient, hub: Hub) -> Plan:
     model: ModelCommit | None = None
     try:
         offers = client.offers()
-        regions = {region.name for region in client.regions()}
-        problems += check_candidates(settings, offers, regions) or check_images(settings, offers, client.images())
+        images = client.images()
+        regions = {image.region.name for image in images}
+        if not regions.issuperset(settings.regions):
+            # Asked only when it matters, since each request takes a second of Lambda's limit.
+            regions |= {region.name for region in client.regions()}
+        problems += check_candidates(settings, offers, regions) or check_images(settings, offers, images)
     except CloudError as error:
         problems.append(str(error))
     try:
