@@ -13,10 +13,15 @@ MACHINE_PROGRAM = Path(__file__).parent / "programs" / "machine.py"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def hang_ups_arrive() -> None:
-    """Under nohup the signal of a lost connection is ignored, and so it would be in all that the tests start."""
-    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def signals_arrive() -> None:
+    """Under nohup, or behind `&` in a script, some signals are ignored, also in all that the tests start."""
+    for number, default in (
+        (signal.SIGHUP, signal.SIG_DFL),
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGQUIT, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, default)
 
 
 @pytest.fixture(scope="session")
