@@ -4,6 +4,7 @@ A kind of fault is a function in `KINDS`; it gets the request and the handler, a
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -81,7 +82,10 @@ async def _drop_after(request: web.Request, handler: Handler) -> web.StreamRespo
 
 async def _delay_after(request: web.Request, handler: Handler) -> web.StreamResponse:
     answer = await handler(request)
-    await asyncio.sleep(DELAY_S)
+    deadline = time.monotonic() + DELAY_S
+    # A client that has gone away waits no more, and its call is over.
+    while request.transport is not None and not request.transport.is_closing() and time.monotonic() < deadline:
+        await asyncio.sleep(0.1)
     return answer
 
 
