@@ -15,6 +15,8 @@ from tests.engine.pulumi_cli import REPOSITORY
 
 TIME_SCALE = "0.02"
 
+EMPTY_ACCOUNT = {"instances": 0, "ssh-keys": 0, "firewall-rulesets": 0}
+
 
 @dataclass(frozen=True)
 class LocalCloud(ControlSide):

@@ -15,7 +15,7 @@ from pydantic import Field
 from components.cloud.client import LambdaClient
 from components.cloud.engine import require_engine
 from components.cloud.errors import TRANSIENT, CloudError
-from components.cloud.models import GONE, Instance, InstanceStatus
+from components.cloud.models import Instance, InstanceStatus
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
 
 SSH_BANNER = b"SSH-2.0-"
@@ -75,7 +75,7 @@ class BootWaitProvider(LambdaProvider[BootWaitInputs]):
 
     def find(self, id_: str, state: Properties) -> Properties | None:
         instance = self.client.find_instance(id_)
-        if instance is None or instance.status in GONE or instance.status == InstanceStatus.TERMINATING:
+        if instance is None or instance.is_over:
             return None
         return {"ip": instance.ip or state.get("ip")}
 

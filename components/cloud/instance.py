@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from components.cloud.instance_end import end_instance
 from components.cloud.launch import Candidate, LaunchOrder, launch
-from components.cloud.models import GONE, InstanceStatus, LaunchRequest, Tag
+from components.cloud.models import LaunchRequest, Tag
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties, canonical
 
 TagKey = Annotated[str, StringConstraints(max_length=55, pattern=r"^[a-z][a-z0-9\-:]+$")]
@@ -83,7 +83,7 @@ class InstanceProvider(LambdaProvider[InstanceInputs]):
 
     def find(self, id_: str, state: Properties) -> Properties | None:
         instance = self.client.find_instance(id_)
-        if instance is None or instance.status in GONE or instance.status == InstanceStatus.TERMINATING:
+        if instance is None or instance.is_over:
             return None
         return {"name": instance.name or ""}
 

@@ -177,7 +177,7 @@ def _launch_one(client: LambdaClient, order: LaunchOrder, candidate: Candidate, 
 def _adopt(client: LambdaClient, order: LaunchOrder) -> Launched | None:
     """The machine that an earlier launch of this stack made, if it is what is asked for now; if not, it is ended."""
     for instance in instances_with_token(client, order.token):
-        if instance.status == InstanceStatus.TERMINATING:
+        if instance.is_over:
             continue
         if not order.is_met_by(instance):
             print(f"ending instance {instance.id} ({instance.status}): an earlier launch made it, and it does not fit")

@@ -128,6 +128,11 @@ class Instance(Answer):
     instance_type: InstanceType
     tags: list[Tag] = Field(default_factory=list)
 
+    @property
+    def is_over(self) -> bool:
+        """True when the machine has ended, or is about to: nothing can be done with it any more."""
+        return self.status in GONE or self.status == InstanceStatus.TERMINATING
+
     def tag(self, key: str) -> str | None:
         """Value of a tag, None when the instance has no such tag."""
         return next((tag.value for tag in self.tags if tag.key == key), None)

@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 import requests
 
+from components.cloud.client import USER_AGENT
+
 TIMEOUT_S = 20.0
-USER_AGENT = "pulumi-lambda-vllm/1.0"
 # Every repository of weights has it, and it is as gated as the weights are.
 PROBE_FILE = "config.json"
 

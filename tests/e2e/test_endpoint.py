@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from tests.e2e.conftest import FLAGS, MODEL, Served
+from tests.local_cloud import EMPTY_ACCOUNT
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -192,7 +193,7 @@ def test_destroy_leaves_no_instance_no_process_no_port_and_no_resource(served: S
     address, homes = served.outputs["ip"], str(served.cloud.state)
     assert accepts(address, 8000)
     served.project.destroy()
-    assert served.cloud.account() == {"instances": 0, "ssh-keys": 0, "firewall-rulesets": 0}
+    assert served.cloud.account() == EMPTY_ACCOUNT
     assert served.project.resources() == []
     assert not accepts(address, 8000)
     assert not accepts(address, 2222)

@@ -3,10 +3,8 @@
 import json
 import time
 
-from tests.local_cloud import LocalCloud
+from tests.local_cloud import EMPTY_ACCOUNT, LocalCloud
 from tests.pulumi_project import Project
-
-NOTHING = {"instances": 0, "ssh-keys": 0, "firewall-rulesets": 0}
 
 
 def test_up_makes_one_machine_and_destroy_leaves_nothing(machine_project: Project, cloud: LocalCloud) -> None:
@@ -14,7 +12,7 @@ def test_up_makes_one_machine_and_destroy_leaves_nothing(machine_project: Projec
     assert cloud.billing() == [machine_project.output("instance_id")]
     assert machine_project.output("greeting").startswith("hello from ")
     machine_project.destroy()
-    assert cloud.account() == NOTHING
+    assert cloud.account() == EMPTY_ACCOUNT
     assert machine_project.resources() == []
 
 
@@ -68,7 +66,7 @@ def test_destroy_alone_ends_a_machine_whose_id_never_reached_the_state(
     machine_project.kill_up_when(lambda: bool(cloud.billing()))
     assert not any(kind.endswith("lambdacloud:Instance") for kind in machine_project.resources())
     machine_project.destroy()
-    assert cloud.account() == NOTHING
+    assert cloud.account() == EMPTY_ACCOUNT
 
 
 def test_a_plugin_that_outlives_its_engine_launches_nothing_when_capacity_comes(
@@ -131,7 +129,7 @@ def test_an_unhealthy_machine_ends_the_wait_at_once_and_says_what_to_do(
     assert any("unhealthy" in line and "pulumi destroy" in line for line in failed.errors)
     assert "Traceback" not in failed.output
     machine_project.destroy()
-    assert cloud.account() == NOTHING
+    assert cloud.account() == EMPTY_ACCOUNT
 
 
 def test_no_secret_is_in_the_state_in_plain_text(machine_project: Project, cloud: LocalCloud) -> None:

@@ -4,10 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.local_cloud import LocalCloud
+from tests.local_cloud import EMPTY_ACCOUNT, LocalCloud
 from tests.pulumi_project import Project
-
-NOTHING = {"instances": 0, "ssh-keys": 0, "firewall-rulesets": 0}
 
 
 @pytest.mark.parametrize(
@@ -39,7 +37,7 @@ def test_a_wrong_input_is_one_line_and_creates_nothing(
     assert "secret_wrong_key" not in failed.output
     assert "sk-in-plain-text" not in failed.output
     assert cloud.writes() == []
-    assert cloud.account() == NOTHING
+    assert cloud.account() == EMPTY_ACCOUNT
     assert not [kind for kind in real_project.resources() if kind != "pulumi:pulumi:Stack"]
 
 
