@@ -35,7 +35,7 @@ image_family, image_id = settings.image
 machine = GpuMachine(
     "machine",
     GpuMachineArgs(
-        name=f"{pulumi.get_project()}-{pulumi.get_stack()}"[:46],
+        name=f"{pulumi.get_project()}-{pulumi.get_stack()}"[:48],
         instance_types=settings.instance_types,
         regions=settings.regions,
         image_family=image_family,

@@ -21,12 +21,8 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from components.cloud.client import DEFAULT_URL
-from components.cloud.firewall import MOST_RULES, Cidr
-from components.cloud.instance import TagKey, TagValue
-from components.cloud.launch_token import TOKEN_TAG
-
-RESERVED_TAG_PREFIX = "lambda-ai-"
-"""Tag keys that Lambda refuses (two clients that read its document of September 2026)."""
+from components.cloud.firewall_rules import MOST_RULES, Cidr
+from components.cloud.instance_inputs import TagKey, TagValue
 
 SECRETS = frozenset({"lambdaApiKey", "hfToken", "apiKey"})
 
@@ -130,15 +126,6 @@ class Settings(BaseModel):
         for name in variables.keys() & VARIABLES_OF_OURS:
             raise ValueError(f"{name} is set by this program")
         return variables
-
-    @field_validator("tags")
-    @classmethod
-    def tags_of_the_user(cls, tags: dict[str, str]) -> dict[str, str]:
-        """Some keys have an owner already: Lambda's own, and the mark by which a launch is found again."""
-        for key in tags:
-            if key == TOKEN_TAG or key.startswith(RESERVED_TAG_PREFIX):
-                raise ValueError(f"the key {key} is reserved")
-        return tags
 
     @property
     def image(self) -> tuple[str | None, str | None]:

@@ -1,32 +1,23 @@
 """Client of the Lambda Cloud API 1.10.0: one method an endpoint, typed answers, errors that say what to do.
 
-Retries. A read is asked again after 429, 5xx and lost connections, five times, with exponential back-off and jitter. A
-write is asked again after 429 only, as the edge sends that before the API has seen the request; a launch not even then.
-After any other trouble with a write `NoAnswerError` or `ServerFaultError` is raised, and the caller has to look before
-it asks again.
+What is asked again, and what never, stands in `transport`.
 """
 
+import functools
 import random
+import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-import requests
-from pydantic import TypeAdapter, ValidationError
-
-from components.cloud.errors import (
-    TRANSIENT,
-    CloudError,
-    NoAnswerError,
-    NotConfiguredError,
-    NotFoundError,
-    NotFromApiError,
-    RateLimitedError,
-    api_error,
-)
-from components.cloud.limits import Limits, RateLimiter
+from components.cloud.account_folder import account_folder
+from components.cloud.errors import NotConfiguredError
+from components.cloud.launch_journal import LaunchJournal
+from components.cloud.limits import Limits, RateLimiter, SharedSchedule
 from components.cloud.models import (
+    Filesystem,
     FirewallRule,
     FirewallRuleset,
+    GlobalRules,
     Image,
     Instance,
     LaunchAnswer,
@@ -35,63 +26,72 @@ from components.cloud.models import (
     Region,
     SshKey,
 )
+from components.cloud.shared_list import SharedList
+from components.cloud.transport import Transport
 
 DEFAULT_URL = "https://cloud.lambda.ai"
-# The edge answers the default agent of Python's urllib with 403, so a product name is always sent.
-USER_AGENT = "pulumi-lambda-vllm/1.0"
-CONNECT_TIMEOUT_S = 10.0
-READ_TIMEOUT_S = 30.0
-# A launch was seen to take 9 s until its answer; a launch cut short is the costliest thing to lose.
-LAUNCH_TIMEOUT_S = 90.0
-ATTEMPTS = 5
-LONGEST_BACKOFF_S = 30.0
-# After a 429 the edge bans for a while; its length is not published.
-BACKOFF_AFTER_429_IN_REQUEST_INTERVALS = 10.0
-
-Parsed = TypeVar("Parsed")
-
-_LIMITER = RateLimiter(Limits.from_environment())
+RECENT_IN_POLLS = 2.0
 
 
 class LambdaClient:
     """One account of Lambda Cloud.
 
-    `url` is the root without `/api/v1`. All clients of a process share one rate limiter unless given their own,
-    because the limit is the account's.
+    `url` is the root without `/api/v1`. All clients of an account on this computer keep to one schedule unless given a
+    limiter of their own, because the limit is the account's. `journal` remembers launches that are under way.
+
+    Lists take `since`, a moment of `time.monotonic`: an answer to a request made then or later will do, whoever made
+    it. Without it the list is asked for now.
     """
 
-    def __init__(self, api_key: str, url: str = DEFAULT_URL, limiter: RateLimiter | None = None) -> None:
+    def __init__(
+        self,
+        api_key: str,
+        url: str = DEFAULT_URL,
+        limiter: RateLimiter | None = None,
+        journal: LaunchJournal | None = None,
+    ) -> None:
         if not api_key:
             raise NotConfiguredError(
                 "no Lambda API key: set LAMBDA_API_KEY, or run `pulumi config set --secret lambdaApiKey KEY`"
             )
-        self._url = url.rstrip("/") + "/api/v1"
-        self._limiter = limiter or _LIMITER
-        self._session = requests.Session()
-        self._session.headers.update(
-            {"Authorization": f"Bearer {api_key}", "Accept": "application/json", "User-Agent": USER_AGENT}
-        )
+        folder = None if limiter and journal else account_folder(api_key, url)
+        schedule = SharedSchedule(folder / "schedule.json") if folder else None
+        self._limiter = limiter or RateLimiter(Limits.from_environment(), schedule=schedule)
+        self.journal = journal or LaunchJournal(folder / "launches" if folder else None)
+        self._transport = Transport(api_key, url, self._limiter)
+        read = self._transport.read
+        self._instances = SharedList(lambda: read("/instances", list[Instance], "list instances"))
+        self._offers = SharedList(lambda: read("/instance-types", dict[str, Offer], "list instance types"))
+        self._images = SharedList(lambda: read("/images", list[Image], "list images"))
+        self._ssh_keys = SharedList(lambda: read("/ssh-keys", list[SshKey], "list SSH keys"))
+        self._rulesets = SharedList(lambda: read("/firewall-rulesets", list[FirewallRuleset], "list firewall rulesets"))
+        self._filesystems = SharedList(lambda: read("/file-systems", list[Filesystem], "list filesystems"))
+
+    @property
+    def limits(self) -> Limits:
+        """The pace at which this account may be asked, and by which patience is counted."""
+        return self._limiter.limits
 
     def pause(self) -> None:
         """Wait before the next look at something that changes by itself, with a share of chance in it."""
-        self._limiter.pause(self._limiter.limits.poll_interval * random.uniform(0.9, 1.1))  # noqa: S311 - not a secret
+        self._limiter.pause(self.limits.poll_interval * random.uniform(0.9, 1.1))  # noqa: S311 - not a secret
+
+    def recently(self) -> float:
+        """As `since`: what was asked for a few seconds ago is new enough, as for a refresh of many objects."""
+        return time.monotonic() - RECENT_IN_POLLS * self.limits.poll_interval
 
     # Instances
 
-    def instances(self) -> list[Instance]:
+    def instances(self, since: float | None = None) -> list[Instance]:
         """All instances of the account, those that ended a short while ago included."""
-        return self._read("/instances", list[Instance], "list instances")
+        return self._instances.get(since)
 
-    def instance(self, instance_id: str) -> Instance:
-        """One instance; `NotFoundError` when it is gone, or so new that it cannot be read yet."""
-        return self._read(f"/instances/{instance_id}", Instance, f"read instance {instance_id}")
+    def instance(self, instance_id: str, since: float | None = None) -> Instance | None:
+        """One instance out of the list, None when the list does not have it.
 
-    def find_instance(self, instance_id: str) -> Instance | None:
-        """One instance, None when neither a look at it nor the list knows it."""
-        try:
-            return self.instance(instance_id)
-        except NotFoundError:
-            return next((instance for instance in self.instances() if instance.id == instance_id), None)
+        The list is asked, not the instance: one request serves all that look at the same time.
+        """
+        return next((one for one in self.instances(since) if one.id == instance_id), None)
 
     def launch(self, request: LaunchRequest, before_sending: Callable[[], None] = lambda: None) -> str:
         """Start one machine and give its id. Billing starts with its first passed health check.
@@ -99,166 +99,116 @@ class LambdaClient:
         `before_sending` is called when all waiting is over, right before the request leaves; it may raise to stop it.
         A 429 is not asked again here, since time passes by that: the caller decides anew.
         """
-        self._limiter.wait_for_launch()
+
+        def wait() -> None:
+            self._limiter.wait_for_launch()
+            before_sending()
+
         what = f"launch {request.instance_type_name} in {request.region_name}"
         body = request.model_dump(exclude_none=True)
-        before_sending()
         path = "/instance-operations/launch"
-        return self._ask("POST", path, LaunchAnswer, what, body, LAUNCH_TIMEOUT_S).instance_ids[0]
+        timeout = self.limits.launch_timeout
+        return self._transport.ask("POST", path, LaunchAnswer, what, body, timeout, wait).instance_ids[0]
 
     def rename(self, instance_id: str, name: str) -> Instance:
         """Give an instance another name; names need not be unique."""
-        return self._write(
+        return self._transport.write(
             "POST", f"/instances/{instance_id}", Instance, f"rename instance {instance_id}", {"name": name}
         )
 
     def terminate(self, instance_id: str) -> None:
         """Ask for the end of a machine; it is over only when its status says `terminated` or it is gone."""
         body = {"instance_ids": [instance_id]}
-        self._write("POST", "/instance-operations/terminate", dict[str, Any], f"terminate instance {instance_id}", body)
+        self._transport.write(
+            "POST", "/instance-operations/terminate", dict[str, Any], f"terminate instance {instance_id}", body
+        )
 
     # What there is to launch
 
-    def offers(self) -> dict[str, Offer]:
+    def offers(self, since: float | None = None) -> dict[str, Offer]:
         """Instance types by name, each with price and the regions that have capacity now."""
-        return self._read("/instance-types", dict[str, Offer], "list instance types")
+        return self._offers.get(since)
 
     def regions(self) -> list[Region]:
         """All regions."""
-        return self._read("/regions", list[Region], "list regions")
+        return self._transport.read("/regions", list[Region], "list regions")
 
-    def images(self) -> list[Image]:
+    def images(self, since: float | None = None) -> list[Image]:
         """All images, one row for each region that has it."""
-        return self._read("/images", list[Image], "list images")
+        return self._images.get(since)
 
     # SSH keys
 
-    def ssh_keys(self) -> list[SshKey]:
+    def ssh_keys(self, since: float | None = None) -> list[SshKey]:
         """All registered keys; there is no way to read a single one."""
-        return self._read("/ssh-keys", list[SshKey], "list SSH keys")
+        return self._ssh_keys.get(since)
 
     def add_ssh_key(self, name: str, public_key: str) -> SshKey:
         """Register a public key under a name that no other key has."""
-        return self._write("POST", "/ssh-keys", SshKey, f"add SSH key {name}", {"name": name, "public_key": public_key})
+        return self._transport.write(
+            "POST", "/ssh-keys", SshKey, f"add SSH key {name}", {"name": name, "public_key": public_key}
+        )
 
     def delete_ssh_key(self, key_id: str) -> None:
         """Remove a key; `InUseError` while an instance was launched with it."""
-        self._write("DELETE", f"/ssh-keys/{key_id}", dict[str, Any], f"delete SSH key {key_id}")
+        self._transport.write("DELETE", f"/ssh-keys/{key_id}", dict[str, Any], f"delete SSH key {key_id}")
 
     # Firewall
 
-    def rulesets(self) -> list[FirewallRuleset]:
+    def rulesets(self, since: float | None = None) -> list[FirewallRuleset]:
         """All rulesets of all regions."""
-        return self._read("/firewall-rulesets", list[FirewallRuleset], "list firewall rulesets")
-
-    def ruleset(self, ruleset_id: str) -> FirewallRuleset:
-        """One ruleset; `NotFoundError` when it is gone."""
-        return self._read(f"/firewall-rulesets/{ruleset_id}", FirewallRuleset, f"read firewall ruleset {ruleset_id}")
+        return self._rulesets.get(since)
 
     def add_ruleset(self, name: str, region: str, rules: list[FirewallRule]) -> FirewallRuleset:
         """Create a ruleset in one region."""
         body = {"name": name, "region": region, "rules": [_rule_body(rule) for rule in rules]}
-        return self._write("POST", "/firewall-rulesets", FirewallRuleset, f"create firewall ruleset {name}", body)
+        return self._transport.write(
+            "POST", "/firewall-rulesets", FirewallRuleset, f"create firewall ruleset {name}", body
+        )
 
     def change_ruleset(self, ruleset_id: str, name: str, rules: list[FirewallRule]) -> FirewallRuleset:
         """Rename a ruleset and replace its rules; machines that have it follow at once."""
         body = {"name": name, "rules": [_rule_body(rule) for rule in rules]}
         what = f"change firewall ruleset {name}"
-        return self._write("PATCH", f"/firewall-rulesets/{ruleset_id}", FirewallRuleset, what, body)
+        return self._transport.write("PATCH", f"/firewall-rulesets/{ruleset_id}", FirewallRuleset, what, body)
 
     def delete_ruleset(self, ruleset_id: str) -> None:
         """Remove a ruleset; `InUseError` while an instance has it."""
         what = f"delete firewall ruleset {ruleset_id}"
-        self._write("DELETE", f"/firewall-rulesets/{ruleset_id}", dict[str, Any], what)
+        self._transport.write("DELETE", f"/firewall-rulesets/{ruleset_id}", dict[str, Any], what)
 
-    # How it is asked
+    def global_rules(self) -> list[FirewallRule]:
+        """The rules that hold for every instance in every region."""
+        path = "/firewall-rulesets/global"
+        return self._transport.read(path, GlobalRules, "read the global firewall rules").rules
 
-    def _read(self, path: str, form: type[Parsed], what: str) -> Parsed:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return self._ask("GET", path, form, what, None, READ_TIMEOUT_S)
-            except TRANSIENT as trouble:
-                if attempt == ATTEMPTS:
-                    raise
-                self._back_off(attempt, trouble)
-        raise AssertionError("unreachable")
+    def replace_global_rules(self, rules: list[FirewallRule]) -> list[FirewallRule]:
+        """Replace them all; the account's other users are behind the same rules."""
+        body = {"rules": [_rule_body(rule) for rule in rules]}
+        what = "change the global firewall rules"
+        return self._transport.write("PATCH", "/firewall-rulesets/global", GlobalRules, what, body).rules
 
-    def _write(
-        self,
-        method: str,
-        path: str,
-        form: type[Parsed],
-        what: str,
-        body: dict[str, Any] | None = None,
-    ) -> Parsed:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return self._ask(method, path, form, what, body, READ_TIMEOUT_S)
-            except RateLimitedError as trouble:
-                if attempt == ATTEMPTS:
-                    raise
-                self._back_off(attempt, trouble)
-        raise AssertionError("unreachable")
+    # Filesystems: the list has a hyphen in its path, all else has none
 
-    def _back_off(self, attempt: int, trouble: CloudError) -> None:
-        unit = self._limiter.limits.request_interval
-        if isinstance(trouble, RateLimitedError):
-            unit *= BACKOFF_AFTER_429_IN_REQUEST_INTERVALS
-        seconds = min(LONGEST_BACKOFF_S, unit * 2 ** (attempt - 1))
-        # Jitter keeps several programs of one account from asking in step for ever.
-        self._limiter.pause(seconds * random.uniform(1.0, 1.5))  # noqa: S311 - not a secret
+    def filesystems(self, since: float | None = None) -> list[Filesystem]:
+        """All filesystems of all regions."""
+        return self._filesystems.get(since)
 
-    def _ask(
-        self, method: str, path: str, form: type[Parsed], what: str, body: dict[str, Any] | None, timeout: float
-    ) -> Parsed:
-        self._limiter.wait_for_request()
-        try:
-            # A redirected write may arrive as a read, or send the user data to another host.
-            response = self._session.request(
-                method,
-                self._url + path,
-                json=body,
-                timeout=(CONNECT_TIMEOUT_S, timeout),
-                allow_redirects=method == "GET",
-            )
-        except (requests.ConnectTimeout, requests.exceptions.SSLError) as error:
-            raise NotFromApiError(f"{what}: cannot reach {self._url} ({type(error).__name__}): check apiUrl") from None
-        except requests.RequestException as error:
-            raise NoAnswerError(f"{what}: no answer from {self._url} ({type(error).__name__})") from None
-        return _parse(response, form, what)
+    def add_filesystem(self, name: str, region: str) -> Filesystem:
+        """Create a filesystem; it costs by what is stored in it."""
+        body = {"name": name, "region": region}
+        return self._transport.write("POST", "/filesystems", Filesystem, f"create filesystem {name}", body)
+
+    def delete_filesystem(self, filesystem_id: str) -> None:
+        """Delete a filesystem and all that is in it; `InUseError` while an instance has it."""
+        what = f"delete filesystem {filesystem_id}"
+        self._transport.write("DELETE", f"/filesystems/{filesystem_id}", dict[str, Any], what)
 
 
-def _parse(response: requests.Response, form: type[Parsed], what: str) -> Parsed:
-    if response.status_code == requests.codes.too_many_requests:
-        raise RateLimitedError(
-            f"{what}: too many requests to Lambda (429), perhaps by other programs of the account: run it again later"
-        )
-    try:
-        envelope = response.json()
-    except ValueError:
-        envelope = None
-    if not isinstance(envelope, dict) or all(envelope.get(part) is None for part in ("data", "error")):
-        message = f"{what}: HTTP {response.status_code} that Lambda's API did not write"
-        # A write that was answered with 2xx or 5xx may have been carried out although the answer is of no use.
-        kind = NotFromApiError if 300 <= response.status_code < 500 else NoAnswerError
-        raise kind(message)
-    if envelope.get("error") is not None:
-        error = envelope["error"] if isinstance(envelope["error"], dict) else {}
-        raise api_error(
-            what,
-            response.status_code,
-            str(error.get("code", "unknown")),
-            str(error.get("message", "")),
-            error.get("suggestion"),
-        )
-    try:
-        return TypeAdapter(form).validate_python(envelope["data"])
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise NoAnswerError(
-            f"{what}: the answer is not as documented at {where or 'its root'}: {first['msg']}"
-        ) from None
+@functools.cache
+def shared_client(api_key: str, url: str) -> LambdaClient:
+    """The one client of an account in this process, so that all resources share its lists."""
+    return LambdaClient(api_key, url)
 
 
 def _rule_body(rule: FirewallRule) -> dict[str, Any]:

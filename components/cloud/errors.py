@@ -38,7 +38,11 @@ class NotFromApiError(CloudError):
 
 
 class RateLimitedError(NotFromApiError):
-    """HTTP 429, which the edge in front of the API sends, not as JSON."""
+    """HTTP 429, which the edge in front of the API sends, not as JSON. `retry_after` is in seconds, 0 when not said."""
+
+    def __init__(self, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ApiError(CloudError):
@@ -107,6 +111,8 @@ def api_error(what: str, status: int, code: str, message: str, suggestion: str |
     # The code of a key in use is not in the published document; its text is.
     if kind is None and status == 400 and "in use" in message.lower():
         kind = InUseError
+    if code == "global/quota-exceeded":
+        suggestion = f"{suggestion or ''} Terminate what you do not need, or ask Lambda's support for a higher quota."
     if kind is InvalidKeyError:
         suggestion = f"{suggestion or ''} Set LAMBDA_API_KEY, or the secret lambdaApiKey, to a key that is valid."
     return (kind or ApiError)(what, status, code, message, suggestion)

@@ -7,18 +7,18 @@ from components.cloud.client import LambdaClient
 from components.cloud.engine import require_engine
 from components.cloud.errors import TRANSIENT, CloudError, InUseError, NotFoundError
 
-RELEASE_TIMEOUT_S = 600.0
+RELEASE_TIMEOUT_IN_POLLS = 120.0
+"""10 minutes at Lambda's pace."""
 
 
 def delete_when_free(
     client: LambdaClient, what: str, delete: Callable[[], None], clock: Callable[[], float] = time.monotonic
 ) -> None:
-    """Delete, and ask again while it is in use: an instance that ended seconds ago may hold keys and rulesets for
-    minutes.
+    """Delete, and ask again while it is in use: an instance that ended seconds ago may hold it for minutes.
 
     What is gone already is a success. `CloudError` when it is still in use after ten minutes.
     """
-    deadline = clock() + RELEASE_TIMEOUT_S
+    deadline = clock() + RELEASE_TIMEOUT_IN_POLLS * client.limits.poll_interval
     while True:
         require_engine(f"delete {what}")
         try:

@@ -1,66 +1,18 @@
 """A machine at Lambda."""
 
-import itertools
-from typing import Annotated, Any, ClassVar, NotRequired, TypedDict
+from typing import Any, ClassVar, NotRequired, TypedDict
 
 import pulumi
 from pulumi.dynamic import Resource
-from pydantic import Field, StringConstraints, model_validator
 
 from components.cloud.instance_end import end_instance
-from components.cloud.launch import Candidate, LaunchOrder, launch
-from components.cloud.models import LaunchRequest, Tag
+from components.cloud.instance_inputs import InstanceInputs
+from components.cloud.launch import launch
+from components.cloud.launch_token import LaunchToken
+from components.cloud.models import Instance as InstanceAnswer
+from components.cloud.models import InstanceStatus
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties, canonical
-
-TagKey = Annotated[str, StringConstraints(max_length=55, pattern=r"^[a-z][a-z0-9\-:]+$")]
-TagValue = Annotated[str, StringConstraints(max_length=128)]
-MOST_USER_DATA_BYTES = 1_000_000
-
-
-class InstanceInputs(Inputs):
-    """What is launched, checked. Lengths and patterns are those of Lambda Cloud API 1.10.0."""
-
-    instance_types: list[str] = Field(min_length=1)
-    regions: list[str] = Field(min_length=1)
-    name: str = Field(max_length=64)
-    ssh_key_name: str = Field(min_length=1, max_length=64)
-    launch_token: str = Field(min_length=16)
-    image_family: str | None = None
-    image_id: str | None = None
-    user_data: str | None = Field(default=None, max_length=MOST_USER_DATA_BYTES)
-    firewall_rulesets: dict[str, str] = Field(default_factory=dict)
-    tags: dict[TagKey, TagValue] = Field(default_factory=dict)
-    max_price_cents_per_hour: int | None = Field(default=None, gt=0)
-    capacity_timeout_seconds: int = Field(default=1800, ge=0)
-
-    @model_validator(mode="after")
-    def one_image(self) -> "InstanceInputs":
-        """An image is named by its family, or by its id."""
-        if (self.image_family is None) == (self.image_id is None):
-            raise ValueError("give either image_family or image_id")
-        return self
-
-    def order(self) -> LaunchOrder:
-        """The same as a launch order: each type is tried in each region, in order of preference."""
-        candidates = tuple(Candidate(*pair) for pair in itertools.product(self.instance_types, self.regions))
-        tags = [Tag(key=key, value=value) for key, value in self.tags.items()]
-        template = LaunchRequest(
-            instance_type_name=candidates[0].instance_type,
-            region_name=candidates[0].region,
-            ssh_key_names=[self.ssh_key_name],
-            name=self.name,
-            image={"id": self.image_id} if self.image_id else {"family": self.image_family or ""},
-            user_data=self.user_data,
-            tags=tags,
-        )
-        return LaunchOrder(
-            candidates=candidates,
-            template=template,
-            rulesets=self.firewall_rulesets,
-            token=self.launch_token,
-            max_price_cents_per_hour=self.max_price_cents_per_hour,
-            capacity_timeout_s=self.capacity_timeout_seconds,
-        )
+from components.cloud.settle import settle
 
 
 class InstanceProvider(LambdaProvider[InstanceInputs]):
@@ -69,6 +21,7 @@ class InstanceProvider(LambdaProvider[InstanceInputs]):
     inputs: ClassVar[type[Inputs]] = InstanceInputs
     updatable: ClassVar[frozenset[str]] = frozenset({"name"})
     secret_inputs: ClassVar[frozenset[str]] = frozenset({"user_data"})
+    hashed_inputs: ClassVar[frozenset[str]] = frozenset({"user_data"})
 
     def make(self, inputs: InstanceInputs) -> Made:
         launched = launch(self.client, inputs.order())
@@ -78,26 +31,44 @@ class InstanceProvider(LambdaProvider[InstanceInputs]):
                 "instance_type": launched.instance_type,
                 "region": launched.region,
                 "price_cents_per_hour": launched.price_cents_per_hour,
+                "status": str(InstanceStatus.BOOTING),
             },
         )
 
     def find(self, id_: str, state: Properties) -> Properties | None:
-        instance = self.client.find_instance(id_)
-        if instance is None or instance.is_over:
-            return None
-        return {"name": instance.name or ""}
+        instance = self.client.instance(id_, self.client.recently())
+        return None if instance is None or instance.is_over else seen(instance)
 
     def change(self, id_: str, inputs: InstanceInputs, state: Properties) -> Properties:
-        self.client.rename(id_, inputs.name)
+        client = self.client
+
+        def renamed() -> InstanceAnswer | None:
+            instance = client.instance(id_)
+            return instance if instance and (instance.name or "") == inputs.name else None
+
+        settle(client, f"rename instance {id_}", lambda: client.rename(id_, inputs.name), renamed)
         return {}
 
     def remove(self, id_: str, state: Properties) -> None:
-        end_instance(self.client, id_)
+        client = self.client
+        if end_instance(client, id_):
+            client.journal.note_settled(str(state["launch_token"]))
+
+    def broken(self, state: Properties) -> str | None:
+        """A machine that Lambda calls unhealthy bills and does not work."""
+        return "status" if state.get("status") == InstanceStatus.UNHEALTHY else None
+
+    def removed_first(self, state: Properties, inputs: Properties) -> bool:
+        """Two at a time would bill, and may be one more than the quota allows."""
+        return True
 
     def keeps(self, name: str, state: Properties, inputs: Properties) -> bool:
         """Candidates, rulesets and limits of the launch matter to a machine only as far as it is one of them."""
         if name in {"max_price_cents_per_hour", "capacity_timeout_seconds"}:
             return True
+        if name == "hostname":
+            # Without one Lambda chooses.
+            return inputs.get(name) is None
         if pulumi.contains_unknowns(inputs.get(name)):
             return False
         if name in {"instance_types", "regions"}:
@@ -109,8 +80,30 @@ class InstanceProvider(LambdaProvider[InstanceInputs]):
         return False
 
 
+def seen(instance: InstanceAnswer) -> Properties:
+    """What the cloud says of an instance. Its Jupyter token and URL are secrets that nobody here needs."""
+    return {
+        "name": instance.name or "",
+        "status": instance.status,
+        "ip": instance.ip,
+        "private_ip": instance.private_ip,
+        "hostname": instance.hostname,
+        "instance_type": instance.instance_type.name,
+        "region": instance.region.name,
+        "price_cents_per_hour": instance.instance_type.price_cents_per_hour,
+    }
+
+
+class MountArgs(TypedDict):
+    """A filesystem at a place of one's own choice."""
+
+    filesystem_id: pulumi.Input[str]
+    mount_point: pulumi.Input[str]
+    """Below /home, /lambda/nfs or /data; up to 256 letters, digits, dashes and slashes."""
+
+
 class InstanceArgs(TypedDict):
-    """Arguments of `Instance`."""
+    """Arguments of `Instance`. All of them matter at the launch only, but the name."""
 
     instance_types: pulumi.Input[list[str]]
     """Acceptable types in order of preference, such as `gpu_1x_gh200`."""
@@ -119,35 +112,86 @@ class InstanceArgs(TypedDict):
     name: pulumi.Input[str]
     """Up to 64 characters, need not be unique; changes in place."""
     ssh_key_name: pulumi.Input[str]
-    """The API takes exactly one key."""
-    launch_token: pulumi.Input[str]
-    """Token of the `LaunchToken` that owns this launch."""
+    """Name in the account, the output `name` of an `SshKey`. The API takes exactly one."""
+    hostname: NotRequired[pulumi.Input[str]]
+    """Up to 63 characters `a-z0-9-`; made from the address if unset."""
     image_family: NotRequired[pulumi.Input[str]]
     """Such as `lambda-stack-24-04`: the newest image of the family for the architecture."""
     image_id: NotRequired[pulumi.Input[str]]
     """One image instead of a family."""
     user_data: NotRequired[pulumi.Input[str]]
-    """cloud-init text, at most 1 MB, treated as secret. It cannot be read back from the API."""
+    """cloud-init text, at most 1 MB, kept as a secret and compared by its hash: it cannot be read back."""
     firewall_rulesets: NotRequired[pulumi.Input[dict[str, pulumi.Input[str]]]]
-    """Id of a ruleset by region; it can be attached at launch only."""
+    """Id of a ruleset by region. Without one the account's global rules alone hold."""
+    filesystem_names: NotRequired[pulumi.Input[list[pulumi.Input[str]]]]
+    """Filesystems to mount at /lambda/nfs/NAME; only regions in which they lie can be candidates."""
+    filesystem_mounts: NotRequired[pulumi.Input[list[MountArgs]]]
+    """Filesystems to mount elsewhere."""
     tags: NotRequired[pulumi.Input[dict[str, str]]]
     """Keys of 2 to 55 characters `a-z0-9-:`, values up to 128."""
     max_price_cents_per_hour: NotRequired[pulumi.Input[int]]
-    """Checked against the live price at launch."""
+    """US cents; checked against the live price at the launch."""
     capacity_timeout_seconds: NotRequired[pulumi.Input[int]]
-    """How long to wait for capacity."""
+    """How long to wait for capacity, 1800 if unset; 0 tries once."""
+
+
+HELD = ("ssh_key_name", "firewall_rulesets", "filesystem_names", "filesystem_mounts")
+"""What a machine keeps in use: it has to be removed after every machine of the launch."""
 
 
 class Instance(Resource, module="lambdacloud", name="Instance"):
-    """A launched machine. Changing anything but the name replaces it, the old one ended first."""
+    """A launched machine. Changing anything but the name replaces it, the old one ended first.
+
+    It makes a `LaunchToken` of its own, by which whatever was launched is found again. Addresses and status are those
+    of the last `pulumi refresh`; right after the launch there is none yet, so take the address from a `BootWait`.
+    """
 
     instance_type: pulumi.Output[str]
     region: pulumi.Output[str]
     price_cents_per_hour: pulumi.Output[int]
-    """At the time of the launch."""
+    """At the time of the launch, or of the last refresh."""
+    status: pulumi.Output[str]
+    """`booting`, `active`, `unhealthy`, or what else Lambda says."""
+    ip: pulumi.Output[str | None]
+    private_ip: pulumi.Output[str | None]
+    hostname: pulumi.Output[str | None]
 
     def __init__(self, name: str, args: InstanceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        props: dict[str, Any] = {"instance_type": None, "region": None, "price_cents_per_hour": None, **args}
+        token = LaunchToken(f"{name}-launch", _held(args), token_options(opts))
+        computed = ("instance_type", "region", "price_cents_per_hour", "status", "ip", "private_ip", "hostname")
+        props: dict[str, Any] = {**dict.fromkeys(computed), **args, "launch_token": token.token}
         if "user_data" in args:
             props["user_data"] = pulumi.Output.secret(args["user_data"])
         super().__init__(InstanceProvider(), name, props, opts)
+
+
+def _held(args: InstanceArgs) -> pulumi.Output[list[str]]:
+    """Names and ids of what the machine holds; what counts is that the token depends on them."""
+    return pulumi.Output.all(*(args.get(name) for name in HELD)).apply(
+        lambda values: sorted({text for value in values for text in _texts(value)})
+    )
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in _texts(item)]
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    return [value] if isinstance(value, str) else []
+
+
+def token_options(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
+    """The options of a machine that its launch token shares: where it belongs, and whether it is kept or protected."""
+    opts = opts or pulumi.ResourceOptions()
+    aliases = [
+        pulumi.Alias(name=f"{alias.name}-launch") if isinstance(alias, pulumi.Alias) and alias.name else alias
+        for alias in (opts.aliases if isinstance(opts.aliases, list) else [])
+    ]
+    return pulumi.ResourceOptions(
+        parent=opts.parent,
+        depends_on=opts.depends_on,
+        protect=opts.protect,
+        # The end of the token would take away a machine that is meant to stay.
+        retain_on_delete=opts.retain_on_delete,
+        aliases=[alias for alias in aliases if isinstance(alias, pulumi.Alias)],
+    )

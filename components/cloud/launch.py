@@ -1,48 +1,37 @@
 """Getting one machine out of a list of acceptable ones, once.
 
 Candidates are walked in order of preference; a launch that fails for lack of capacity goes on to the next, any other
-error ends the walk. When none has capacity, the walk is repeated until a deadline. A launch whose reply was lost is
-never sent again blindly: first the launch token is looked for.
+refusal ends the walk. When none has capacity, the walk is repeated until a deadline. A launch whose reply was lost is
+never followed by another one blindly: the launch token is looked for until a machine must have shown.
 """
 
 import hashlib
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from components.cloud.candidates import Candidate, Market, judge, price, table
 from components.cloud.client import LambdaClient
 from components.cloud.engine import require_engine
-from components.cloud.errors import TRANSIENT, CloudError, InsufficientCapacityError, RateLimitedError
+from components.cloud.errors import TRANSIENT, CloudError, InsufficientCapacityError, NotFromApiError
 from components.cloud.instance_end import end_instance
 from components.cloud.launch_token import TOKEN_TAG, instances_with_token
-from components.cloud.models import Instance, InstanceStatus, LaunchRequest, Offer, Tag
-
-LOOKS_FOR_A_LOST_LAUNCH = 6
-"""A new instance may be missing from the list for some seconds (an assumption: two clients code for it)."""
+from components.cloud.models import REGIONS_WITHOUT_FIREWALL, Instance, InstanceStatus, LaunchRequest, Tag
+from components.cloud.shared_list import ANY
 
 REPORT_INTERVAL_S = 60.0
 
 ORDER_TAG = "lambda-vllm-order"
-"""Hash of all that a machine cannot change any more: image, key, user data, rulesets, tags."""
+"""Hash of all that a machine cannot change any more: image, key, user data, rulesets, filesystems, tags."""
+
+_TURN = threading.Lock()
+"""Held from the look at the market to the answer of the launch. Launches leave one after the other anyway; in turn,
+each decides on a market that is as fresh as can be."""
 
 
 class NoCapacityError(CloudError):
     """No candidate had capacity before the deadline."""
-
-
-class TooExpensiveError(CloudError):
-    """Every candidate costs more than was allowed."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A machine that would do."""
-
-    instance_type: str
-    region: str
-
-    def __str__(self) -> str:
-        return f"{self.instance_type} in {self.region}"
 
 
 @dataclass(frozen=True)
@@ -92,111 +81,122 @@ class LaunchOrder:
 
 
 def launch(client: LambdaClient, order: LaunchOrder) -> Launched:
-    """Launch the first candidate that can be had. `NoCapacityError`, `TooExpensiveError`, or the API's refusal."""
-    earlier = _adopt(client, order)
-    if earlier is not None:
-        return earlier
+    """Launch the first candidate that can be had. `NoCapacityError`, `NoCandidateError`, or the API's refusal."""
     deadline = time.monotonic() + order.capacity_timeout_s
     reported = float("-inf")
     while True:
         require_engine("wait for capacity and launch")
-        launched, refused = _walk(client, order)
+        with _TURN, client.journal.alone(order.token, timeout=client.limits.launch_timeout * 2):
+            earlier = adopt(client, order)
+            if earlier is not None:
+                return earlier
+            launched, refused = _walk(client, order)
         if launched is not None:
             return launched
         now = time.monotonic()
-        table = "; ".join(f"{candidate}: {reason}" for candidate, reason in refused.items())
         if now > deadline:
             raise NoCapacityError(
-                f"no capacity within {order.capacity_timeout_s / 60:.0f} min ({table}): name more instanceTypes or "
-                "regions, or raise capacityTimeoutMinutes"
+                f"no machine within {order.capacity_timeout_s / 60:.0f} min ({table(refused)}): name more "
+                "instanceTypes or regions, raise capacityTimeoutMinutes, or run `pulumi up` again"
             )
         if now - reported >= REPORT_INTERVAL_S:
             reported = now
-            print(f"waiting for capacity, {(deadline - now) / 60:.0f} min left ({table})")
+            print(f"waiting for capacity, {(deadline - now) / 60:.0f} min left ({table(refused)})")
         client.pause()
 
 
-def _walk(client: LambdaClient, order: LaunchOrder) -> tuple[Launched | None, dict[Candidate, str]]:
+def adopt(client: LambdaClient, order: LaunchOrder) -> Launched | None:
+    """The machine that an earlier launch with this token made, if it is what is asked for now; others are ended."""
+    kept: Launched | None = None
+    for instance in _earlier_machines(client, order.token):
+        if kept is None and order.is_met_by(instance):
+            print(f"took over instance {instance.id}, which an earlier launch of this stack made")
+            kind = instance.instance_type
+            kept = Launched(instance.id, kind.name, instance.region.name, kind.price_cents_per_hour)
+        else:
+            why = "it does not fit" if kept is None else "one is enough"
+            print(f"ending instance {instance.id} ({instance.status}): an earlier launch made it, and {why}")
+            end_instance(client, instance.id)
+    return kept
+
+
+def _earlier_machines(client: LambdaClient, token: str) -> list[Instance]:
+    """Living machines of the token; while a launch may be under way that does not show yet, they are waited for."""
+    note = client.journal.last(token)
+    if note is None or note.is_settled:
+        # Nobody has launched with it as far as this computer knows, so that one list does for all launches of a run.
+        return [i for i in instances_with_token(client, token, ANY) if not i.is_over]
+    waited_until = time.monotonic() + client.limits.visible_within - note.age
+    while True:
+        found = instances_with_token(client, token)
+        if found or time.monotonic() > waited_until:
+            return [i for i in found if not i.is_over]
+        client.pause()
+
+
+def _walk(client: LambdaClient, order: LaunchOrder) -> tuple[Launched | None, Mapping[Candidate, str]]:
     """Try each candidate once: the machine, or why there is none from each."""
     try:
-        offers = client.offers()
+        market = _look_at_market(client, order)
     except TRANSIENT as trouble:
         return None, dict.fromkeys(order.candidates, str(trouble))
-    refused: dict[Candidate, str] = {}
-    for candidate in _affordable(order, offers):
-        offer = offers[candidate.instance_type]
-        if not _has_capacity(offer, candidate.region):
+    judgement = judge(order.candidates, order.template, order.max_price_cents_per_hour, market)
+    refused = dict(judgement.refused)
+    for candidate in judgement.eligible:
+        if not market.has_capacity(candidate):
             refused[candidate] = "no capacity listed"
             continue
         try:
-            return _launch_one(client, order, candidate, offer), refused
+            return _launch_one(client, order, candidate, market), refused
         except InsufficientCapacityError:
             refused[candidate] = "listed, but refused for lack of capacity"
-        except RateLimitedError as trouble:
+        except TRANSIENT as trouble:
+            # What is wrong is the API, not the candidate; the next one would not fare better.
             refused[candidate] = str(trouble)
+            break
     return None, refused
 
 
-def _affordable(order: LaunchOrder, offers: Mapping[str, Offer]) -> list[Candidate]:
-    known = [candidate for candidate in order.candidates if candidate.instance_type in offers]
-    if not known:
-        names = ", ".join(dict.fromkeys(candidate.instance_type for candidate in order.candidates))
-        raise CloudError(f"Lambda has no instance type {names}; it has {', '.join(sorted(offers))}")
-    limit = order.max_price_cents_per_hour
-    affordable = [c for c in known if limit is None or _price(offers[c.instance_type]) <= limit]
-    if not affordable and limit is not None:
-        cheapest = min(_price(offers[candidate.instance_type]) for candidate in known)
-        raise TooExpensiveError(
-            f"the cheapest candidate costs ${cheapest / 100:.2f} an hour and maxPricePerHour is ${limit / 100:.2f}: "
-            "nothing was launched"
-        )
-    return affordable
+def _look_at_market(client: LambdaClient, order: LaunchOrder) -> Market:
+    """Prices and capacity of now, or of the launch before; images, which change by the week, of this run."""
+    template = order.template
+    names_filesystems = template.file_system_names or template.file_system_mounts
+    return Market(
+        offers=client.offers(since=time.monotonic() - client.limits.launch_interval),
+        images=client.images(since=ANY),
+        filesystems=client.filesystems() if names_filesystems else (),
+    )
 
 
-def _launch_one(client: LambdaClient, order: LaunchOrder, candidate: Candidate, offer: Offer) -> Launched:
-    request = order.request(candidate)
+def _launch_one(client: LambdaClient, order: LaunchOrder, candidate: Candidate, market: Market) -> Launched:
+    """One launch; after an answer that was lost, the machine if it shows, else the trouble again."""
+    if candidate.region in REGIONS_WITHOUT_FIREWALL:
+        print(f"{candidate.region} ignores firewall rules: every port of this machine will be open to the world")
+    kind = market.kind(candidate)
+
+    def last_word() -> None:
+        require_engine(f"launch {candidate}")
+        client.journal.note_sent(order.token)
+
     try:
-        instance_id = client.launch(request, before_sending=lambda: require_engine(f"launch {candidate}"))
-    except RateLimitedError:
+        instance_id = client.launch(order.request(candidate), before_sending=last_word)
+    except NotFromApiError:
+        # Turned away by the edge (429 and the like) before the API has seen it.
+        client.journal.note_settled(order.token)
         raise
-    except TRANSIENT as trouble:
-        for _ in range(LOOKS_FOR_A_LOST_LAUNCH):
-            found = _adopt(client, order)
-            if found is not None:
-                return found
-            client.pause()
-        raise CloudError(
-            f"{trouble}; no machine with the launch token of this stack has appeared: run `pulumi up` again, it looks "
-            "for one before it launches"
-        ) from None
+    except TRANSIENT:
+        found = adopt(client, order)
+        if found is None:
+            raise
+        return found
+    except CloudError:
+        client.journal.note_settled(order.token)
+        raise
     # Said before anything else can go wrong, so that the id is on the screen at least.
-    print(f"launched instance {instance_id}: {candidate}, ${_price(offer) / 100:.2f} an hour")
-    return Launched(instance_id, candidate.instance_type, candidate.region, _price(offer))
-
-
-def _adopt(client: LambdaClient, order: LaunchOrder) -> Launched | None:
-    """The machine that an earlier launch of this stack made, if it is what is asked for now; if not, it is ended."""
-    for instance in instances_with_token(client, order.token):
-        if instance.is_over:
-            continue
-        if not order.is_met_by(instance):
-            print(f"ending instance {instance.id} ({instance.status}): an earlier launch made it, and it does not fit")
-            end_instance(client, instance.id)
-            continue
-        print(f"took over instance {instance.id}, which an earlier launch of this stack made")
-        kind = instance.instance_type
-        return Launched(instance.id, kind.name, instance.region.name, kind.price_cents_per_hour)
-    return None
-
-
-def _has_capacity(offer: Offer, region: str) -> bool:
-    return any(available.name == region for available in offer.regions_with_capacity_available)
-
-
-def _price(offer: Offer) -> int:
-    return offer.instance_type.price_cents_per_hour
+    print(f"launched instance {instance_id}: {candidate}, {price(market, candidate)} an hour")
+    return Launched(instance_id, candidate.instance_type, candidate.region, kind.price_cents_per_hour)
 
 
 def _fingerprint(request: LaunchRequest) -> str:
     # The name changes in place.
-    return hashlib.sha256(request.model_dump_json(exclude={"name"}).encode()).hexdigest()[:32]
+    return hashlib.sha256(request.model_dump_json(exclude={"name"}, exclude_none=True).encode()).hexdigest()[:32]

@@ -7,10 +7,12 @@ killed at the worst moment.
 """
 
 import secrets
+import time
 from typing import Any, ClassVar
 
 import pulumi
 from pulumi.dynamic import Resource
+from pydantic import Field
 
 from components.cloud.client import LambdaClient
 from components.cloud.instance_end import end_instance
@@ -20,16 +22,40 @@ from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
 TOKEN_TAG = "lambda-vllm-launch"  # noqa: S105 - the name of a tag
 
 LAST_LOOKS = 3
-"""How often the end of a token looks for machines: a new one may be missing from the list for some seconds."""
+"""How often the end of a token looks for machines when it does not know of its launches: 10 s at Lambda's pace."""
 
 
-def instances_with_token(client: LambdaClient, token: str) -> list[Instance]:
+def instances_with_token(client: LambdaClient, token: str, since: float | None = None) -> list[Instance]:
     """The machines of a launch token that still exist, those about to end included."""
-    return [i for i in client.instances() if i.tag(TOKEN_TAG) == token and i.status not in GONE]
+    return [i for i in client.instances(since) if i.tag(TOKEN_TAG) == token and i.status not in GONE]
+
+
+def end_machines_with_token(client: LambdaClient, token: str) -> None:
+    """End every machine that carries the token, those too that do not show yet."""
+    note = client.journal.last(token)
+    if note is None:
+        # Made elsewhere, or never launched with: what may have been sent a moment ago shows within some seconds.
+        looks_until = time.monotonic() + (LAST_LOOKS - 1) * client.limits.poll_interval
+    elif note.is_settled:
+        looks_until = float("-inf")
+    else:
+        looks_until = time.monotonic() + client.limits.visible_within - note.age
+    # Many tokens end at the same time, and one list does for all of them.
+    since = client.recently() if note and note.is_settled else None
+    while True:
+        found = instances_with_token(client, token, since)
+        for instance in found:
+            print(f"terminating instance {instance.id}, which this stack launched and its state does not know")
+            end_instance(client, instance.id)
+        if found or time.monotonic() > looks_until:
+            return
+        client.pause()
 
 
 class LaunchTokenInputs(Inputs):
-    """A token needs nothing."""
+    """A token needs nothing. `held` is what its machine will hold, named for the order of removal alone."""
+
+    held: list[str] = Field(default_factory=list)
 
 
 class LaunchTokenProvider(LambdaProvider[LaunchTokenInputs]):
@@ -43,19 +69,27 @@ class LaunchTokenProvider(LambdaProvider[LaunchTokenInputs]):
 
     def remove(self, id_: str, state: Properties) -> None:
         client = self.client
-        for look in range(LAST_LOOKS):
-            if look:
-                client.pause()
-            for instance in instances_with_token(client, id_):
-                print(f"terminating instance {instance.id}, which this stack launched and its state does not know")
-                end_instance(client, instance.id)
+        # A launch that another process has under way is waited for: its machine would come after the last look.
+        with client.journal.alone(id_, timeout=client.limits.launch_timeout * 2):
+            end_machines_with_token(client, id_)
+        client.journal.forget(id_)
+
+    def keeps(self, name: str, state: Properties, inputs: Properties) -> bool:
+        """What is held may change with the machine; the token is its mark for life."""
+        return True
 
 
 class LaunchToken(Resource, module="lambdacloud", name="LaunchToken"):
-    """A random token, 32 hexadecimal digits, that marks the machines of one launch."""
+    """A random token, 32 hexadecimal digits, that marks the machines of one launch. `Instance` makes its own.
+
+    `held` are outputs of what the machine will hold (key, rulesets, filesystems): a machine that the state does not
+    know is ended by the end of its token, and this has to come before theirs.
+    """
 
     token: pulumi.Output[str]
 
-    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        props: dict[str, Any] = {"token": None}
+    def __init__(
+        self, name: str, held: pulumi.Input[list[str]] | None = None, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        props: dict[str, Any] = {"token": None, "held": held or []}
         super().__init__(LaunchTokenProvider(), name, props, opts)

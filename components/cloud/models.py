@@ -30,6 +30,10 @@ GONE = frozenset({InstanceStatus.TERMINATED, InstanceStatus.PREEMPTED})
 """States in which a machine exists no more and bills no more."""
 
 
+REGIONS_WITHOUT_FIREWALL = frozenset({"us-south-1"})
+"""Regions where rules have no effect, so that every port is open (Lambda's documentation)."""
+
+
 class Region(Answer):
     """A place where instances run, such as `us-east-3`."""
 
@@ -57,9 +61,9 @@ class InstanceType(Answer):
     architecture: str | None = None
 
     @property
-    def is_arm64(self) -> bool:
-        """The GH200 is the only arm64 machine on Lambda; everything else is x86_64."""
-        return self.architecture == "arm64" if self.architecture else "gh200" in self.name
+    def image_architecture(self) -> str:
+        """What `Image.architecture` has to be: the GH200 is Lambda's only arm64 machine, all else is x86_64."""
+        return self.architecture or ("arm64" if "gh200" in self.name else "x86_64")
 
 
 class Offer(Answer):
@@ -117,13 +121,33 @@ class FirewallRuleset(Answer):
     instance_ids: list[str] = Field(default_factory=list)
 
 
+class GlobalRules(Answer):
+    """The firewall rules that hold for every instance of the account, in every region."""
+
+    rules: list[FirewallRule]
+
+
+class Filesystem(Answer):
+    """A disk of one region that outlives the instances which mount it. `bytes_used` lags hours behind."""
+
+    id: str
+    name: str
+    mount_point: str = ""
+    region: Region
+    is_in_use: bool = False
+    bytes_used: int = 0
+
+
 class Instance(Answer):
-    """A machine. `ip` is absent until the boot has come far enough."""
+    """A machine. The addresses are absent until the boot has come far enough. Its Jupyter secrets are not read."""
 
     id: str
     name: str | None = None
     ip: str | None = None
+    private_ip: str | None = None
+    hostname: str | None = None
     status: str
+    ssh_key_names: list[str] = Field(default_factory=list)
     region: Region
     instance_type: InstanceType
     tags: list[Tag] = Field(default_factory=list)
@@ -152,6 +176,10 @@ class LaunchRequest(BaseModel):
     ssh_key_names: list[str]
     name: str
     image: dict[str, str]
+    hostname: str | None = None
     user_data: str | None = None
     tags: list[Tag] = Field(default_factory=list)
     firewall_rulesets: list[dict[str, str]] = Field(default_factory=list)
+    file_system_names: list[str] | None = None
+    file_system_mounts: list[dict[str, str]] | None = None
+    """`[{"mount_point": …, "file_system_id": …}]`."""

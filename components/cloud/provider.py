@@ -9,12 +9,13 @@ here follows from how the engine calls a dynamic provider (Pulumi 3.259, SDK 3.2
 * `diff` gets the old outputs and the new inputs; so every output holds the inputs as well.
 """
 
+import hashlib
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import pulumi
 from pulumi.dynamic import (
@@ -27,14 +28,19 @@ from pulumi.dynamic import (
     ResourceProvider,
     UpdateResult,
 )
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from components.cloud.client import DEFAULT_URL, LambdaClient
+from components.cloud.checking import Inputs, Properties, check_inputs
 from components.cloud.errors import CloudError
+from components.cloud.plugin_threads import widen
+
+if TYPE_CHECKING:
+    from components.cloud.client import LambdaClient
+
+__all__ = ["Inputs", "LambdaError", "LambdaProvider", "Made", "Properties", "canonical"]
 
 TRACEBACK_VARIABLE = "LAMBDA_VLLM_TRACEBACK"
 
-Properties = dict[str, Any]
+HASH_ENDING = "_sha256"
 
 
 class LambdaError(Exception):
@@ -43,12 +49,6 @@ class LambdaError(Exception):
 
 # The engine prints an exception with its module; without one the line starts with what matters.
 LambdaError.__module__ = "builtins"
-
-
-class Inputs(BaseModel):
-    """Base of the declared inputs of a resource."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 Declared = TypeVar("Declared", bound=Inputs)
@@ -76,6 +76,9 @@ class LambdaProvider(ResourceProvider, Generic[Declared]):
     secret_inputs: ClassVar[frozenset[str]] = frozenset()
     """Inputs whose value no message may show."""
 
+    hashed_inputs: ClassVar[frozenset[str]] = frozenset()
+    """Inputs that the outputs hold as a SHA-256 (`<name>_sha256`) only, and that are compared by it."""
+
     # What a subclass writes
 
     def make(self, inputs: Declared) -> Made:
@@ -97,62 +100,84 @@ class LambdaProvider(ResourceProvider, Generic[Declared]):
         """True when the object as it is satisfies a changed input, so that nothing has to be done."""
         return False
 
+    def broken(self, state: Properties) -> str | None:
+        """The output by which a refreshed object shows that it is of no use any more and has to be replaced."""
+        return None
+
+    def removed_first(self, state: Properties, inputs: Properties) -> bool:
+        """Whether the old object has to be gone before a new one can be made in its place."""
+        return False
+
     # What the plugin process calls
 
     def configure(self, req: ConfigureRequest) -> None:
         """Take the settings, once in the life of the plugin. No request is sent here."""
         if not os.environ.get(TRACEBACK_VARIABLE):
             sys.tracebacklimit = 0
+        widen()
         self._api_key = str(req.config.get("lambdaApiKey") or os.environ.get("LAMBDA_API_KEY") or "").strip()
-        self._api_url = str(req.config.get("apiUrl") or DEFAULT_URL)
+        self._api_url = str(req.config.get("apiUrl") or "")
 
     @property
-    def client(self) -> LambdaClient:
+    def client(self) -> "LambdaClient":
         """The account; raises `NotConfiguredError` without a key."""
-        return LambdaClient(self._api_key, self._api_url)
+        # Only here: whoever sends nothing, as a preview and an update without changes, need not load it.
+        from components.cloud.client import DEFAULT_URL, shared_client
+
+        return shared_client(self._api_key, self._api_url or DEFAULT_URL)
 
     def check(self, _olds: Properties, news: Properties) -> CheckResult:
         """Validate what is known, fill in defaults, bring values into their canonical form. No network."""
-        given = {name: value for name, value in news.items() if name != "__provider"}
-        checked, failures = self._check_each(given)
-        if not failures and not pulumi.contains_unknowns(given):
-            try:
-                checked = self.inputs.model_validate(given).model_dump(mode="json", exclude_none=True)
-            except ValidationError as error:
-                failures = [CheckFailure("", details["msg"]) for details in error.errors(include_url=False)]
-        return CheckResult(given if failures else checked, failures)
+        given = _plain(news)
+        checked, problems = check_inputs(self.inputs, given)
+        if not problems:
+            return CheckResult(checked, [])
+        failures = [
+            # With a property name the engine prints the value beside the reason, a secret one too.
+            CheckFailure("" if one.name in self.secret_inputs else one.name, one.reason)
+            for one in problems
+        ]
+        return CheckResult(given, failures)
 
     def diff(self, _id: str, olds: Properties, news: Properties) -> DiffResult:
         """Compare the declared inputs, and nothing that the cloud chose."""
+        olds, news = self._hashed(olds), self._hashed(news)
         changed = [
             name
             for name in self.inputs.model_fields
-            if canonical(olds.get(name)) != canonical(news.get(name)) and not self.keeps(name, olds, news)
+            if self._value(name, olds) != self._value(name, news) and not self.keeps(name, olds, news)
         ]
         # An unknown value may turn out to be the old one, and a machine is not replaced on a guess: the engine calls
         # again with the value before it acts.
         replaces = [
-            name for name in changed if name not in self.updatable and not pulumi.contains_unknowns(news.get(name))
+            name
+            for name in changed
+            if name not in self.updatable and not pulumi.contains_unknowns(self._value(name, news))
         ]
-        return DiffResult(changes=bool(changed), replaces=replaces, delete_before_replace=bool(replaces))
+        broken = self.broken(olds)
+        if broken:
+            changed.append(broken)
+            replaces.append(broken)
+        first = bool(replaces) and self.removed_first(olds, news)
+        return DiffResult(changes=bool(changed), replaces=replaces, delete_before_replace=first)
 
     def create(self, props: Properties) -> CreateResult:
         """Create, and give back the inputs with the outputs."""
         with one_line_errors():
             made = self.make(self._declared(props))
-        return CreateResult(made.id, {**_plain(props), **made.outputs})
+        return CreateResult(made.id, {**self._hashed(_plain(props)), **made.outputs})
 
     def read(self, id_: str, props: Properties) -> ReadResult:
         """Refresh: what is gone leaves the state, what drifted is seen by the next `diff`."""
         with one_line_errors():
             found = self.find(id_, props)
-        return ReadResult("", {}) if found is None else ReadResult(id_, {**_plain(props), **found})
+        return ReadResult("", {}) if found is None else ReadResult(id_, {**self._hashed(_plain(props)), **found})
 
     def update(self, _id: str, _olds: Properties, _news: Properties) -> UpdateResult:
         """Change in place; outputs that did not change are kept, since the engine would drop them."""
         with one_line_errors():
             outputs = self.change(_id, self._declared(_news), _olds)
-        return UpdateResult({**_plain(_olds), **_plain(_news), **outputs})
+        return UpdateResult({**_plain(_olds), **self._hashed(_plain(_news)), **outputs})
 
     def delete(self, _id: str, _props: Properties) -> None:
         """Delete, and fail loudly when the cloud does not agree."""
@@ -163,32 +188,18 @@ class LambdaProvider(ResourceProvider, Generic[Declared]):
         known = {name: value for name, value in props.items() if name in self.inputs.model_fields}
         return self.inputs.model_validate(known)  # type: ignore[return-value]
 
-    def _check_each(self, given: Properties) -> tuple[Properties, list[CheckFailure]]:
-        checked: Properties = {}
-        failures: list[CheckFailure] = []
-        for name in given.keys() - self.inputs.model_fields.keys():
-            failures.append(CheckFailure(name, "there is no such input"))
-        for name, info in self.inputs.model_fields.items():
-            if name not in given:
-                if info.is_required():
-                    failures.append(CheckFailure(name, "is missing"))
-                elif (default := info.get_default(call_default_factory=True)) is not None:
-                    checked[name] = default
-            elif pulumi.contains_unknowns(given[name]):
-                checked[name] = given[name]
-            else:
-                form: TypeAdapter[Any] = TypeAdapter(Annotated[info.annotation, *info.metadata, None])  # type: ignore[arg-type]
-                try:
-                    checked[name] = form.dump_python(form.validate_python(given[name]), mode="json")
-                except ValidationError as error:
-                    failures.extend(self._failures(name, error))
-        return checked, failures
+    def _value(self, name: str, props: Properties) -> Any:
+        """An input as it compares; of some there is only the hash."""
+        return canonical(props.get(name + HASH_ENDING if name in self.hashed_inputs else name))
 
-    def _failures(self, name: str, error: ValidationError) -> Iterator[CheckFailure]:
-        for details in error.errors(include_url=False):
-            reason = f"{name}: {details['msg']}"
-            # With a property name the engine prints the value beside the reason, a secret one too.
-            yield CheckFailure("" if name in self.secret_inputs else name, reason)
+    def _hashed(self, props: Properties) -> Properties:
+        """The same with hashes in the place of what only they are kept of."""
+        given = dict(props)
+        for name in self.hashed_inputs & given.keys():
+            value = given.pop(name)
+            known = not pulumi.contains_unknowns(value)
+            given[name + HASH_ENDING] = hashlib.sha256(str(value).encode()).hexdigest() if known else value
+        return given
 
 
 @contextmanager

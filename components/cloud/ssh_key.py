@@ -1,66 +1,81 @@
 """A public key registered with the account, so that a machine can be launched with it."""
 
-from typing import Any, ClassVar, TypedDict
+import hashlib
+from typing import Annotated, Any, ClassVar, NotRequired, TypedDict
 
 import pulumi
 from pulumi.dynamic import Resource
-from pydantic import Field
+from pydantic import StringConstraints
 
 from components.cloud.client import LambdaClient
-from components.cloud.errors import TRANSIENT, CloudError
+from components.cloud.errors import CloudError
 from components.cloud.in_use import delete_when_free
 from components.cloud.models import SshKey as SshKeyAnswer
+from components.cloud.names import Mark, claim
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
+from components.cloud.settle import settle
+from components.cloud.shared_list import ANY
+from components.cloud.stack_mark import MARK_LENGTH, default_prefix, stack_mark
+
+FINGERPRINT_LENGTH = 6
+LONGEST_PREFIX = 64 - 1 - FINGERPRINT_LENGTH - 1 - MARK_LENGTH
+
+PublicKey = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=4096, pattern=r"^(ssh|ecdsa|sk-ssh|sk-ecdsa)-\S+ [^\n]+$")
+]
+"""OpenSSH's one-line form; of the forms that Lambda takes this is the one in which two keys can be compared."""
 
 
 class SshKeyInputs(Inputs):
-    """A key as the API takes it: names of 1 to 64 characters, unique in the account."""
+    """A key to register; its name in the account is made from the prefix, the key and the stack's mark."""
 
-    name: str = Field(min_length=1, max_length=64)
-    public_key: str = Field(min_length=1, max_length=4096, pattern=r"^(ssh|ecdsa)-")
+    name_prefix: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PREFIX)]
+    mark: Mark
+    public_key: PublicKey
+
+    @property
+    def name(self) -> str:
+        """Unique in the account. Another key has another name, since the old one is in use until its machine ends."""
+        fingerprint = hashlib.sha256(" ".join(_material(self.public_key)).encode()).hexdigest()[:FINGERPRINT_LENGTH]
+        return f"{self.name_prefix}-{fingerprint}-{self.mark}"
 
 
 class SshKeyProvider(LambdaProvider[SshKeyInputs]):
-    """Registers a key; one of the same name and the same content is taken over."""
+    """Registers a key; the one that a killed run registered is taken over."""
 
     inputs: ClassVar[type[Inputs]] = SshKeyInputs
 
     def make(self, inputs: SshKeyInputs) -> Made:
         client = self.client
-        known = _named(client, inputs.name) or _add(client, inputs)
+        known = _named(client, inputs.name, ANY) or settle(
+            client,
+            f"add SSH key {inputs.name}",
+            lambda: client.add_ssh_key(inputs.name, inputs.public_key),
+            lambda: _named(client, inputs.name),
+        )
         if _material(known.public_key) != _material(inputs.public_key):
             raise CloudError(
-                f"SSH key {inputs.name} exists in the account with another content: delete it in Lambda's console, or "
-                "rename the stack"
+                f"SSH key {inputs.name} exists in the account with another content: delete it in Lambda's console"
             )
-        return Made(known.id)
+        return Made(known.id, {"name": known.name})
 
     def find(self, id_: str, state: Properties) -> Properties | None:
-        known = next((key for key in self.client.ssh_keys() if key.id == id_), None)
-        return None if known is None else {"name": known.name}
+        known = next((key for key in self.client.ssh_keys(self.client.recently()) if key.id == id_), None)
+        return None if known is None else {"name": known.name, "public_key": known.public_key}
 
     def keeps(self, name: str, state: Properties, inputs: Properties) -> bool:
-        """A key that exists keeps its name: it cannot be renamed, nor deleted while its machine runs."""
-        return name == "name"
+        """A key that exists keeps its name: it cannot be renamed. The comment behind a key is free text."""
+        if name == "public_key" and not pulumi.contains_unknowns(inputs.get(name)):
+            return _material(str(state.get(name, ""))) == _material(str(inputs.get(name, "")))
+        return name == "name_prefix"
 
     def remove(self, id_: str, state: Properties) -> None:
         client = self.client
         delete_when_free(client, f"SSH key {state.get('name', id_)}", lambda: client.delete_ssh_key(id_))
 
 
-def _add(client: LambdaClient, inputs: SshKeyInputs) -> SshKeyAnswer:
-    try:
-        return client.add_ssh_key(inputs.name, inputs.public_key)
-    except TRANSIENT:
-        # It may have been carried out; the name is ours, so a look tells.
-        made = _named(client, inputs.name)
-        if made is None:
-            raise
-        return made
-
-
-def _named(client: LambdaClient, name: str) -> SshKeyAnswer | None:
-    return next((key for key in client.ssh_keys() if key.name == name), None)
+def _named(client: LambdaClient, name: str, since: float | None = None) -> SshKeyAnswer | None:
+    return next((key for key in client.ssh_keys(since) if key.name == name), None)
 
 
 def _material(public_key: str) -> list[str]:
@@ -71,18 +86,20 @@ def _material(public_key: str) -> list[str]:
 class SshKeyArgs(TypedDict):
     """Arguments of `SshKey`."""
 
-    name: pulumi.Input[str]
-    """1 to 64 characters, unique in the account."""
     public_key: pulumi.Input[str]
-    """OpenSSH's one-line form."""
+    """OpenSSH's one-line form: your own (the text of `~/.ssh/id_ed25519.pub`), or that of a `KeyPair`."""
+    name_prefix: NotRequired[pulumi.Input[str]]
+    """Up to 48 characters that the name in the account begins with. Project, stack and resource if unset."""
 
 
 class SshKey(Resource, module="lambdacloud", name="SshKey"):
-    """A registered public key."""
+    """A registered public key. Another public key is registered anew, and replaces the machines that use this one."""
 
     name: pulumi.Output[str]
-    """The name under which it was registered."""
+    """The name in the account, which a launch asks for."""
 
     def __init__(self, name: str, args: SshKeyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        props: dict[str, Any] = {**args}
+        prefix = args.get("name_prefix") or default_prefix(name, LONGEST_PREFIX)
+        claim("SSH key", prefix, args["public_key"])
+        props: dict[str, Any] = {"name": None, **args, "name_prefix": prefix, "mark": stack_mark()}
         super().__init__(SshKeyProvider(), name, props, opts)

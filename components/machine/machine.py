@@ -1,6 +1,5 @@
 """A GPU machine at Lambda that is ready for commands: keys, firewall, launch, wait."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,9 +7,9 @@ from dataclasses import dataclass, field, replace
 import pulumi
 
 from components.cloud.boot import BootWait
-from components.cloud.firewall import FirewallRuleset, RuleArgs
+from components.cloud.firewall import FirewallRuleset
+from components.cloud.firewall_rules import RuleArgs
 from components.cloud.instance import Instance, InstanceArgs
-from components.cloud.launch_token import LaunchToken
 from components.cloud.ssh_key import SshKey
 from components.machine.host import BASE, SCRIPTS, SETTINGS, USER, Host
 from components.machine.keys import KeyPair
@@ -24,7 +23,7 @@ class GpuMachineArgs:
     """What a machine is made from."""
 
     name: str
-    """Up to 46 characters; names in the account are this with an ending of the stack's own."""
+    """Up to 48 characters; names in the account are this with an ending of the stack's own."""
     instance_types: Sequence[str]
     """Acceptable types in order of preference."""
     regions: Sequence[str]
@@ -58,34 +57,24 @@ class GpuMachine(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         self.key = KeyPair(f"{name}-key", {"comment": args.name}, child)
         self.host_key = KeyPair(f"{name}-host-key", {"comment": f"{args.name}-host"}, child)
-        account_name = self.key.public_key.apply(lambda key: name_in_account(args.name, key))
-        ssh_key = SshKey(f"{name}-ssh-key", {"name": account_name, "public_key": self.key.public_key}, child)
-        rulesets = self._rulesets(name, args, account_name)
-        # Removed right after the instance and before what an instance holds: a machine that the state does not know is
-        # ended by this, and would keep key and rulesets in use until then.
-        token = LaunchToken(
-            f"{name}-launch", pulumi.ResourceOptions(parent=self, depends_on=[ssh_key, *rulesets.values()])
-        )
-        self.instance = Instance(
-            f"{name}-instance",
-            self._launch_args(args, token, ssh_key, rulesets),
-            pulumi.ResourceOptions(parent=self, depends_on=[token]),
-        )
+        ssh_key = SshKey(f"{name}-ssh-key", {"name_prefix": args.name, "public_key": self.key.public_key}, child)
+        rulesets = self._rulesets(name, args)
+        self.instance = Instance(f"{name}-instance", self._launch_args(args, ssh_key, rulesets), child)
         boot = BootWait(
             f"{name}-boot",
             {
-                "instance_id": self.instance.id,
+                "machines": [{"instance_id": self.instance.id, "public_host_key": self.host_key.public_key}],
                 "ssh_port": args.ssh_port,
                 "timeout_seconds": args.boot_timeout_seconds,
             },
-            pulumi.ResourceOptions(parent=self, deleted_with=self.instance),
+            child,
         )
-        self.ip = boot.ip
+        self.ip = boot.ips.apply(lambda ips: ips[0])
         self.boot_seconds = boot.seconds
         connection = Host(
             instance=self.instance,
             ready=boot,
-            ip=boot.ip,
+            ip=self.ip,
             port=args.ssh_port,
             private_key=self.key.private_key,
             public_host_key=self.host_key.public_key,
@@ -94,14 +83,12 @@ class GpuMachine(pulumi.ComponentResource):
         self.host = replace(connection, ready=prepared)
         self.register_outputs({"ip": self.ip, "instance_id": self.instance.id})
 
-    def _rulesets(
-        self, name: str, args: GpuMachineArgs, account_name: pulumi.Output[str]
-    ) -> dict[str, FirewallRuleset]:
+    def _rulesets(self, name: str, args: GpuMachineArgs) -> dict[str, FirewallRuleset]:
         rules = firewall_rules(args.ssh_port, args.open_port, args.allowed_cidrs)
         return {
             region: FirewallRuleset(
                 f"{name}-firewall-{region}",
-                {"name": account_name, "region": region, "rules": rules},
+                {"name_prefix": args.name, "region": region, "rules": rules},
                 pulumi.ResourceOptions(parent=self),
             )
             for region in args.regions
@@ -110,7 +97,6 @@ class GpuMachine(pulumi.ComponentResource):
     def _launch_args(
         self,
         args: GpuMachineArgs,
-        token: LaunchToken,
         ssh_key: SshKey,
         rulesets: Mapping[str, FirewallRuleset],
     ) -> InstanceArgs:
@@ -119,7 +105,6 @@ class GpuMachine(pulumi.ComponentResource):
             "regions": list(args.regions),
             "name": args.name,
             "ssh_key_name": ssh_key.name,
-            "launch_token": token.token,
             "user_data": pulumi.Output.all(self.host_key.private_key, self.host_key.public_key).apply(
                 lambda pair: user_data(*pair)
             ),
@@ -134,11 +119,6 @@ class GpuMachine(pulumi.ComponentResource):
         elif args.image_family is not None:
             launch["image_family"] = args.image_family
         return launch
-
-
-def name_in_account(name: str, public_key: str) -> str:
-    """A name that no other stack has, as the public key is the stack's own: two users may both have a stack `dev`."""
-    return f"{name}-{hashlib.sha256(public_key.encode()).hexdigest()[:8]}"
 
 
 def firewall_rules(ssh_port: int, open_port: int | None, allowed_cidrs: Sequence[str]) -> list[RuleArgs]:

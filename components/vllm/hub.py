@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import requests
 
-from components.cloud.client import USER_AGENT
+from components.cloud.transport import USER_AGENT
 
 TIMEOUT_S = 20.0
 # Every repository of weights has it, and it is as gated as the weights are.

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from components.cloud.client import LambdaClient
 from components.cloud.errors import CloudError
-from components.cloud.firewall import REGIONS_WITHOUT_FIREWALL
-from components.cloud.models import Image, Offer
+from components.cloud.models import REGIONS_WITHOUT_FIREWALL, Image, Offer
 from components.settings import Settings
 from components.vllm.hub import Hub, HubError, ModelCommit
 
@@ -80,7 +79,7 @@ def check_images(settings: Settings, offers: Mapping[str, Offer], images: list[I
     family, image_id = settings.image
     there = {(i.architecture, i.region.name) for i in images if image_id == i.id or family == i.family}
     wanted = {
-        ("arm64" if offers[name].instance_type.is_arm64 else "x86_64", region)
+        (offers[name].instance_type.image_architecture, region)
         for name in settings.instance_types
         for region in settings.regions
     }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.cloud.client import ATTEMPTS, LambdaClient
+from components.cloud.client import LambdaClient
 from components.cloud.errors import (
     ApiError,
     InsufficientCapacityError,
@@ -16,6 +16,7 @@ from components.cloud.errors import (
     ServerFaultError,
 )
 from components.cloud.models import LaunchRequest
+from components.cloud.transport import ATTEMPTS
 from tests.unit.conftest import KEY, Script, Waits
 
 LAUNCH = LaunchRequest(
@@ -42,23 +43,26 @@ def test_without_a_key_nothing_is_sent_and_the_error_says_where_to_set_it() -> N
 
 def test_unknown_fields_and_states_of_a_newer_api_are_read(client: LambdaClient, script: Script) -> None:
     script.data(
-        {
-            "id": "0" * 32,
-            "status": "hibernating",
-            "workspace_id": "new",
-            "region": {"name": "us-east-3", "description": "", "planet": "earth"},
-            "instance_type": {
-                "name": "gpu_1x_gh200",
-                "description": "1x GH200 (96 GB)",
-                "gpu_description": "GH200 (96 GB)",
-                "price_cents_per_hour": 229,
-                "specs": {"vcpus": 64, "memory_gib": 432, "storage_gib": 4096, "gpus": 1},
-            },
-        }
+        [
+            {
+                "id": "0" * 32,
+                "status": "hibernating",
+                "workspace_id": "new",
+                "region": {"name": "us-east-3", "description": "", "planet": "earth"},
+                "instance_type": {
+                    "name": "gpu_1x_gh200",
+                    "description": "1x GH200 (96 GB)",
+                    "gpu_description": "GH200 (96 GB)",
+                    "price_cents_per_hour": 229,
+                    "specs": {"vcpus": 64, "memory_gib": 432, "storage_gib": 4096, "gpus": 1},
+                },
+            }
+        ]
     )
     instance = client.instance("0" * 32)
+    assert instance is not None
     assert (instance.status, instance.ip) == ("hibernating", None)
-    assert instance.instance_type.is_arm64
+    assert instance.instance_type.image_architecture == "arm64"
 
 
 @pytest.mark.parametrize(
@@ -180,11 +184,18 @@ def test_a_refusal_that_repeats_the_request_shows_no_key_and_stays_one_line(
     assert len(str(caught.value)) < 600
 
 
-def test_an_instance_that_cannot_be_read_is_looked_for_in_the_list(client: LambdaClient, script: Script) -> None:
-    script.error(404, "global/object-does-not-exist")
+def test_many_that_look_at_the_same_time_cost_one_request(client: LambdaClient, script: Script) -> None:
     script.data([])
-    assert client.find_instance("0" * 32) is None
-    assert [request.path for request in script.received] == [f"/api/v1/instances/{'0' * 32}", "/api/v1/instances"]
+    since = client.recently()
+    assert [client.instance(str(number), since) for number in range(50)] == [None] * 50
+    assert [request.path for request in script.received] == ["/api/v1/instances"]
+
+
+def test_whoever_asks_for_now_gets_no_older_answer(client: LambdaClient, script: Script) -> None:
+    script.data([])
+    client.instances()
+    client.instances()
+    assert len(script.received) == 2
 
 
 def test_no_capacity_is_told_apart_from_all_other_refusals(client: LambdaClient, script: Script) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from components.cloud import launch as launching
+from components.cloud.candidates import Candidate, TooExpensiveError
 from components.cloud.engine import EngineGoneError
 from components.cloud.errors import ApiError, CloudError
 from components.cloud.instance_end import NotTerminatedError, end_instance
-from components.cloud.launch import Candidate, LaunchOrder, NoCapacityError, TooExpensiveError, launch
+from components.cloud.launch import LaunchOrder, NoCapacityError, launch
 from components.cloud.launch_token import LaunchTokenProvider, instances_with_token
 from components.cloud.models import LaunchRequest, Tag
 from tests.unit.emulated import PUBLIC_KEY, EmulatedCloud, emulated_cloud
@@ -54,7 +55,7 @@ def test_the_first_candidate_with_capacity_is_launched_with_its_price(cloud: Emu
 def test_the_ruleset_of_the_region_goes_with_the_launch(cloud: EmulatedCloud) -> None:
     ruleset = cloud.client.add_ruleset("r", "us-east-3", [])
     launched = launch(cloud.client, replace(ORDER, rulesets={"us-east-3": ruleset.id, "us-west-3": "another"}))
-    assert cloud.client.ruleset(ruleset.id).instance_ids == [launched.instance_id]
+    assert [one.instance_ids for one in cloud.client.rulesets()] == [[launched.instance_id]]
 
 
 def test_a_candidate_without_listed_capacity_is_not_even_asked_for(cloud: EmulatedCloud) -> None:
@@ -187,7 +188,8 @@ def test_only_candidates_within_the_price_limit_are_tried(cloud: EmulatedCloud) 
     cloud.fault("launch", "insufficient-capacity", 100)
     with pytest.raises(NoCapacityError) as caught:
         launch(cloud.client, replace(ORDER, max_price_cents_per_hour=229))
-    assert "h100" not in str(caught.value)
+    assert "gpu_1x_h100_pcie in us-west-3: costs $3.29 an hour, above $2.29" in str(caught.value)
+    assert cloud.calls("launch") == 1
 
 
 def test_a_refusal_other_than_capacity_ends_the_walk_at_once(cloud: EmulatedCloud) -> None:

@@ -33,7 +33,7 @@ def test_launches_leave_twelve_seconds_apart_and_count_as_requests() -> None:
     for _ in range(3):
         limiter.wait_for_launch()
         moments.append(time.now - 1000)
-    assert moments == [1, 12, 24]
+    assert moments == [1, 13, 25]
 
 
 def test_a_pause_in_between_is_not_paid_back_with_a_burst() -> None:

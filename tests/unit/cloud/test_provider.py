@@ -44,6 +44,9 @@ INSTANCE: Properties = {
 }
 
 
+RULESET: Properties = {"name_prefix": "r", "mark": "0" * 8, "region": "us-east-3"}
+
+
 class BoxInputs(Inputs):
     """Inputs of a made-up resource."""
 
@@ -88,7 +91,7 @@ def test_a_change_is_in_place_only_where_the_resource_says_so() -> None:
     recoloured = provider.diff("box-1", old, {"size": 3, "colour": "blue"})
     resized = provider.diff("box-1", old, {"size": 4, "colour": "red"})
     assert (recoloured.changes, recoloured.replaces) == (True, [])
-    assert (resized.changes, resized.replaces, resized.delete_before_replace) == (True, ["size"], True)
+    assert (resized.changes, resized.replaces, resized.delete_before_replace) == (True, ["size"], False)
 
 
 def test_nothing_is_replaced_for_a_value_that_is_not_known_yet() -> None:
@@ -179,7 +182,7 @@ def test_a_rename_is_in_place() -> None:
         ({"tags": {"Big": "x"}}, "tags"),
         ({"tags": {"ok": "x" * 129}}, "tags"),
         ({"user_data": "x" * 1_000_001}, "user_data"),
-        ({"image_id": "1"}, "image_family"),
+        ({"image_id": "0" * 32}, "image_family"),
         ({"capacity_timeout_seconds": -1}, "capacity_timeout_seconds"),
         ({"max_price_cents_per_hour": 0}, "max_price_cents_per_hour"),
     ],
@@ -203,7 +206,7 @@ def test_a_launch_that_the_api_would_refuse_is_refused_before_it_is_sent(change:
     ],
 )
 def test_a_wrong_firewall_rule_says_what_is_wrong(rule: Properties, wrong: str) -> None:
-    given = {"name": "r", "region": "us-east-3", "rules": [rule]}
+    given = {**RULESET, "rules": [rule]}
     failures = FirewallRulesetProvider().check({}, given).failures
     assert any(wrong in failure.reason for failure in failures)
 
@@ -212,13 +215,13 @@ def test_rules_are_a_set_of_canonical_networks() -> None:
     provider = FirewallRulesetProvider()
     ssh = {"protocol": "tcp", "port_range": [22.0, 22.0], "source_network": "0.0.0.0/0"}
     api = {"protocol": "tcp", "port_range": [8000.0, 8000.0], "source_network": "203.0.113.7"}
-    one = provider.check({}, {"name": "r", "region": "x", "rules": [ssh, api]}).inputs
+    one = provider.check({}, {**RULESET, "rules": [ssh, api]}).inputs
     canonical = {**api, "source_network": "203.0.113.7/32"}
-    other = provider.check({}, {"name": "r", "region": "x", "rules": [canonical, ssh]}).inputs
+    other = provider.check({}, {**RULESET, "rules": [canonical, ssh]}).inputs
     assert provider.diff("1", one, other).changes is False
 
 
 def test_more_rules_than_lambda_honours_are_refused() -> None:
     rule = {"protocol": "tcp", "port_range": [22, 22], "source_network": "0.0.0.0/0"}
-    given = {"name": "r", "region": "x", "rules": [rule] * 21}
-    assert FirewallRulesetProvider().check({}, given).failures
+    given = {**RULESET, "rules": [{**rule, "port_range": [22, 22 + n]} for n in range(21)]}
+    assert "21 rules are too many" in FirewallRulesetProvider().check({}, given).failures[0].reason

@@ -9,7 +9,7 @@ import yaml
 from components.cloud.ssh_key import SshKeyProvider
 from components.machine.host import check_agent
 from components.machine.keys import KeyPairProvider, new_pair
-from components.machine.machine import firewall_rules, name_in_account, ssh_command, user_data
+from components.machine.machine import firewall_rules, ssh_command, user_data
 
 
 def test_nothing_but_ssh_is_open_by_default() -> None:
@@ -29,15 +29,9 @@ def test_the_host_key_arrives_whole_in_the_user_data() -> None:
     assert yaml.safe_load(text)["ssh_keys"] == {"ed25519_private": private, "ed25519_public": public}
 
 
-def test_names_in_the_account_are_the_stacks_own() -> None:
-    one, other = (name_in_account("lambda-vllm-dev", new_pair("")[1]) for _ in range(2))
-    assert one != other
-    assert one.startswith("lambda-vllm-dev-")
-
-
 def test_a_renamed_stack_keeps_its_keys() -> None:
     assert KeyPairProvider().diff("1", {"comment": "lambda-vllm-dev"}, {"comment": "lambda-vllm-prod"}).changes is False
-    old, new = ({"name": name, "public_key": "ssh-ed25519 A"} for name in ("dev", "prod"))
+    old, new = ({"name_prefix": name, "mark": "0" * 8, "public_key": "ssh-ed25519 A c"} for name in ("dev", "prod"))
     assert SshKeyProvider().diff("1", old, new).changes is False
 
 

@@ -1,0 +1,95 @@
+"""What `check` of a resource does: inputs into their canonical form, or everything that is wrong with them at once.
+
+In a preview some values are unknown. What is known is checked all the same, down to the known parts of an object of
+which another part is unknown: half an hour later is too late for a typing error.
+"""
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pulumi
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+Properties = dict[str, Any]
+
+
+class Inputs(BaseModel):
+    """Base of the declared inputs of a resource."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def conflicts(cls, given: Mapping[str, Any]) -> Iterator[str]:  # noqa: ARG003 - for subclasses
+        """What is wrong between inputs that are right each by itself. `given` may hold unknown values."""
+        yield from ()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong. `name` is the input's, empty when it is about several."""
+
+    name: str
+    reason: str
+
+
+def check_inputs(model: type[Inputs], given: Properties) -> tuple[Properties, list[Problem]]:
+    """The inputs with defaults and in canonical form, or the problems."""
+    problems = [Problem("", reason) for reason in model.conflicts(given)]
+    try:
+        whole = model.model_validate(given)
+    except ValidationError as error:
+        for details in error.errors(include_url=False):
+            if not _is_unknown(given, details["loc"]):
+                problems.append(_problem(details))
+    else:
+        return whole.model_dump(mode="json", exclude_none=True), problems
+    return {} if problems else dict(_known_parts(model, given)), problems
+
+
+def _problem(details: Any) -> Problem:
+    name = str(details["loc"][0]) if details["loc"] else ""
+    if details["type"] == "extra_forbidden" and len(details["loc"]) == 1:
+        return Problem(name, "there is no such input")
+    if details["type"] == "missing" and len(details["loc"]) == 1:
+        return Problem(name, "is missing")
+    # Where in a list or an object; «[key]» is how pydantic says that the key itself is meant.
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in details["loc"][1:])
+    reason = str(details["msg"]).removeprefix("Value error, ")
+    return Problem(name, f"{name}{place}: {reason}" if name else reason)
+
+
+def _is_unknown(given: Any, place: tuple[int | str, ...]) -> bool:
+    """Whether a finding is about a value that is not known yet, or about a whole of which such a value is a part."""
+    value = given
+    for part in place:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            break
+        if pulumi.contains_unknowns(value) and not isinstance(value, dict | list):
+            return True
+    return isinstance(value, pulumi.output.Unknown)
+
+
+def _known_parts(model: type[Inputs], given: Properties) -> Iterator[tuple[str, Any]]:
+    for name, info in model.model_fields.items():
+        if name not in given:
+            default = info.get_default(call_default_factory=True)
+            if not info.is_required() and default is not None:
+                yield name, default
+        elif pulumi.contains_unknowns(given[name]):
+            yield name, given[name]
+        else:
+            form = _form(model, name)
+            value = form.dump_python(form.validate_python(given[name]), mode="json", exclude_none=True)
+            if value is not None:
+                yield name, value
+
+
+@functools.cache
+def _form(model: type[Inputs], name: str) -> TypeAdapter[Any]:
+    info: FieldInfo = model.model_fields[name]
+    return TypeAdapter(Annotated[info.annotation, *info.metadata, None])  # type: ignore[arg-type]

@@ -1,0 +1,107 @@
+"""Firewall rules: one form for each, so that two equal sets compare equal."""
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+import pulumi
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from components.cloud.models import FirewallRule as RuleBody
+
+MOST_RULES = 20
+"""With more rules an instance may fail to launch, or rules stay without effect (Lambda's documentation, 2024)."""
+
+SSH_PORT = 22
+
+
+def canonical_cidr(text: str) -> str:
+    """IPv4 network in one form: host bits cleared, a bare address as /32. `ValueError` says what is wrong."""
+    try:
+        return str(ipaddress.IPv4Network(text.strip(), strict=False))
+    except ValueError:
+        six = " (Lambda's firewall knows no IPv6)" if ":" in text else ""
+        raise ValueError(f"{text!r} is not an IPv4 network such as 203.0.113.0/24{six}") from None
+
+
+Cidr = Annotated[str, AfterValidator(canonical_cidr)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Rule(BaseModel):
+    """One thing that is let in, checked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    protocol: Literal["tcp", "udp", "icmp", "all"]
+    port_range: tuple[Port, Port] | None = None
+    source_network: Cidr
+    description: str = Field(default="", max_length=128)
+
+    @model_validator(mode="after")
+    def ports_fit_the_protocol(self) -> "Rule":
+        """icmp has no ports, the others need them (Lambda Cloud API 1.10.0)."""
+        if self.protocol == "icmp" and self.port_range is not None:
+            raise ValueError("a rule for icmp takes no port_range")
+        if self.protocol != "icmp" and self.port_range is None:
+            raise ValueError(f"a rule for {self.protocol} needs a port_range")
+        if self.port_range is not None and self.port_range[0] > self.port_range[1]:
+            raise ValueError("port_range is [first, last]")
+        return self
+
+
+def in_order(rules: list[Rule]) -> list[Rule]:
+    """Rules are a set; sorted and each once, two equal sets compare equal. `ValueError` when they are too many."""
+    unique = {rule.model_dump_json(): rule for rule in rules}
+    if len(unique) > MOST_RULES:
+        raise ValueError(
+            f"{len(unique)} rules are too many: with more than {MOST_RULES} instances may fail to launch, or rules "
+            "stay without effect; join networks into larger ones"
+        )
+    return [unique[text] for text in sorted(unique)]
+
+
+Rules = Annotated[list[Rule], AfterValidator(in_order)]
+
+
+def bodies(rules: Iterable[Rule]) -> list[RuleBody]:
+    """The rules in the API's form."""
+    return [RuleBody(**rule.model_dump()) for rule in rules]
+
+
+def as_found(rules: Sequence[RuleBody]) -> list[dict[str, Any]]:
+    """Rules as the cloud has them, in the order and form of ours where they are such as ours can be."""
+    try:
+        ours = in_order([Rule.model_validate({**r.model_dump(), "description": r.description or ""}) for r in rules])
+    except ValueError:
+        # Somebody made rules that ours cannot be, for IPv6 or too many: drift, to be shown and put right by `up`.
+        return [rule.model_dump(mode="json", exclude_none=True) for rule in rules]
+    return [rule.model_dump(mode="json", exclude_none=True) for rule in ours]
+
+
+def same_rules(some: Sequence[RuleBody], others: Sequence[RuleBody]) -> bool:
+    """Whether two lists let in the same."""
+    return as_found(some) == as_found(others)
+
+
+def lets_ssh_in(rules: Iterable[RuleBody]) -> bool:
+    """Whether anybody can reach SSH by these rules."""
+    return any(
+        rule.protocol in ("tcp", "all")
+        and rule.port_range is not None
+        and rule.port_range[0] <= SSH_PORT <= rule.port_range[1]
+        for rule in rules
+    )
+
+
+class RuleArgs(TypedDict):
+    """One rule."""
+
+    protocol: pulumi.Input[str]
+    """`tcp`, `udp`, `icmp` or `all`."""
+    source_network: pulumi.Input[str]
+    """IPv4 network in CIDR form; a bare address is /32."""
+    port_range: NotRequired[pulumi.Input[list[int]]]
+    """[first, last]; needed for all but icmp, which takes none."""
+    description: NotRequired[pulumi.Input[str]]
+    """Up to 128 characters."""

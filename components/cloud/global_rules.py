@@ -1,0 +1,65 @@
+"""Entries of a stack in the account's global firewall rules, which hold for every machine in every region."""
+
+from typing import Annotated, ClassVar, TypedDict
+
+import pulumi
+from pulumi.dynamic import Resource
+from pydantic import AfterValidator
+
+from components.cloud.firewall_rules import Rule, RuleArgs, Rules, as_found, bodies
+from components.cloud.global_rules_edit import own_rules, put_own_rules, remove_own_rules
+from components.cloud.names import Mark
+from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
+from components.cloud.stack_mark import stack_mark
+
+LONGEST_DESCRIPTION = 128 - len(" [stack 01234567]")
+
+
+def short_descriptions(rules: list[Rule]) -> list[Rule]:
+    """`ValueError` when a description leaves no room for the stack's mark."""
+    for rule in rules:
+        if len(rule.description) > LONGEST_DESCRIPTION:
+            raise ValueError(f"descriptions have up to {LONGEST_DESCRIPTION} characters here, the rest is the mark's")
+    return rules
+
+
+class GlobalFirewallRulesInputs(Inputs):
+    """The entries of the stack."""
+
+    rules: Annotated[Rules, AfterValidator(short_descriptions)]
+    mark: Mark
+
+
+class GlobalFirewallRulesProvider(LambdaProvider[GlobalFirewallRulesInputs]):
+    """Adds, edits and removes the stack's own entries; everybody else's stay as they are found."""
+
+    inputs: ClassVar[type[Inputs]] = GlobalFirewallRulesInputs
+    updatable: ClassVar[frozenset[str]] = frozenset({"rules"})
+
+    def make(self, inputs: GlobalFirewallRulesInputs) -> Made:
+        put_own_rules(self.client, inputs.mark, bodies(inputs.rules))
+        return Made(f"global-{inputs.mark}")
+
+    def find(self, id_: str, state: Properties) -> Properties | None:
+        return {"rules": as_found(own_rules(self.client.global_rules(), str(state["mark"])))}
+
+    def change(self, id_: str, inputs: GlobalFirewallRulesInputs, state: Properties) -> Properties:
+        put_own_rules(self.client, inputs.mark, bodies(inputs.rules))
+        return {}
+
+    def remove(self, id_: str, state: Properties) -> None:
+        remove_own_rules(self.client, str(state["mark"]))
+
+
+class GlobalFirewallRulesArgs(TypedDict):
+    """Arguments of `GlobalFirewallRules`."""
+
+    rules: pulumi.Input[list[RuleArgs]]
+    """Added to what the account has; together at most 20. They open every machine of the account: prefer rulesets."""
+
+
+class GlobalFirewallRules(Resource, module="lambdacloud", name="GlobalFirewallRules"):
+    """A stack's own entries in the account's global rules. One such resource a stack."""
+
+    def __init__(self, name: str, args: GlobalFirewallRulesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(GlobalFirewallRulesProvider(), name, {**args, "mark": stack_mark()}, opts)
