@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -63,7 +64,12 @@ def _serving(parser: argparse.ArgumentParser, run: Command) -> None:
         default=1.0,
         help="stretches boots and terminations: 1 is like Lambda, 0 is at once (default: %(default)s)",
     )
-    parser.add_argument("--rate-limit", choices=["lambda", "off"], default="lambda", help="Lambda's limits or none")
+    parser.add_argument(
+        "--rate-limit",
+        type=_rate_limit,
+        default="lambda",
+        help="Lambda's limits, `off`, or a factor on Lambda's intervals such as 0.1 (default: %(default)s)",
+    )
 
 
 def _port(text: str) -> int:
@@ -80,6 +86,18 @@ def _time_scale(text: str) -> float:
     if not 0 <= scale <= 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a time scale (0 to 1000)")
     return scale
+
+
+def _rate_limit(text: str) -> str | float:
+    if text in {"lambda", "off"}:
+        return text
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate limit (lambda, off, or a positive number)")
+    return factor
 
 
 def _state(options: argparse.Namespace) -> StateDirectory:

@@ -6,9 +6,10 @@ from aiohttp import web
 
 from localcloud.capacity import Capacity
 from localcloud.credentials import Credentials
-from localcloud.faults import Faults
+from localcloud.faults.waiting import Faults
 from localcloud.journal import Journal
 from localcloud.lifecycle import Lifecycle
+from localcloud.prices import Prices
 from localcloud.store import Store
 
 
@@ -19,6 +20,7 @@ class Cloud:
     credentials: Credentials
     store: Store
     capacity: Capacity
+    prices: Prices
     lifecycle: Lifecycle
     faults: Faults
     journal: Journal

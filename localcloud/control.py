@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from localcloud.catalogue import INSTANCE_TYPES, REGIONS
-from localcloud.cloud import cloud_of
-from localcloud.faults import KINDS, Fault
+from localcloud.cloud import Cloud, cloud_of
+from localcloud.faults.waiting import Fault
 from localcloud.journal import operation_name
 from localcloud.records import InstanceRecord, Status
 
@@ -20,12 +20,7 @@ def control_app(operations: set[str]) -> web.Application:
 
     async def add_fault(request: web.Request) -> web.Response:
         fault = Fault.model_validate_json(await request.read())
-        if fault.operation not in operations:
-            raise ValueError(f"operation '{fault.operation}' is not one of {', '.join(sorted(operations))}")
-        if fault.kind not in KINDS:
-            raise ValueError(f"kind '{fault.kind}' is not one of {', '.join(sorted(KINDS))}")
-        cloud_of(request).faults.waiting.append(fault)
-        return web.json_response(fault.model_dump())
+        return web.json_response(cloud_of(request).faults.add(fault, operations).model_dump())
 
     app = web.Application(middlewares=[_this_computer_only, _one_line_errors])
     app.add_routes(
@@ -37,6 +32,7 @@ def control_app(operations: set[str]) -> web.Application:
             web.get("/instances", _list_instances),
             web.patch("/instances/{id}", _force_status),
             web.put("/capacity", _set_capacity),
+            web.put("/prices", _set_price),
         ]
     )
     return app
@@ -59,13 +55,26 @@ def _known_region(name: str) -> str:
     return name
 
 
+KnownType = Annotated[str, AfterValidator(_known_type)]
+KnownRegion = Annotated[str, AfterValidator(_known_region)]
+
+
 class CapacityChange(BaseModel):
     """Where a type is to be had from now on."""
 
     model_config = ConfigDict(extra="forbid")
 
-    instance_type: Annotated[str, AfterValidator(_known_type)]
-    regions: list[Annotated[str, AfterValidator(_known_region)]]
+    instance_type: KnownType
+    regions: list[KnownRegion]
+
+
+class PriceChange(BaseModel):
+    """What a type costs from now on, in US cents an hour."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    instance_type: KnownType
+    price_cents_per_hour: int = Field(ge=0)
 
 
 class StatusChange(BaseModel):
@@ -112,12 +121,14 @@ async def _clear_requests(request: web.Request) -> web.Response:
 
 
 async def _list_instances(request: web.Request) -> web.Response:
-    return web.json_response([_summary(instance) for instance in cloud_of(request).store.instances.all()])
+    cloud = cloud_of(request)
+    return web.json_response([_summary(cloud, instance) for instance in cloud.store.instances.all()])
 
 
 async def _force_status(request: web.Request) -> web.Response:
     change = StatusChange.model_validate_json(await request.read())
-    return web.json_response(_summary(await cloud_of(request).lifecycle.force(request.match_info["id"], change.status)))
+    cloud = cloud_of(request)
+    return web.json_response(_summary(cloud, await cloud.lifecycle.force(request.match_info["id"], change.status)))
 
 
 async def _set_capacity(request: web.Request) -> web.Response:
@@ -126,7 +137,13 @@ async def _set_capacity(request: web.Request) -> web.Response:
     return web.json_response(change.model_dump())
 
 
-def _summary(instance: InstanceRecord) -> dict[str, Any]:
+async def _set_price(request: web.Request) -> web.Response:
+    change = PriceChange.model_validate_json(await request.read())
+    cloud_of(request).prices.change(change.instance_type, change.price_cents_per_hour)
+    return web.json_response(change.model_dump())
+
+
+def _summary(cloud: Cloud, instance: InstanceRecord) -> dict[str, Any]:
     """The form of `status --json`."""
     return {
         "id": instance.id,
@@ -135,5 +152,5 @@ def _summary(instance: InstanceRecord) -> dict[str, Any]:
         "ip": instance.ip,
         "region": instance.region,
         "instance_type": instance.instance_type,
-        "price_cents_per_hour": INSTANCE_TYPES[instance.instance_type].price_cents_per_hour,
+        "price_cents_per_hour": cloud.prices.offer(instance.instance_type).price_cents_per_hour,
     }

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Literal
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -9,6 +10,13 @@ from aiohttp.typedefs import Handler, Middleware
 from localcloud.paths import API_PREFIX
 
 LAUNCH_PATH = f"{API_PREFIX}/instance-operations/launch"
+
+REQUEST_SECONDS = 1.0
+LAUNCH_SECONDS = 12.0
+"""Lambda's intervals (API 1.10.0)."""
+
+RateLimit = float | Literal["lambda", "off"]
+"""Lambda's limits, none, or a factor on Lambda's intervals."""
 
 
 class TokenBucket:
@@ -45,13 +53,20 @@ def check_user_agent() -> Middleware:
     return check
 
 
-def limit_rate(clock: Callable[[], float] = time.monotonic) -> Middleware:
-    """One request a second and one launch each 12 seconds (Lambda API 1.10.0), in real seconds at every time scale.
+def rate_limits(limit: RateLimit) -> list[Middleware]:
+    """The middlewares that enforce a limit."""
+    if limit == "off":
+        return []
+    return [limit_rate(1.0 if isinstance(limit, str) else limit)]
+
+
+def limit_rate(factor: float, clock: Callable[[], float] = time.monotonic) -> Middleware:
+    """One request and one launch for each of Lambda's intervals times `factor`, in real seconds at every time scale.
 
     The small bursts forgive a client that keeps to the limit and whose requests arrive unevenly.
     """
-    requests = TokenBucket(1.0, 2.0, clock)
-    launches = TokenBucket(12.0, 1.05, clock)
+    requests = TokenBucket(REQUEST_SECONDS * factor, 2.0, clock)
+    launches = TokenBucket(LAUNCH_SECONDS * factor, 1.05, clock)
 
     @web.middleware
     async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -65,3 +80,9 @@ def limit_rate(clock: Callable[[], float] = time.monotonic) -> Middleware:
 def too_many_requests() -> web.Response:
     """What the edge says to a client that asks too often."""
     return web.Response(status=429, text="error code: 1015")
+
+
+def html_page(status: int, title: str) -> web.Response:
+    """A page of the edge, for people."""
+    page = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
+    return web.Response(status=status, text=page, content_type="text/html")

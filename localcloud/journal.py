@@ -16,7 +16,7 @@ KEPT = 10_000
 
 @dataclass(frozen=True)
 class Entry:
-    """One request. `time` is in seconds since the epoch; `status` is None when no reply went out."""
+    """One request. `time` is in seconds since the epoch; `status` is None when no whole reply went out."""
 
     time: float
     method: str

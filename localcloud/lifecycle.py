@@ -2,6 +2,7 @@
 
     booting ── an address, the machine starts ── active ── terminating ── terminated ── forgotten
        └── the machine could not be started: unhealthy
+       └── a fault: unhealthy, terminated, preempted, or booting for ever, all without an address
 
 Times are counted from what is on disk, so a boot or a termination goes on where it was when the emulator comes back.
 """
@@ -69,12 +70,17 @@ class Lifecycle:
         self._begin(instance_id, self._boot)
         return changed
 
-    def terminate(self, instance_id: str) -> InstanceRecord:
-        """Begin to end an instance; one that is ending already goes on as it was."""
+    def terminate(self, instance_id: str, extra_seconds: float = 0.0) -> InstanceRecord:
+        """Begin to end an instance; one that is ending already goes on as it was.
+
+        `extra_seconds` is how much longer than usual it takes, at any time scale.
+        """
         instance = self._get(instance_id)
         if instance.status == Status.TERMINATING:
             return instance
-        changed = self._change(instance_id, status=Status.TERMINATING, ended=time.time())
+        changed = self._change(
+            instance_id, status=Status.TERMINATING, ended=time.time(), extra_termination_seconds=extra_seconds
+        )
         self._begin(instance_id, self._terminate)
         return changed
 
@@ -101,11 +107,24 @@ class Lifecycle:
         instance = self._get(instance_id)
         if instance.ip is None:
             await self._wait_until(instance.boot_began, ADDRESS_AFTER)
+            if instance.boot_ends_in is not None:
+                await self._fail_to_boot(instance_id, instance.boot_ends_in)
+                return
         if instance.pending:
             await _uninterrupted(self._bring_up(instance_id))
         await self._wait_until(instance.boot_began, ACTIVE_AFTER)
         if self._get(instance_id).status == Status.BOOTING:
             self._change(instance_id, status=Status.ACTIVE)
+
+    async def _fail_to_boot(self, instance_id: str, end: Status) -> None:
+        """Let a boot that is still going on come to its end without an address."""
+        if self._get(instance_id).status != Status.BOOTING:
+            return
+        if end in GONE:
+            self._change(instance_id, status=end, ended=time.time())
+            await self._forget(instance_id)
+        else:
+            self._change(instance_id, status=end)
 
     async def _bring_up(self, instance_id: str) -> None:
         """Do what the machine still has to do; when it cannot, the instance is unhealthy unless it is ending anyway."""
@@ -131,14 +150,12 @@ class Lifecycle:
             _say(instance_id, "its machine could not be destroyed", error)
             self._change(instance_id, status=Status.UNHEALTHY)
             return
-        ended = self._get(instance_id).ended or time.time()
-        await self._wait_until(ended, TERMINATED_AFTER)
+        await self._wait_until(_ended(self._get(instance_id)), TERMINATED_AFTER)
         self._change(instance_id, status=Status.TERMINATED)
         await self._forget(instance_id)
 
     async def _forget(self, instance_id: str) -> None:
-        ended = self._get(instance_id).ended or time.time()
-        await self._wait_until(ended, TERMINATED_AFTER + FORGOTTEN_AFTER)
+        await self._wait_until(_ended(self._get(instance_id)), TERMINATED_AFTER + FORGOTTEN_AFTER)
         self._store.instances.delete(instance_id)
 
     async def _wait_until(self, began: float, seconds: float) -> None:
@@ -196,6 +213,11 @@ def machine_spec(instance: InstanceRecord) -> MachineSpec:
 def _has_machine(instance: InstanceRecord) -> bool:
     """Whether there is a machine that has only to be listened for again; pending ones are started instead."""
     return instance.ip is not None and not instance.pending and instance.status not in {*GONE, Status.TERMINATING}
+
+
+def _ended(instance: InstanceRecord) -> float:
+    """From when on the usual times of an end count."""
+    return (instance.ended or time.time()) + instance.extra_termination_seconds
 
 
 async def _end(task: asyncio.Task[None]) -> None:

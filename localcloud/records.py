@@ -1,5 +1,6 @@
 """What the account holds, as it is kept on disk. Times are seconds since the epoch."""
 
+import time
 from enum import StrEnum
 from typing import Literal
 
@@ -38,6 +39,16 @@ class Tag(BaseModel):
     value: str
 
 
+class MountedFilesystem(BaseModel):
+    """A filesystem of an instance, and where it is to be found on the machine."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str
+    mount_point: str
+
+
 class InstanceRecord(Record):
     """An instance and what it was launched from."""
 
@@ -54,6 +65,7 @@ class InstanceRecord(Record):
     user_data: str | None
     tags: list[Tag]
     firewall_ruleset_ids: list[str]
+    filesystems: list[MountedFilesystem] = []
     jupyter_token: str
     ip: str | None = None
     """Given in the course of the boot."""
@@ -62,6 +74,16 @@ class InstanceRecord(Record):
     boot_began: float
     ended: float | None = None
     """When termination began."""
+    boot_ends_in: Status | None = None
+    """A fault: the state it turns into instead of getting an address; `booting` is for ever."""
+    hidden_until: float = 0.0
+    """A fault: the API does not know it before."""
+    extra_termination_seconds: float = 0.0
+    """A fault: how much longer than usual its termination takes."""
+
+    def is_hidden(self) -> bool:
+        """Whether the API does not know it at the moment."""
+        return time.time() < self.hidden_until
 
 
 class SshKeyRecord(Record):
@@ -69,6 +91,20 @@ class SshKeyRecord(Record):
 
     name: str
     public_key: str
+
+
+class FilesystemRecord(Record):
+    """A filesystem of one region; the name is unique in the account."""
+
+    name: str
+    region: str
+    created: str
+    """ISO 8601."""
+
+    @property
+    def mount_point(self) -> str:
+        """Where a machine has it unless the launch says otherwise."""
+        return f"/lambda/nfs/{self.name}"
 
 
 class FirewallRule(BaseModel):
@@ -103,3 +139,9 @@ class CapacityRecord(Record):
     """Where an instance type can be had, when it is not where it usually is. The id is the type's name."""
 
     regions: list[str]
+
+
+class PriceRecord(Record):
+    """What an instance type costs, when it is not what it usually does. The id is the type's name."""
+
+    price_cents_per_hour: int

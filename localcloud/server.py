@@ -18,9 +18,9 @@ from localcloud.capacity import Capacity
 from localcloud.cloud import CLOUD, Cloud
 from localcloud.control import control_app, operations_of
 from localcloud.credentials import load_or_create
-from localcloud.edge import check_user_agent, limit_rate
+from localcloud.edge import RateLimit, check_user_agent, rate_limits
 from localcloud.errors import LocalCloudError
-from localcloud.faults import Faults
+from localcloud.faults.waiting import Faults
 from localcloud.hub import HubTokens, hub_routes
 from localcloud.journal import Journal
 from localcloud.lifecycle import Lifecycle
@@ -28,6 +28,7 @@ from localcloud.machines.base import Machines
 from localcloud.machines.none import NoMachines
 from localcloud.machines.process import ProcessMachines
 from localcloud.paths import API_PREFIX, CONTROL_PREFIX
+from localcloud.prices import Prices
 from localcloud.state import RunningServer, StateDirectory, write_private
 from localcloud.store import Store
 
@@ -37,14 +38,17 @@ LARGEST_BODY = 8 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Settings:
-    """How a local cloud is served. `time_scale` stretches boots and terminations: 1 is like Lambda, 0 is at once."""
+    """How a local cloud is served.
+
+    `time_scale` stretches boots and terminations: 1 is like Lambda, 0 is at once.
+    """
 
     state: StateDirectory
     host: str
     port: int
     machines: Literal["process", "none"]
     time_scale: float
-    rate_limit: Literal["lambda", "off"]
+    rate_limit: RateLimit
 
 
 @asynccontextmanager
@@ -55,18 +59,17 @@ async def open_cloud(state: StateDirectory, machines: Machines, time_scale: floa
     lifecycle = Lifecycle(store, machines, time_scale)
     try:
         await lifecycle.recover()
-        yield Cloud(credentials, store, Capacity(store), lifecycle, Faults(), Journal())
+        yield Cloud(credentials, store, Capacity(store), Prices(store), lifecycle, Faults(), Journal())
     finally:
         await lifecycle.close()
         store.close()
 
 
-def make_app(cloud: Cloud, hub: Sequence[web.RouteDef], rate_limit: Literal["lambda", "off"]) -> web.Application:
+def make_app(cloud: Cloud, hub: Sequence[web.RouteDef], rate_limit: RateLimit) -> web.Application:
     """The whole application: Lambda's API, the control side, and the hub on the paths between them."""
     routes = api_routes()
-    limits = [limit_rate()] if rate_limit == "lambda" else []
     api = web.Application(
-        middlewares=[check_user_agent(), *limits, envelope, authenticate, cloud.faults.middleware()],
+        middlewares=[check_user_agent(), *rate_limits(rate_limit), envelope, authenticate, cloud.faults.middleware()],
         client_max_size=LARGEST_BODY,
     )
     api.add_routes(routes)
@@ -75,6 +78,11 @@ def make_app(cloud: Cloud, hub: Sequence[web.RouteDef], rate_limit: Literal["lam
     app.add_subapp(API_PREFIX, api)
     app.add_subapp(CONTROL_PREFIX, control_app(operations_of(routes)))
     app.add_routes(hub)
+
+    async def end_delays(_app: web.Application) -> None:
+        await cloud.faults.delays.close()
+
+    app.on_shutdown.append(end_delays)
     return app
 
 

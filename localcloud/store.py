@@ -9,9 +9,11 @@ from typing import Generic, TypeVar
 from localcloud.errors import LocalCloudError
 from localcloud.records import (
     CapacityRecord,
+    FilesystemRecord,
     FirewallRule,
     GlobalRulesRecord,
     InstanceRecord,
+    PriceRecord,
     Record,
     RulesetRecord,
     SshKeyRecord,
@@ -81,8 +83,10 @@ class Store:
             with self.transaction():
                 self.instances = Table(self._connection, "instances", InstanceRecord)
                 self.ssh_keys = Table(self._connection, "ssh_keys", SshKeyRecord)
+                self.filesystems = Table(self._connection, "filesystems", FilesystemRecord)
                 self.rulesets = Table(self._connection, "rulesets", RulesetRecord)
                 self.capacity = Table(self._connection, "capacity", CapacityRecord)
+                self.prices = Table(self._connection, "prices", PriceRecord)
                 self._global_rules = Table(self._connection, "global_rules", GlobalRulesRecord)
         except sqlite3.DatabaseError as error:
             raise LocalCloudError(f"{path} cannot be read ({error}); `down` clears the state away") from None

@@ -37,14 +37,14 @@ def instance_type_json(row: InstanceType) -> dict[str, Any]:
 
 async def instance_types(request: web.Request) -> web.Response:
     """A map by name; a type that cannot be had anywhere is listed all the same."""
-    capacity = cloud_of(request).capacity
+    cloud = cloud_of(request)
     return ok(
         {
             name: {
-                "instance_type": instance_type_json(row),
-                "regions_with_capacity_available": [region_json(region) for region in capacity.regions(name)],
+                "instance_type": instance_type_json(cloud.prices.offer(name)),
+                "regions_with_capacity_available": [region_json(region) for region in cloud.capacity.regions(name)],
             }
-            for name, row in INSTANCE_TYPES.items()
+            for name in INSTANCE_TYPES
         }
     )
 

@@ -81,10 +81,55 @@ def key_in_use() -> ApiError:
     return ApiError(400, "ssh-keys/key-in-use", "Key is currently in use, cannot delete")
 
 
-def internal_error() -> ApiError:
-    """The server's own fault."""
+def duplicate_filesystem() -> ApiError:
+    """The account has a filesystem of this name; the text is our own."""
     return ApiError(
-        500,
+        400,
+        "global/duplicate",
+        "A filesystem with this name already exists.",
+        "Choose another name and try again.",
+    )
+
+
+def filesystem_in_use() -> ApiError:
+    """An instance has the filesystem; the text is our own."""
+    return ApiError(
+        400,
+        "filesystems/filesystem-in-use",
+        "Filesystem is in use by one or more instances.",
+        "Terminate all instances that are using the filesystem before deleting it.",
+    )
+
+
+def filesystem_not_found() -> ApiError:
+    """There is no such filesystem to delete."""
+    return ApiError(404, "global/object-does-not-exist", "Filesystem was not found.")
+
+
+def filesystem_in_wrong_region(name: str, region: str) -> ApiError:
+    """A launch names a filesystem of another region; the text is our own."""
+    return ApiError(
+        400,
+        "instance-operations/launch/file-system-in-wrong-region",
+        f"Filesystem '{name}' is not in region '{region}'.",
+        "Launch in the region of the filesystem.",
+    )
+
+
+def quota_exceeded() -> ApiError:
+    """The account has as many as it may."""
+    return ApiError(400, "global/quota-exceeded", "Quota exceeded.", "Contact Support to increase your quota.")
+
+
+def provider_unavailable() -> ApiError:
+    """Something behind the API is down. The document names no status for it; 503 is our choice."""
+    return ApiError(503, "provider/internal-unavailable", "Provider unavailable", "Try again shortly")
+
+
+def internal_error(status: int = 500) -> ApiError:
+    """The server's own fault; on firewall rulesets Lambda says it with 409."""
+    return ApiError(
+        status,
         "global/internal-error",
         "An internal server error occurred.",
         "Try again later. Contact Support if the problem persists.",

@@ -12,7 +12,7 @@ from localcloud.api.catalogue import region_json
 from localcloud.api.envelope import ok, path_id, read_body
 from localcloud.api.errors import check_region, ruleset_in_use, ruleset_not_found
 from localcloud.cloud import Cloud, cloud_of
-from localcloud.records import GONE, FirewallRule, RulesetRecord
+from localcloud.records import GONE, FirewallRule, InstanceRecord, RulesetRecord
 
 GLOBAL_NAME = "Default Workspace Global Rules"
 
@@ -153,9 +153,9 @@ def _find(cloud: Cloud, ruleset_id: str) -> RulesetRecord:
     return ruleset
 
 
-def _holders(cloud: Cloud, ruleset_id: str) -> list[str]:
+def _holders(cloud: Cloud, ruleset_id: str) -> list[InstanceRecord]:
     instances = cloud.store.instances.all()
-    return [one.id for one in instances if ruleset_id in one.firewall_ruleset_ids and one.status not in GONE]
+    return [one for one in instances if ruleset_id in one.firewall_ruleset_ids and one.status not in GONE]
 
 
 def _kept(rules: list[RequestedRule]) -> list[FirewallRule]:
@@ -173,7 +173,7 @@ def _ruleset_json(cloud: Cloud, ruleset: RulesetRecord) -> dict[str, Any]:
         "region": region_json(ruleset.region),
         "rules": _rules_json(ruleset.rules),
         "created": ruleset.created,
-        "instance_ids": _holders(cloud, ruleset.id),
+        "instance_ids": [one.id for one in _holders(cloud, ruleset.id) if not one.is_hidden()],
     }
 
 

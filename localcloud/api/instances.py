@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field, field_validator
 from localcloud.api.catalogue import instance_type_json, region_json
 from localcloud.api.envelope import ok, path_id, read_body
 from localcloud.api.errors import conflict, instance_not_found
-from localcloud.catalogue import INSTANCE_TYPES
 from localcloud.cloud import Cloud, cloud_of
+from localcloud.faults.marks import TERMINATE_MARK, TerminateMark
 from localcloud.records import GONE, InstanceRecord, Status, Tag
 
 Name = Annotated[str, Field(max_length=64)]
@@ -47,12 +47,14 @@ class InstanceIds(BaseModel):
 
 async def list_instances(request: web.Request) -> web.Response:
     """All instances, for a while also those that are terminated."""
-    return ok([instance_json(instance) for instance in cloud_of(request).store.instances.all()])
+    cloud = cloud_of(request)
+    return ok([instance_json(cloud, one) for one in cloud.store.instances.all() if not one.is_hidden()])
 
 
 async def get_instance(request: web.Request) -> web.Response:
     """One instance."""
-    return ok(instance_json(_find(cloud_of(request), path_id(request))))
+    cloud = cloud_of(request)
+    return ok(instance_json(cloud, _find(cloud, path_id(request))))
 
 
 async def update_instance(request: web.Request) -> web.Response:
@@ -66,7 +68,7 @@ async def update_instance(request: web.Request) -> web.Response:
     if asked.tags is not None:
         instance = instance.model_copy(update={"tags": tags_of(asked.tags)})
     cloud.store.instances.put(instance)
-    return ok(instance_json(instance))
+    return ok(instance_json(cloud, instance))
 
 
 async def terminate(request: web.Request) -> web.Response:
@@ -74,9 +76,13 @@ async def terminate(request: web.Request) -> web.Response:
     asked = await read_body(request, InstanceIds)
     cloud = cloud_of(request)
     instances = [_find_alive(cloud, instance_id.hex) for instance_id in asked.instance_ids]
-    with cloud.store.transaction():
-        ending = [cloud.lifecycle.terminate(instance.id) for instance in instances]
-    return ok({"terminated_instances": [instance_json(instance) for instance in ending]})
+    mark = request.get(TERMINATE_MARK, TerminateMark())
+    if mark.is_ignored:
+        ending = [instance.model_copy(update={"status": Status.TERMINATING}) for instance in instances]
+    else:
+        with cloud.store.transaction():
+            ending = [cloud.lifecycle.terminate(instance.id, mark.extra_seconds) for instance in instances]
+    return ok({"terminated_instances": [instance_json(cloud, instance) for instance in ending]})
 
 
 async def restart(request: web.Request) -> web.Response:
@@ -88,7 +94,7 @@ async def restart(request: web.Request) -> web.Response:
         raise conflict()
     with cloud.store.transaction():
         restarting = [cloud.lifecycle.restart(instance.id) for instance in instances]
-    return ok({"restarted_instances": [instance_json(instance) for instance in restarting]})
+    return ok({"restarted_instances": [instance_json(cloud, instance) for instance in restarting]})
 
 
 def tags_of(asked: list[RequestedTag]) -> list[Tag]:
@@ -96,21 +102,25 @@ def tags_of(asked: list[RequestedTag]) -> list[Tag]:
     return [Tag(key=tag.key, value=tag.value) for tag in asked]
 
 
-def instance_json(instance: InstanceRecord) -> dict[str, Any]:
-    """The API's form of an instance. What is not known yet is left out, not null; file systems there are none."""
+def instance_json(cloud: Cloud, instance: InstanceRecord) -> dict[str, Any]:
+    """The API's form of an instance. What is not known yet is left out, not null."""
     body: dict[str, Any] = {
         "id": instance.id,
         "status": instance.status,
         "ssh_key_names": instance.ssh_key_names,
-        "file_system_names": [],
+        "file_system_names": [one.name for one in instance.filesystems],
         "region": region_json(instance.region),
-        "instance_type": instance_type_json(INSTANCE_TYPES[instance.instance_type]),
+        "instance_type": instance_type_json(cloud.prices.offer(instance.instance_type)),
         "image": {"id": instance.image_id, "family": instance.image_family},
         "is_reserved": False,
         "actions": _actions(instance),
         "tags": [tag.model_dump() for tag in instance.tags],
         "firewall_rulesets": [{"id": ruleset_id} for ruleset_id in instance.firewall_ruleset_ids],
     }
+    if instance.filesystems:
+        body["file_system_mounts"] = [
+            {"mount_point": one.mount_point, "file_system_id": one.id} for one in instance.filesystems
+        ]
     if instance.name is not None:
         body["name"] = instance.name
     if instance.ip is not None:
@@ -155,7 +165,7 @@ def _why_blocked(status: Status) -> dict[str, str]:
 
 def _find(cloud: Cloud, instance_id: str) -> InstanceRecord:
     instance = cloud.store.instances.get(instance_id)
-    if instance is None:
+    if instance is None or instance.is_hidden():
         raise instance_not_found()
     return instance
 

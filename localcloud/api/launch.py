@@ -16,9 +16,11 @@ from localcloud.api.errors import (
     invalid_parameters,
     launch_object_not_found,
 )
+from localcloud.api.filesystems import RequestedMount, mounted
 from localcloud.api.instances import Name, RequestedTag, tags_of
 from localcloud.catalogue import DEFAULT_FAMILY, IMAGES, INSTANCE_TYPES, Image, image_regions
 from localcloud.cloud import Cloud, cloud_of
+from localcloud.faults.marks import LAUNCH_MARK, LaunchMark
 from localcloud.records import InstanceRecord, SshKeyRecord
 
 USER_DATA_BYTES = 1_000_000
@@ -36,13 +38,6 @@ class RequestedImage(BaseModel):
         if (self.id is None) == (self.family is None):
             raise ValueError("Exactly one of 'id' and 'family' is needed")
         return self
-
-
-class RequestedMount(BaseModel):
-    """Where a filesystem is to be found on the machine."""
-
-    mount_point: str = Field(max_length=256, pattern=r"^(/home|/lambda/nfs|/data)[/a-zA-Z0-9-]*$")
-    file_system_id: str
 
 
 class RequestedRuleset(BaseModel):
@@ -79,7 +74,7 @@ async def launch(request: web.Request) -> web.Response:
     """Begin an instance; it boots after the answer."""
     asked = await read_body(request, LaunchRequest)
     cloud = cloud_of(request)
-    instance = _instance(cloud, asked)
+    instance = _marked(_instance(cloud, asked), request.get(LAUNCH_MARK, LaunchMark()))
     cloud.lifecycle.launch(instance)
     return ok({"instance_ids": [instance.id]})
 
@@ -88,7 +83,7 @@ def _instance(cloud: Cloud, asked: LaunchRequest) -> InstanceRecord:
     """The instance asked for, when all that the request names is there."""
     _check_catalogue(asked)
     key = _ssh_key(cloud, asked.ssh_key_names[0])
-    _refuse_filesystems(asked)
+    filesystems = mounted(cloud, asked.region_name, asked.file_system_names, asked.file_system_mounts)
     ruleset_ids = [_ruleset_in(cloud, ruleset.id.hex, asked.region_name) for ruleset in asked.firewall_rulesets]
     if asked.region_name not in cloud.capacity.regions(asked.instance_type_name):
         raise insufficient_capacity()
@@ -106,9 +101,15 @@ def _instance(cloud: Cloud, asked: LaunchRequest) -> InstanceRecord:
         user_data=asked.user_data,
         tags=tags_of(asked.tags),
         firewall_ruleset_ids=ruleset_ids,
+        filesystems=filesystems,
         jupyter_token=secrets.token_hex(16),
         boot_began=time.time(),
     )
+
+
+def _marked(instance: InstanceRecord, mark: LaunchMark) -> InstanceRecord:
+    hidden_until = instance.boot_began + mark.hidden_seconds
+    return instance.model_copy(update={"boot_ends_in": mark.boot_ends_in, "hidden_until": hidden_until})
 
 
 def _check_catalogue(asked: LaunchRequest) -> None:
@@ -129,13 +130,6 @@ def _ssh_key(cloud: Cloud, name: str) -> SshKeyRecord:
 def _one_line_key(key: SshKeyRecord) -> str:
     """OpenSSH's form of a key, which may have been registered in another one."""
     return asyncssh.import_public_key(key.public_key).export_public_key("openssh").decode().strip()
-
-
-def _refuse_filesystems(asked: LaunchRequest) -> None:
-    """The account has no filesystems, so none that is named exists."""
-    wanted = asked.file_system_names + [mount.file_system_id for mount in asked.file_system_mounts]
-    if wanted:
-        raise launch_object_not_found(f"Filesystem '{wanted[0]}'")
 
 
 def _ruleset_in(cloud: Cloud, ruleset_id: str, region: str) -> str:

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from localcloud.api import catalogue, firewall, instances, launch, ssh_keys
+from localcloud.api import catalogue, filesystems, firewall, instances, launch, ssh_keys
 
 
 def api_routes() -> list[web.RouteDef]:
@@ -20,6 +20,11 @@ def api_routes() -> list[web.RouteDef]:
         web.get("/ssh-keys", ssh_keys.list_ssh_keys),
         web.post("/ssh-keys", ssh_keys.create_ssh_key),
         web.delete("/ssh-keys/{id}", ssh_keys.delete_ssh_key),
+        # Lambda has two spellings; the one with the hyphen can only be read.
+        web.get("/file-systems", filesystems.list_filesystems),
+        web.get("/filesystems", filesystems.list_filesystems),
+        web.post("/filesystems", filesystems.create_filesystem),
+        web.delete("/filesystems/{id}", filesystems.delete_filesystem),
         web.get("/firewall-rules", firewall.list_firewall_rules),
         web.put("/firewall-rules", firewall.set_firewall_rules),
         web.get("/firewall-rulesets/global", firewall.get_global_firewall_ruleset),

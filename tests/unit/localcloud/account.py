@@ -5,13 +5,15 @@ from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from aiohttp import ClientError
+from aiohttp import ClientError, ClientTimeout
 from aiohttp.test_utils import TestClient, TestServer
 
+from localcloud.edge import RateLimit
 from localcloud.machines.base import Machines
 from localcloud.machines.none import NoMachines
+from localcloud.records import GONE
 from localcloud.server import make_app, open_cloud
 from localcloud.state import StateDirectory
 
@@ -19,10 +21,16 @@ T = TypeVar("T")
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICN+lJwsONkwrdsSnQsu1ydUkIuIg5oOC+Eslvmtt60T noname"
 
+LAUNCH = "/instance-operations/launch"
+TERMINATE = "/instance-operations/terminate"
+
+GH200 = {"region_name": "us-east-3", "instance_type_name": "gpu_1x_gh200", "ssh_key_names": ["key"]}
+"""The least that a launch has to say."""
+
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; `json` is None when it is not JSON, `status` is None when nothing came back."""
+    """What came back; `json` is None when it is not JSON, `status` is None when no whole answer came back."""
 
     status: int | None
     text: str
@@ -51,12 +59,36 @@ class Account:
     def __init__(self, loop: asyncio.AbstractEventLoop, client: "TestClient[Any, Any]", api_key: str) -> None:
         self._loop = loop
         self._client = client
+        self._begun: list[asyncio.Task[Any]] = []
         self.api_key = api_key
 
-    def call(self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None) -> Answer:
-        """Any request to any path, with the key unless `headers` say otherwise."""
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: dict[str, str] | None = None,
+        patience: float | None = None,
+    ) -> Answer:
+        """Any request to any path, with the key unless `headers` say otherwise; `patience` is in seconds."""
         headers = {"Authorization": f"Bearer {self.api_key}"} if headers is None else headers
-        return self._run(self._call(method, path, body, headers))
+        return self._run(self._call(method, path, body, headers, patience))
+
+    def raw(self, path: str) -> "asyncio.Task[bytes]":
+        """Begin a GET below /api/v1 without a client library; the task ends with the connection."""
+        task = self._loop.create_task(self._raw(path))
+        self._begun.append(task)
+        return task
+
+    def outcome(self, task: "asyncio.Task[T]") -> T:
+        """Let the cloud live until something begun is over; what came of it."""
+        return self._loop.run_until_complete(task)
+
+    def leave(self) -> None:
+        """Close the connections of what was begun."""
+        for task in self._begun:
+            task.cancel()
+        self._run(asyncio.wait(self._begun) if self._begun else asyncio.sleep(0))
 
     def get(self, path: str) -> Answer:
         """GET below /api/v1."""
@@ -74,13 +106,8 @@ class Account:
 
     def launch(self, **fields: object) -> Answer:
         """Launch a GH200 with the key `key`, unless `fields` say otherwise; a field that is None is left out."""
-        body = {
-            "region_name": "us-east-3",
-            "instance_type_name": "gpu_1x_gh200",
-            "ssh_key_names": ["key"],
-        } | fields
-        given = {name: value for name, value in body.items() if value is not None}
-        return self.post("/instance-operations/launch", given)
+        given = {name: value for name, value in (GH200 | fields).items() if value is not None}
+        return self.post(LAUNCH, given)
 
     def launched(self, **fields: object) -> str:
         """The id of an instance launched with a key that is made when missing."""
@@ -88,6 +115,18 @@ class Account:
             self.post("/ssh-keys", {"name": "key", "public_key": PUBLIC_KEY})
         instance_id: str = self.launch(**fields).data["instance_ids"][0]
         return instance_id
+
+    def terminate(self, instance_id: str) -> Answer:
+        """Ask for the end of an instance."""
+        return self.post(TERMINATE, {"instance_ids": [instance_id]})
+
+    def fault(self, operation: str, kind: str, **more: object) -> Any:
+        """Let the next call of an operation go wrong; `more` is `times` or `seconds`."""
+        return self.control("POST", "/faults", {"operation": operation, "kind": kind} | more)
+
+    def billed(self) -> list[str]:
+        """Ids of the instances that cost money, whatever the API knows."""
+        return [one["id"] for one in self.control("GET", "/instances") if one["status"] not in GONE]
 
     def wait(self, seconds: float) -> None:
         """Let the cloud live for a while."""
@@ -101,14 +140,27 @@ class Account:
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._loop.run_until_complete(work)
 
-    async def _call(self, method: str, path: str, body: object, headers: dict[str, str]) -> Answer:
+    async def _call(
+        self, method: str, path: str, body: object, headers: dict[str, str], patience: float | None
+    ) -> Answer:
+        timeout = ClientTimeout(total=patience)
         try:
-            response = await self._client.request(method, path, json=body, headers=headers)
-        except ClientError:
+            response = await self._client.request(method, path, json=body, headers=headers, timeout=timeout)
+            text = await response.text()
+        except (ClientError, TimeoutError):
             return Answer(None, "", None)
-        text = await response.text()
         is_json = response.content_type == "application/json"
         return Answer(response.status, text, await response.json() if is_json else None)
+
+    async def _raw(self, path: str) -> bytes:
+        server = self._client.server
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        headers = f"Host: cloud\r\nUser-Agent: raw\r\nAuthorization: Bearer {self.api_key}\r\nConnection: close\r\n"
+        try:
+            writer.write(f"GET /api/v1{path} HTTP/1.1\r\n{headers}\r\n".encode())
+            return await reader.read()
+        finally:
+            writer.close()
 
 
 @contextmanager
@@ -116,7 +168,7 @@ def open_account(
     state: Path,
     machines: Machines | None = None,
     time_scale: float = 0.0,
-    rate_limit: Literal["lambda", "off"] = "off",
+    rate_limit: RateLimit = "off",
 ) -> Iterator[Account]:
     """A cloud on a state directory; leaving it is a shutdown."""
     loop = asyncio.new_event_loop()
@@ -128,8 +180,10 @@ def open_account(
         client: TestClient[Any, Any] = await stack.enter_async_context(TestClient(server))
         return Account(loop, client, cloud.credentials.api_key)
 
+    account = loop.run_until_complete(start())
     try:
-        yield loop.run_until_complete(start())
+        yield account
     finally:
         loop.run_until_complete(stack.aclose())
+        account.leave()
         loop.close()

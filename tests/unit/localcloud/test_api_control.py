@@ -1,4 +1,4 @@
-"""The control side: faults, the journal, forced states."""
+"""The control side: the journal, forced states, capacity, prices. Faults have tests of their own."""
 
 from pathlib import Path
 
@@ -7,79 +7,8 @@ import pytest
 from tests.unit.localcloud.account import Account, open_account
 
 
-def _fault(account: Account, operation: str, kind: str, times: int = 1) -> None:
-    account.control("POST", "/faults", {"operation": operation, "kind": kind, "times": times})
-
-
-def test_a_fault_strikes_its_operation_so_many_times_and_no_other(account: Account) -> None:
-    _fault(account, "list-instances", "error-500", times=2)
-    assert account.get("/regions").status == 200
-    assert [account.get("/instances").status for _ in range(3)] == [500, 500, 200]
-
-
-def test_faults_of_an_operation_come_in_the_order_asked_for(account: Account) -> None:
-    _fault(account, "list-instances", "error-429")
-    _fault(account, "list-instances", "error-500")
-    assert [account.get("/instances").status for _ in range(3)] == [429, 500, 200]
-
-
-def test_a_rate_limit_fault_is_not_json(account: Account) -> None:
-    _fault(account, "instance-types", "error-429")
-    assert account.get("/instance-types").text == "error code: 1015"
-
-
-def test_a_capacity_fault_refuses_the_launch_and_makes_nothing(account: Account) -> None:
-    account.launched()
-    _fault(account, "launch", "insufficient-capacity")
-    assert account.launch().code == "instance-operations/launch/insufficient-capacity"
-    assert len(account.get("/instances").data) == 1
-
-
-def test_a_reply_dropped_after_the_act_leaves_an_instance(account: Account) -> None:
-    account.launched()
-    _fault(account, "launch", "drop-after")
-    assert account.launch().status is None
-    assert len(account.get("/instances").data) == 2
-
-
-def test_a_connection_dropped_before_the_act_leaves_none(account: Account) -> None:
-    account.launched()
-    _fault(account, "launch", "drop-before")
-    assert account.launch().status is None
-    assert len(account.get("/instances").data) == 1
-
-
-def test_faults_can_be_called_off(account: Account) -> None:
-    _fault(account, "list-instances", "error-500", times=9)
-    account.control("DELETE", "/faults")
-    assert account.get("/instances").status == 200
-
-
-def test_a_call_with_a_wrong_key_uses_up_no_fault(account: Account) -> None:
-    _fault(account, "list-instances", "error-500")
-    assert account.call("GET", "/api/v1/instances", headers={}).status == 401
-    assert account.get("/instances").status == 500
-
-
-@pytest.mark.parametrize(
-    ("body", "part"),
-    [
-        ({"operation": "fly", "kind": "error-500"}, "operation 'fly' is not one of"),
-        ({"operation": "launch", "kind": "explode"}, "kind 'explode' is not one of"),
-        ({"operation": "launch", "kind": "error-500", "times": 0}, "times"),
-        ({"operation": "launch", "kind": "error-500", "time": 1}, "time"),
-        ([], "object"),
-    ],
-)
-def test_a_wrong_fault_is_refused_in_one_line(account: Account, body: object, part: str) -> None:
-    answer = account.call("POST", "/_localcloud/faults", body, {})
-    assert answer.status == 400
-    assert part in answer.json["error"]
-    assert "\n" not in answer.json["error"]
-
-
 def test_the_journal_tells_what_was_asked_and_what_came_of_it(account: Account) -> None:
-    _fault(account, "get-instance", "drop-before")
+    account.fault("get-instance", "drop-before")
     account.get("/instances")
     account.get("/nothing")
     account.get(f"/instances/{'0' * 32}")
@@ -92,6 +21,7 @@ def test_the_journal_tells_what_was_asked_and_what_came_of_it(account: Account) 
         ("GET", "list-ssh-keys", 401, "lambda"),
     ]
     assert entries[0]["path"] == "/api/v1/instances"
+    assert entries[0].keys() == {"time", "method", "path", "operation", "status", "milliseconds", "service"}
     assert entries[0]["milliseconds"] > 0
     assert [one["time"] for one in entries] == sorted(one["time"] for one in entries)
     account.control("DELETE", "/requests")
@@ -126,3 +56,32 @@ def test_wrong_orders_to_the_control_side_are_refused(account: Account) -> None:
     assert asleep.status == 400
     capacity = {"instance_type": "gpu_1x_gh200", "regions": ["mars-1"]}
     assert account.call("PUT", "/_localcloud/capacity", capacity, {}).status == 400
+
+
+def test_a_changed_price_is_what_everything_says_from_then_on(tmp_path: Path) -> None:
+    change = {"instance_type": "gpu_1x_gh200", "price_cents_per_hour": 449}
+    with open_account(tmp_path) as account:
+        instance_id = account.launched()
+        assert account.control("PUT", "/prices", change) == change
+        types = account.get("/instance-types").data
+        assert types["gpu_1x_gh200"]["instance_type"]["price_cents_per_hour"] == 449
+        assert types["gpu_1x_a10"]["instance_type"]["price_cents_per_hour"] == 129
+        assert account.get(f"/instances/{instance_id}").data["instance_type"]["price_cents_per_hour"] == 449
+    with open_account(tmp_path) as account:
+        assert [one["price_cents_per_hour"] for one in account.control("GET", "/instances")] == [449]
+
+
+@pytest.mark.parametrize(
+    ("body", "part"),
+    [
+        ({"instance_type": "gpu_1x_abacus", "price_cents_per_hour": 1}, "there is no instance type 'gpu_1x_abacus'"),
+        ({"instance_type": "gpu_1x_gh200", "price_cents_per_hour": -1}, "price_cents_per_hour"),
+        ({"instance_type": "gpu_1x_gh200", "price_cents_per_hour": 2.5}, "price_cents_per_hour"),
+        ({"instance_type": "gpu_1x_gh200"}, "price_cents_per_hour"),
+    ],
+)
+def test_a_wrong_price_is_refused_in_one_line(account: Account, body: object, part: str) -> None:
+    answer = account.call("PUT", "/_localcloud/prices", body, {})
+    assert answer.status == 400
+    assert part in answer.json["error"]
+    assert "\n" not in answer.json["error"]

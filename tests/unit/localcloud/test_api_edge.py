@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.edge import TokenBucket
+from localcloud.edge import RateLimit, TokenBucket
 from tests.unit.localcloud.account import Account, open_account
 
 INSTANCES = "/api/v1/instances"
@@ -77,8 +77,9 @@ def test_a_body_that_is_not_json_is_refused_in_one_line(account: Account) -> Non
     assert "\n" not in answer.message
 
 
-def test_the_second_launch_within_twelve_seconds_is_stopped_by_the_edge(tmp_path: Path) -> None:
-    with open_account(tmp_path, rate_limit="lambda") as account:
+@pytest.mark.parametrize("rate_limit", ["lambda", 1.0])
+def test_the_second_launch_within_twelve_seconds_is_stopped_by_the_edge(tmp_path: Path, rate_limit: RateLimit) -> None:
+    with open_account(tmp_path, rate_limit=rate_limit) as account:
         answers = [account.launch() for _ in range(2)]
     assert [answer.status for answer in answers] == [400, 429]
     assert answers[1].json is None
@@ -90,6 +91,23 @@ def test_a_burst_of_requests_is_stopped_by_the_edge(tmp_path: Path) -> None:
         statuses = [account.get("/regions").status for _ in range(5)]
     assert statuses[0] == 200
     assert statuses[-1] == 429
+
+
+def test_a_factor_shortens_both_intervals(tmp_path: Path) -> None:
+    with open_account(tmp_path, rate_limit=0.05) as account:
+        account.launch()
+        account.wait(0.7)
+        assert [account.launch().status for _ in range(2)] == [400, 429]
+        account.wait(0.15)
+        assert [account.get("/regions").status for _ in range(2)] == [200, 200]
+
+
+def test_a_factor_may_lengthen_the_intervals(tmp_path: Path) -> None:
+    with open_account(tmp_path, rate_limit=100) as account:
+        statuses = [account.get("/regions").status for _ in range(3)]
+        assert statuses == [200, 200, 429]
+        account.wait(1.1)
+        assert account.get("/regions").status == 429
 
 
 def test_a_client_that_keeps_to_the_limit_is_never_stopped() -> None:

@@ -64,6 +64,7 @@ def test_names_of_instances_need_not_be_unique(with_key: Account) -> None:
         ({"tags": [{"key": "key", "value": "v" * 129}]}, "'tags.0.value'"),
         ({"firewall_rulesets": [{"id": "abc"}]}, "'firewall_rulesets.0.id'"),
         ({"file_system_mounts": [{"mount_point": "/etc", "file_system_id": "0" * 32}]}, "mount_point'"),
+        ({"file_system_mounts": [{"mount_point": "/data/x", "file_system_id": "abc"}]}, "file_system_id'"),
         ({"quantity": 2}, "Requested too many instances."),
     ],
 )

@@ -1,0 +1,71 @@
+"""Every kind of fault by its name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from localcloud.api.errors import insufficient_capacity, internal_error, provider_unavailable, quota_exceeded
+from localcloud.faults import after, before, late, marks
+from localcloud.faults.call import Strike
+from localcloud.records import Status
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to go wrong."""
+
+    strike: Strike
+    operations: frozenset[str] | None = None
+    """Those it fits; None for all."""
+    seconds: float | None = None
+    """How long it takes unless asked otherwise; None when time has nothing to do with it."""
+
+
+_LAUNCH = frozenset({"launch"})
+_TERMINATE = frozenset({"terminate"})
+_SHOWS_INSTANCES = frozenset({"list-instances", "get-instance", "update-instance", "restart", "terminate"})
+_HAS_QUOTA = frozenset({"launch", "create-filesystem", "create-firewall-ruleset"})
+
+KINDS: Mapping[str, Kind] = {
+    "drop-before": Kind(before.drop_before),
+    "error-409": Kind(before.refuse_with(lambda: internal_error(409))),
+    "error-429": Kind(before.error_429),
+    "error-500": Kind(before.refuse_with(internal_error)),
+    "error-503": Kind(before.refuse_with(provider_unavailable)),
+    "html": Kind(before.html),
+    "insufficient-capacity": Kind(before.refuse_with(insufficient_capacity), _LAUNCH),
+    "quota-exceeded": Kind(before.refuse_with(quota_exceeded), _HAS_QUOTA),
+    "delay-before": Kind(late.delay_before, seconds=30.0),
+    "delay-after": Kind(late.delay_after, seconds=30.0),
+    "drop-after": Kind(after.drop_after),
+    "error-500-after": Kind(after.error_500_after),
+    "html-after": Kind(after.html_after),
+    "truncated": Kind(after.truncated),
+    "extra-fields": Kind(after.extra_fields),
+    "unknown-status": Kind(after.unknown_status, _SHOWS_INSTANCES),
+    "invisible": Kind(marks.invisible, _LAUNCH, seconds=10.0),
+    "stuck-booting": Kind(marks.boot_ends_in(Status.BOOTING), _LAUNCH),
+    "boot-unhealthy": Kind(marks.boot_ends_in(Status.UNHEALTHY), _LAUNCH),
+    "boot-terminated": Kind(marks.boot_ends_in(Status.TERMINATED), _LAUNCH),
+    "boot-preempted": Kind(marks.boot_ends_in(Status.PREEMPTED), _LAUNCH),
+    "ignored": Kind(marks.ignored, _TERMINATE),
+    "slow": Kind(marks.slow, _TERMINATE, seconds=30.0),
+}
+
+
+def kind_for(operation: str, name: str) -> Kind:
+    """The kind of this name.
+
+    Raises:
+        ValueError: one line: there is no such kind, or none for the operation, and which there are for it.
+    """
+    kind = KINDS.get(name)
+    fitting = sorted(one for one in KINDS if _fits(KINDS[one], operation))
+    if kind is None:
+        raise ValueError(f"kind '{name}' is not one of those for '{operation}': {', '.join(fitting)}")
+    if not _fits(kind, operation):
+        raise ValueError(f"kind '{name}' does not fit operation '{operation}'; those that do: {', '.join(fitting)}")
+    return kind
+
+
+def _fits(kind: Kind, operation: str) -> bool:
+    return kind.operations is None or operation in kind.operations
