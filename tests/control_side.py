@@ -18,9 +18,10 @@ class ControlSide:
         assert answer.ok, answer.text
         return answer.json()
 
-    def fault(self, operation: str, kind: str, times: int = 1) -> None:
-        """Let the next calls of an operation go wrong."""
-        self.control("POST", "/faults", {"operation": operation, "kind": kind, "times": times})
+    def fault(self, operation: str, kind: str, times: int = 1, seconds: float | None = None) -> None:
+        """Let the next calls of an operation go wrong; kinds that take time take `seconds`."""
+        timing = {} if seconds is None else {"seconds": seconds}
+        self.control("POST", "/faults", {"operation": operation, "kind": kind, "times": times, **timing})
 
     def requests(self) -> list[dict[str, Any]]:
         """What the cloud was asked since the log was emptied."""

@@ -37,11 +37,15 @@ class LocalCloud(ControlSide):
 
     def account(self) -> dict[str, int]:
         """How many of each thing the account has; what a destroyed stack leaves is all zero."""
-        counts = {"instances": len(self.billing())}
+        return {kind: len(self.ids(kind)) for kind in EMPTY_ACCOUNT}
+
+    def ids(self, kind: str) -> set[str]:
+        """Ids of the account's `instances` that bill, `ssh-keys`, `firewall-rulesets` or `file-systems`."""
+        if kind == "instances":
+            return set(self.billing())
         headers = {"Authorization": f"Bearer {self.api_key}"}
-        for kind in ("ssh-keys", "firewall-rulesets"):
-            counts[kind] = len(requests.get(f"{self.url}/api/v1/{kind}", headers=headers, timeout=30).json()["data"])
-        return counts
+        answer = requests.get(f"{self.url}/api/v1/{kind}", headers=headers, timeout=30)
+        return {one["id"] for one in answer.json()["data"]}
 
     def home(self, instance_id: str) -> Path:
         """Home directory of the machine behind an instance."""
@@ -49,9 +53,11 @@ class LocalCloud(ControlSide):
 
 
 @contextmanager
-def local_cloud(state: Path) -> Iterator[LocalCloud]:
+def local_cloud(
+    state: Path, machines: str = "process", time_scale: str = TIME_SCALE, rate_limit: str = "off"
+) -> Iterator[LocalCloud]:
     """A local cloud on a free port; in the end every machine is destroyed."""
-    options = ["--machines", "process", "--time-scale", TIME_SCALE, "--rate-limit", "off"]
+    options = ["--machines", machines, "--time-scale", time_scale, "--rate-limit", rate_limit]
     _localcloud("up", "--state", str(state), "--port", "0", *options)
     try:
         status = json.loads(_localcloud("status", "--state", str(state), "--json"))

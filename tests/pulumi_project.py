@@ -60,6 +60,7 @@ class Project:
             "HF_TOKEN": cloud.hf_token,
             "LAMBDA_CLOUD_REQUEST_INTERVAL": "0",
             "LAMBDA_CLOUD_LAUNCH_INTERVAL": "0",
+            "XDG_STATE_HOME": str(folder / "account-notes"),
         }
         self._config: dict[str, Any] = {}
         self.pulumi("stack", "init", STACK)
@@ -103,9 +104,9 @@ class Project:
         """`pulumi up` without questions."""
         return self.pulumi("up", "--yes", "--skip-preview", succeeds=succeeds)
 
-    def destroy(self) -> Run:
+    def destroy(self, *, succeeds: bool | None = True) -> Run:
         """`pulumi destroy` without questions."""
-        return self.pulumi("destroy", "--yes", "--skip-preview")
+        return self.pulumi("destroy", "--yes", "--skip-preview", succeeds=succeeds)
 
     def refresh(self) -> Run:
         """`pulumi refresh` without questions."""
@@ -125,9 +126,21 @@ class Project:
 
     def resources(self) -> list[str]:
         """Types of the resources in the state."""
+        return [resource["type"] for resource in self._latest().get("resources") or []]
+
+    def ids(self, kind: str) -> set[str]:
+        """Ids of the resources of a type of `lambdacloud`, such as `Instance`."""
+        resources = self._latest().get("resources") or []
+        return {r["id"] for r in resources if r["type"].endswith(f"lambdacloud:{kind}") and not r.get("delete")}
+
+    def pending(self) -> list[dict[str, Any]]:
+        """Operations that a killed run has left unfinished in the state."""
+        return list(self._latest().get("pending_operations") or [])
+
+    def _latest(self) -> dict[str, Any]:
         # Read from the state's file, which takes no time; `pulumi stack export` takes a second.
         checkpoint = json.loads((self._state / "stacks/lambda-vllm" / f"{STACK}.json").read_text())["checkpoint"]
-        return [resource["type"] for resource in (checkpoint.get("latest") or {}).get("resources") or []]
+        return dict(checkpoint.get("latest") or {})
 
     def is_locked(self) -> bool:
         """True when a killed CLI has left its lock."""
@@ -135,8 +148,12 @@ class Project:
 
     def kill_up_when(self, seen: Callable[[], bool], *, plugins_too: bool = True) -> None:
         """Start `pulumi up`, and kill it as soon as something is seen; then give the stack's lock back."""
+        self.kill_when("up", seen, plugins_too=plugins_too)
+
+    def kill_when(self, command: str, seen: Callable[[], bool], *, plugins_too: bool = True) -> None:
+        """The same with `up`, `destroy` or `refresh`."""
         with subprocess.Popen(
-            ["pulumi", "--non-interactive", "up", "--yes", "--skip-preview"],
+            ["pulumi", "--non-interactive", command, "--yes", "--skip-preview"],
             cwd=self._folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -145,7 +162,7 @@ class Project:
         ) as cli:
             deadline = time.monotonic() + 180
             while not seen():
-                assert cli.poll() is None, "the update ended before it was killed"
+                assert cli.poll() is None, f"the {command} ended before it was killed"
                 assert time.monotonic() < deadline, "never seen"
                 time.sleep(0.05)
             family = psutil.Process(cli.pid).children(recursive=True) if plugins_too else []

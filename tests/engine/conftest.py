@@ -9,7 +9,10 @@ import pytest
 from tests.local_cloud import LocalCloud, local_cloud
 from tests.pulumi_project import Project, project
 
-MACHINE_PROGRAM = Path(__file__).parent / "programs" / "machine.py"
+PROGRAMS = Path(__file__).parent / "programs"
+MACHINE_PROGRAM = PROGRAMS / "machine.py"
+FLEET_PROGRAM = PROGRAMS / "fleet.py"
+FLEET_TIME_SCALE = "0.02"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,6 +41,30 @@ def cloud(session_cloud: LocalCloud) -> LocalCloud:
     session_cloud.control("PUT", "/capacity", {"instance_type": "gpu_1x_gh200", "regions": ["us-east-3"]})
     session_cloud.forget_requests()
     return session_cloud
+
+
+@pytest.fixture(scope="session")
+def session_api_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """A local cloud without machines behind its API: for what happens between a program and the API."""
+    with local_cloud(tmp_path_factory.mktemp("api-cloud") / "state", "none", FLEET_TIME_SCALE) as running:
+        yield running
+
+
+@pytest.fixture
+def api_cloud(session_api_cloud: LocalCloud) -> LocalCloud:
+    """The same, without faults and with an empty request log."""
+    session_api_cloud.control("DELETE", "/faults")
+    session_api_cloud.control("PUT", "/capacity", {"instance_type": "gpu_1x_gh200", "regions": ["us-east-3"]})
+    session_api_cloud.forget_requests()
+    return session_api_cloud
+
+
+@pytest.fixture
+def fleet(api_cloud: LocalCloud, tmp_path: Path) -> Iterator[Project]:
+    """A project whose program makes machines, as many as `count` says."""
+    with project(tmp_path, api_cloud, FLEET_PROGRAM) as made:
+        made.configure(apiUrl=api_cloud.url)
+        yield made
 
 
 @pytest.fixture
