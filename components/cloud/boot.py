@@ -10,17 +10,16 @@ from typing import Any, ClassVar, NotRequired, TypedDict
 
 import pulumi
 from pulumi.dynamic import Resource
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from components.cloud.boot_wait import Awaited, wait_for_boot
+from components.cloud.checking import Part
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
 from components.cloud.ssh_key import PublicKey
 
 
-class MachineInputs(BaseModel):
+class MachineInputs(Part):
     """One machine to wait for."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     instance_id: str = Field(min_length=1)
     public_host_key: PublicKey | None = None

@@ -4,13 +4,16 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from components.cloud.client import LambdaClient
 from components.cloud.engine import require_engine
 from components.cloud.errors import TRANSIENT, CloudError
-from components.cloud.launch_token import TOKEN_TAG
+from components.cloud.launch_order import TOKEN_TAG
 from components.cloud.models import Instance, InstanceStatus
 from components.cloud.ssh_probe import ssh_trouble
+
+if TYPE_CHECKING:
+    from components.cloud.client import LambdaClient
 
 REPORT_INTERVAL_S = 15.0
 PROBES_AT_ONCE = 16
@@ -39,7 +42,7 @@ class Awaited:
 
 
 def wait_for_boot(
-    client: LambdaClient,
+    client: "LambdaClient",
     awaited: Sequence[Awaited],
     ssh_port: int | None,
     timeout_s: float,
@@ -72,7 +75,7 @@ def wait_for_boot(
         client.pause()
 
 
-def _look(client: LambdaClient) -> dict[str, Instance] | None:
+def _look(client: "LambdaClient") -> dict[str, Instance] | None:
     """All instances of the account by id, as they were a moment ago; None while Lambda gives no answer."""
     try:
         return {one.id: one for one in client.instances(time.monotonic() - client.limits.poll_interval / 2)}
@@ -80,7 +83,7 @@ def _look(client: LambdaClient) -> dict[str, Instance] | None:
         return None
 
 
-def _end_surplus(client: LambdaClient, awaited: Sequence[Awaited], there: dict[str, Instance]) -> None:
+def _end_surplus(client: "LambdaClient", awaited: Sequence[Awaited], there: dict[str, Instance]) -> None:
     """More than one machine of a launch bills; the one that the state knows is kept."""
     ids = {one.instance_id for one in awaited}
     tokens = {there[id_].tag(TOKEN_TAG) for id_ in ids & there.keys()} - {None}
@@ -95,7 +98,7 @@ def _end_surplus(client: LambdaClient, awaited: Sequence[Awaited], there: dict[s
 
 
 def _waits_for(
-    client: LambdaClient,
+    client: "LambdaClient",
     awaited: Sequence[Awaited],
     there: dict[str, Instance],
     ssh_port: int | None,

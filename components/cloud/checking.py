@@ -16,10 +16,15 @@ from pydantic.fields import FieldInfo
 Properties = dict[str, Any]
 
 
-class Inputs(BaseModel):
-    """Base of the declared inputs of a resource."""
+class Part(BaseModel):
+    """Base of an object that is a part of an input."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Built when first used: a program defines all and uses none, and would pay for it in every preview.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+class Inputs(Part):
+    """Base of the declared inputs of a resource."""
 
     @classmethod
     def conflicts(cls, given: Mapping[str, Any]) -> Iterator[str]:  # noqa: ARG003 - for subclasses

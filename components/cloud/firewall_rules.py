@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import pulumi
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from components.cloud.checking import Part
 from components.cloud.models import FirewallRule as RuleBody
 
 MOST_RULES = 20
@@ -28,10 +29,8 @@ Cidr = Annotated[str, AfterValidator(canonical_cidr)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class Rule(BaseModel):
+class Rule(Part):
     """One thing that is let in, checked."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     protocol: Literal["tcp", "udp", "icmp", "all"]
     port_range: tuple[Port, Port] | None = None

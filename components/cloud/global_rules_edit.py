@@ -6,12 +6,15 @@ of every machine (nothing on Lambda's side prevents that).
 """
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from components.cloud.client import LambdaClient
 from components.cloud.errors import CloudError
 from components.cloud.firewall_rules import MOST_RULES, lets_ssh_in, same_rules
 from components.cloud.models import FirewallRule
 from components.cloud.settle import settle
+
+if TYPE_CHECKING:
+    from components.cloud.client import LambdaClient
 
 
 class LastSshRuleError(CloudError):
@@ -32,7 +35,7 @@ def own_rules(rules: Sequence[FirewallRule], mark: str) -> list[FirewallRule]:
     ]
 
 
-def put_own_rules(client: LambdaClient, mark: str, rules: Sequence[FirewallRule]) -> None:
+def put_own_rules(client: "LambdaClient", mark: str, rules: Sequence[FirewallRule]) -> None:
     """Have exactly these rules as the stack's own, besides all others."""
     mine = [marked(rule, mark) for rule in rules]
 
@@ -53,7 +56,7 @@ def put_own_rules(client: LambdaClient, mark: str, rules: Sequence[FirewallRule]
     _edit(client, mark, wanted, mine)
 
 
-def remove_own_rules(client: LambdaClient, mark: str) -> None:
+def remove_own_rules(client: "LambdaClient", mark: str) -> None:
     """Take the stack's own rules away; what alone lets SSH in is left, and is no more the stack's."""
 
     def wanted(found: Sequence[FirewallRule]) -> list[FirewallRule]:
@@ -67,7 +70,7 @@ def remove_own_rules(client: LambdaClient, mark: str) -> None:
 
 
 def _edit(
-    client: LambdaClient,
+    client: "LambdaClient",
     mark: str,
     wanted: Callable[[Sequence[FirewallRule]], list[FirewallRule]],
     mine: Sequence[FirewallRule],

@@ -2,17 +2,20 @@
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from components.cloud.client import LambdaClient
 from components.cloud.engine import require_engine
 from components.cloud.errors import TRANSIENT, CloudError, InUseError, NotFoundError
+
+if TYPE_CHECKING:
+    from components.cloud.client import LambdaClient
 
 RELEASE_TIMEOUT_IN_POLLS = 120.0
 """10 minutes at Lambda's pace."""
 
 
 def delete_when_free(
-    client: LambdaClient, what: str, delete: Callable[[], None], clock: Callable[[], float] = time.monotonic
+    client: "LambdaClient", what: str, delete: Callable[[], None], clock: Callable[[], float] = time.monotonic
 ) -> None:
     """Delete, and ask again while it is in use: an instance that ended seconds ago may hold it for minutes.
 

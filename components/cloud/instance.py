@@ -7,7 +7,6 @@ from pulumi.dynamic import Resource
 
 from components.cloud.instance_end import end_instance
 from components.cloud.instance_inputs import InstanceInputs
-from components.cloud.launch import launch
 from components.cloud.launch_token import LaunchToken
 from components.cloud.models import Instance as InstanceAnswer
 from components.cloud.models import InstanceStatus
@@ -24,6 +23,8 @@ class InstanceProvider(LambdaProvider[InstanceInputs]):
     hashed_inputs: ClassVar[frozenset[str]] = frozenset({"user_data"})
 
     def make(self, inputs: InstanceInputs) -> Made:
+        from components.cloud.launch import launch  # only here: it loads the client, which a preview does without
+
         launched = launch(self.client, inputs.order())
         return Made(
             launched.instance_id,

@@ -1,10 +1,13 @@
 """Ending a machine for good: ask, then watch until the cloud agrees."""
 
 import time
+from typing import TYPE_CHECKING
 
-from components.cloud.client import LambdaClient
 from components.cloud.errors import TRANSIENT, ApiError, CloudError, NotFoundError
 from components.cloud.models import GONE, InstanceStatus
+
+if TYPE_CHECKING:
+    from components.cloud.client import LambdaClient
 
 TERMINATE_TIMEOUT_IN_POLLS = 180.0
 """15 minutes at Lambda's pace."""
@@ -16,7 +19,7 @@ class NotTerminatedError(CloudError):
     """The cloud still has the machine after it was asked to end it."""
 
 
-def end_instance(client: LambdaClient, instance_id: str, timeout_s: float | None = None) -> bool:
+def end_instance(client: "LambdaClient", instance_id: str, timeout_s: float | None = None) -> bool:
     """Terminate, and wait until the instance is `terminated` or unknown; `NotTerminatedError` when that does not come.
 
     False when the cloud did not know it: it is over for long, or too new to be seen. A shutdown inside the machine
@@ -51,7 +54,7 @@ def end_instance(client: LambdaClient, instance_id: str, timeout_s: float | None
         client.pause()
 
 
-def _ask_for_the_end(client: LambdaClient, instance_id: str) -> bool:
+def _ask_for_the_end(client: "LambdaClient", instance_id: str) -> bool:
     """Whether the cloud knows the machine."""
     try:
         client.terminate(instance_id)

@@ -5,12 +5,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from components.cloud.candidates import Candidate
+from components.cloud.checking import Part
 from components.cloud.filesystem import FilesystemName
-from components.cloud.launch import ORDER_TAG, LaunchOrder
-from components.cloud.launch_token import TOKEN_TAG
+from components.cloud.launch_order import ORDER_TAG, TOKEN_TAG, LaunchOrder
 from components.cloud.models import LaunchRequest, Tag
 from components.cloud.names import RegionName, TypeName
 from components.cloud.provider import Inputs
@@ -49,10 +49,8 @@ ImageFamily = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$",
 ImageId = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}$")]
 
 
-class Mount(BaseModel):
+class Mount(Part):
     """Where a filesystem is to be found on the machine."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     filesystem_id: str
     mount_point: Annotated[

@@ -5,25 +5,24 @@ refusal ends the walk. When none has capacity, the walk is repeated until a dead
 never followed by another one blindly: the launch token is looked for until a machine must have shown.
 """
 
-import hashlib
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from components.cloud.candidates import Candidate, Market, judge, price, table
-from components.cloud.client import LambdaClient
 from components.cloud.engine import require_engine
 from components.cloud.errors import TRANSIENT, CloudError, InsufficientCapacityError, NotFromApiError
 from components.cloud.instance_end import end_instance
-from components.cloud.launch_token import TOKEN_TAG, instances_with_token
-from components.cloud.models import REGIONS_WITHOUT_FIREWALL, Instance, InstanceStatus, LaunchRequest, Tag
+from components.cloud.launch_order import Launched, LaunchOrder
+from components.cloud.launch_token import instances_with_token
+from components.cloud.models import REGIONS_WITHOUT_FIREWALL, Instance
 from components.cloud.shared_list import ANY
 
-REPORT_INTERVAL_S = 60.0
+if TYPE_CHECKING:
+    from components.cloud.client import LambdaClient
 
-ORDER_TAG = "lambda-vllm-order"
-"""Hash of all that a machine cannot change any more: image, key, user data, rulesets, filesystems, tags."""
+REPORT_INTERVAL_S = 60.0
 
 _TURN = threading.Lock()
 """Held from the look at the market to the answer of the launch. Launches leave one after the other anyway; in turn,
@@ -34,53 +33,7 @@ class NoCapacityError(CloudError):
     """No candidate had capacity before the deadline."""
 
 
-@dataclass(frozen=True)
-class Launched:
-    """A machine that was launched, or found to have been launched before."""
-
-    instance_id: str
-    instance_type: str
-    region: str
-    price_cents_per_hour: int
-
-
-@dataclass(frozen=True)
-class LaunchOrder:
-    """What to launch and how long to try. `template` is completed with type and region of a candidate."""
-
-    candidates: tuple[Candidate, ...]
-    template: LaunchRequest
-    rulesets: Mapping[str, str]
-    """Id of the firewall ruleset by region."""
-    token: str
-    max_price_cents_per_hour: int | None
-    capacity_timeout_s: float
-
-    def request(self, candidate: Candidate) -> LaunchRequest:
-        """The launch of one candidate, marked with the token and with what else it is made from."""
-        ruleset = self.rulesets.get(candidate.region)
-        request = self.template.model_copy(
-            update={
-                "instance_type_name": candidate.instance_type,
-                "region_name": candidate.region,
-                "firewall_rulesets": [{"id": ruleset}] if ruleset else [],
-            }
-        )
-        marks = [Tag(key=TOKEN_TAG, value=self.token), Tag(key=ORDER_TAG, value=_fingerprint(request))]
-        return request.model_copy(update={"tags": [*request.tags, *marks]})
-
-    def is_met_by(self, instance: Instance) -> bool:
-        """True when a machine with our token is one of the candidates, made from the same things, and not broken."""
-        candidate = Candidate(instance.instance_type.name, instance.region.name)
-        wanted = {tag.key: tag.value for tag in self.request(candidate).tags}
-        return (
-            candidate in self.candidates
-            and instance.tag(ORDER_TAG) == wanted[ORDER_TAG]
-            and instance.status != InstanceStatus.UNHEALTHY
-        )
-
-
-def launch(client: LambdaClient, order: LaunchOrder) -> Launched:
+def launch(client: "LambdaClient", order: LaunchOrder) -> Launched:
     """Launch the first candidate that can be had. `NoCapacityError`, `NoCandidateError`, or the API's refusal."""
     deadline = time.monotonic() + order.capacity_timeout_s
     reported = float("-inf")
@@ -105,7 +58,7 @@ def launch(client: LambdaClient, order: LaunchOrder) -> Launched:
         client.pause()
 
 
-def adopt(client: LambdaClient, order: LaunchOrder) -> Launched | None:
+def adopt(client: "LambdaClient", order: LaunchOrder) -> Launched | None:
     """The machine that an earlier launch with this token made, if it is what is asked for now; others are ended."""
     kept: Launched | None = None
     for instance in _earlier_machines(client, order.token):
@@ -120,7 +73,7 @@ def adopt(client: LambdaClient, order: LaunchOrder) -> Launched | None:
     return kept
 
 
-def _earlier_machines(client: LambdaClient, token: str) -> list[Instance]:
+def _earlier_machines(client: "LambdaClient", token: str) -> list[Instance]:
     """Living machines of the token; while a launch may be under way that does not show yet, they are waited for."""
     note = client.journal.last(token)
     if note is None or note.is_settled:
@@ -134,7 +87,7 @@ def _earlier_machines(client: LambdaClient, token: str) -> list[Instance]:
         client.pause()
 
 
-def _walk(client: LambdaClient, order: LaunchOrder) -> tuple[Launched | None, Mapping[Candidate, str]]:
+def _walk(client: "LambdaClient", order: LaunchOrder) -> tuple[Launched | None, Mapping[Candidate, str]]:
     """Try each candidate once: the machine, or why there is none from each."""
     try:
         market = _look_at_market(client, order)
@@ -157,7 +110,7 @@ def _walk(client: LambdaClient, order: LaunchOrder) -> tuple[Launched | None, Ma
     return None, refused
 
 
-def _look_at_market(client: LambdaClient, order: LaunchOrder) -> Market:
+def _look_at_market(client: "LambdaClient", order: LaunchOrder) -> Market:
     """Prices and capacity of now, or of the launch before; images, which change by the week, of this run."""
     template = order.template
     names_filesystems = template.file_system_names or template.file_system_mounts
@@ -168,7 +121,7 @@ def _look_at_market(client: LambdaClient, order: LaunchOrder) -> Market:
     )
 
 
-def _launch_one(client: LambdaClient, order: LaunchOrder, candidate: Candidate, market: Market) -> Launched:
+def _launch_one(client: "LambdaClient", order: LaunchOrder, candidate: Candidate, market: Market) -> Launched:
     """One launch; after an answer that was lost, the machine if it shows, else the trouble again."""
     if candidate.region in REGIONS_WITHOUT_FIREWALL:
         print(f"{candidate.region} ignores firewall rules: every port of this machine will be open to the world")
@@ -195,8 +148,3 @@ def _launch_one(client: LambdaClient, order: LaunchOrder, candidate: Candidate, 
     # Said before anything else can go wrong, so that the id is on the screen at least.
     print(f"launched instance {instance_id}: {candidate}, {price(market, candidate)} an hour")
     return Launched(instance_id, candidate.instance_type, candidate.region, kind.price_cents_per_hour)
-
-
-def _fingerprint(request: LaunchRequest) -> str:
-    # The name changes in place.
-    return hashlib.sha256(request.model_dump_json(exclude={"name"}, exclude_none=True).encode()).hexdigest()[:32]

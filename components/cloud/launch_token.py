@@ -8,29 +8,30 @@ killed at the worst moment.
 
 import secrets
 import time
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pulumi
 from pulumi.dynamic import Resource
 from pydantic import Field
 
-from components.cloud.client import LambdaClient
 from components.cloud.instance_end import end_instance
+from components.cloud.launch_order import TOKEN_TAG
 from components.cloud.models import GONE, Instance
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
 
-TOKEN_TAG = "lambda-vllm-launch"  # noqa: S105 - the name of a tag
+if TYPE_CHECKING:
+    from components.cloud.client import LambdaClient
 
 LAST_LOOKS = 3
 """How often the end of a token looks for machines when it does not know of its launches: 10 s at Lambda's pace."""
 
 
-def instances_with_token(client: LambdaClient, token: str, since: float | None = None) -> list[Instance]:
+def instances_with_token(client: "LambdaClient", token: str, since: float | None = None) -> list[Instance]:
     """The machines of a launch token that still exist, those about to end included."""
     return [i for i in client.instances(since) if i.tag(TOKEN_TAG) == token and i.status not in GONE]
 
 
-def end_machines_with_token(client: LambdaClient, token: str) -> None:
+def end_machines_with_token(client: "LambdaClient", token: str) -> None:
     """End every machine that carries the token, those too that do not show yet."""
     note = client.journal.last(token)
     if note is None:

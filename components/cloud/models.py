@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Answer(BaseModel):
     """Base of everything the API answers with."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class InstanceStatus(StrEnum):
@@ -94,7 +94,7 @@ class SshKey(Answer):
 class Tag(BaseModel):
     """A label of an instance."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     key: str
     value: str
@@ -103,7 +103,7 @@ class Tag(BaseModel):
 class FirewallRule(BaseModel):
     """One thing that is let in. `port_range` is [first, last], absent for icmp."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     protocol: str
     port_range: tuple[int, int] | None = None

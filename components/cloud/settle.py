@@ -1,11 +1,13 @@
 """Writing exactly once when answers get lost: after trouble, look what became of it before writing again."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from components.cloud.client import LambdaClient
 from components.cloud.engine import require_engine
 from components.cloud.errors import TRANSIENT, ApiError
+
+if TYPE_CHECKING:
+    from components.cloud.client import LambdaClient
 
 ATTEMPTS = 4
 LOOKS = 2
@@ -13,7 +15,7 @@ LOOKS = 2
 Found = TypeVar("Found")
 
 
-def settle(client: LambdaClient, what: str, write: Callable[[], Found], look: Callable[[], Found | None]) -> Found:
+def settle(client: "LambdaClient", what: str, write: Callable[[], Found], look: Callable[[], Found | None]) -> Found:
     """The result of `write`, or what `look` finds of it after its answer was lost.
 
     It is written again only when looks did not find it, and by nobody whose engine is gone; the last trouble is raised
@@ -40,7 +42,7 @@ def settle(client: LambdaClient, what: str, write: Callable[[], Found], look: Ca
     raise AssertionError("unreachable")
 
 
-def _look(client: LambdaClient, look: Callable[[], Found | None]) -> Found | None:
+def _look(client: "LambdaClient", look: Callable[[], Found | None]) -> Found | None:
     for _ in range(LOOKS):
         found = look()
         if found is not None:

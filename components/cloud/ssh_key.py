@@ -1,13 +1,12 @@
 """A public key registered with the account, so that a machine can be launched with it."""
 
 import hashlib
-from typing import Annotated, Any, ClassVar, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NotRequired, TypedDict
 
 import pulumi
 from pulumi.dynamic import Resource
 from pydantic import StringConstraints
 
-from components.cloud.client import LambdaClient
 from components.cloud.errors import CloudError
 from components.cloud.in_use import delete_when_free
 from components.cloud.models import SshKey as SshKeyAnswer
@@ -16,6 +15,9 @@ from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
 from components.cloud.settle import settle
 from components.cloud.shared_list import ANY
 from components.cloud.stack_mark import MARK_LENGTH, default_prefix, stack_mark
+
+if TYPE_CHECKING:
+    from components.cloud.client import LambdaClient
 
 FINGERPRINT_LENGTH = 6
 LONGEST_PREFIX = 64 - 1 - FINGERPRINT_LENGTH - 1 - MARK_LENGTH
@@ -74,7 +76,7 @@ class SshKeyProvider(LambdaProvider[SshKeyInputs]):
         delete_when_free(client, f"SSH key {state.get('name', id_)}", lambda: client.delete_ssh_key(id_))
 
 
-def _named(client: LambdaClient, name: str, since: float | None = None) -> SshKeyAnswer | None:
+def _named(client: "LambdaClient", name: str, since: float | None = None) -> SshKeyAnswer | None:
     return next((key for key in client.ssh_keys(since) if key.name == name), None)
 
 

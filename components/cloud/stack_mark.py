@@ -9,15 +9,17 @@ bears the mark.
 import secrets
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pulumi
 from pulumi.dynamic import Resource
 
-from components.cloud.client import LambdaClient
 from components.cloud.global_rules_edit import remove_own_rules
 from components.cloud.in_use import delete_when_free
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
+
+if TYPE_CHECKING:
+    from components.cloud.client import LambdaClient
 
 MARK_LENGTH = 8
 RESOURCE_NAME = "lambdacloud-mark"
@@ -40,7 +42,7 @@ class StackMarkProvider(LambdaProvider[StackMarkInputs]):
         sweep(self.client, id_)
 
 
-def sweep(client: LambdaClient, mark: str) -> None:
+def sweep(client: "LambdaClient", mark: str) -> None:
     """Delete every key, ruleset and global rule that bears the mark."""
     for key in client.ssh_keys():
         if key.name.endswith(f"-{mark}"):
@@ -51,7 +53,7 @@ def sweep(client: LambdaClient, mark: str) -> None:
     remove_own_rules(client, mark)
 
 
-def _delete(client: LambdaClient, what: str, delete: Callable[[], None]) -> None:
+def _delete(client: "LambdaClient", what: str, delete: Callable[[], None]) -> None:
     print(f"deleting {what}, which this stack made and its state does not know")
     delete_when_free(client, what, delete)
 

@@ -7,8 +7,6 @@ first use.
 from typing import Any, ClassVar, TypedDict
 
 import pulumi
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pulumi.dynamic import Resource
 
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
@@ -36,6 +34,10 @@ class KeyPairProvider(LambdaProvider[KeyPairInputs]):
 
 def new_pair(comment: str) -> tuple[str, str]:
     """A new ed25519 pair: the private key in OpenSSH's PEM form, the public key as one line."""
+    # Only here, since only a new pair needs them.
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     key = Ed25519PrivateKey.generate()
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()

@@ -12,7 +12,8 @@ from components.cloud.candidates import Candidate, TooExpensiveError
 from components.cloud.engine import EngineGoneError
 from components.cloud.errors import ApiError, CloudError
 from components.cloud.instance_end import NotTerminatedError, end_instance
-from components.cloud.launch import LaunchOrder, NoCapacityError, launch
+from components.cloud.launch import NoCapacityError, launch
+from components.cloud.launch_order import LaunchOrder
 from components.cloud.launch_token import LaunchTokenProvider, instances_with_token
 from components.cloud.models import LaunchRequest, Tag
 from tests.unit.emulated import PUBLIC_KEY, EmulatedCloud, emulated_cloud

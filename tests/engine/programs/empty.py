@@ -1,0 +1,3 @@
+"""Nothing: what Pulumi itself costs."""
+
+import pulumi  # noqa: F401
