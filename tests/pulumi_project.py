@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,16 +38,14 @@ class Run:
 
 
 class Project:
-    """A project folder with the stack `test`. Commands run there with nothing of the user's own Pulumi."""
+    """A project folder with the stack `test`. Commands run there with nothing of the user's own Pulumi.
+
+    `program` is a program that runs as this repository's project, or a folder of `examples`, which is run as it is.
+    """
 
     def __init__(self, folder: Path, cloud: LocalCloud, program: Path) -> None:
-        self._folder = folder / "project"
-        self._folder.mkdir()
-        (self._folder / "__main__.py").symlink_to(program)
-        (self._folder / "components").symlink_to(REPOSITORY / "components")
-        (self._folder / "Pulumi.yaml").symlink_to(REPOSITORY / "Pulumi.yaml")
-        # Pulumi.yaml names the environment of the checkout.
-        (self._folder / ".venv").symlink_to(Path(sys.prefix))
+        self._folder = _example(folder, program) if program.is_dir() else _own_folder(folder, program)
+        self._name: str = yaml.safe_load((self._folder / "Pulumi.yaml").read_text())["name"]
         self._state = folder / "state/.pulumi"
         home = folder / "pulumi-home"
         self._environment = pulumi_environment(home, folder / "state")
@@ -75,13 +74,13 @@ class Project:
     def configure(self, **keys: Any) -> None:
         """Set keys of the stack; None takes one away."""
         self._config |= keys
-        config = {f"lambda-vllm:{key}": value for key, value in self._config.items() if value is not None}
+        config = {f"{self._name}:{key}": value for key, value in self._config.items() if value is not None}
         self._stack_file.write_text(yaml.safe_dump({**self._salt, "config": config}))
 
     def configure_secret(self, key: str, value: str) -> None:
         """Set a key, encrypted."""
         self.pulumi("config", "set", "--secret", key, value)
-        self._config[key] = yaml.safe_load(self._stack_file.read_text())["config"][f"lambda-vllm:{key}"]
+        self._config[key] = yaml.safe_load(self._stack_file.read_text())["config"][f"{self._name}:{key}"]
 
     def pulumi(self, *arguments: str, succeeds: bool | None = True) -> Run:
         """Run a command to its end; `succeeds` None takes either end."""
@@ -139,7 +138,7 @@ class Project:
 
     def _latest(self) -> dict[str, Any]:
         # Read from the state's file, which takes no time; `pulumi stack export` takes a second.
-        checkpoint = json.loads((self._state / "stacks/lambda-vllm" / f"{STACK}.json").read_text())["checkpoint"]
+        checkpoint = json.loads((self._state / "stacks" / self._name / f"{STACK}.json").read_text())["checkpoint"]
         return dict(checkpoint.get("latest") or {})
 
     def is_locked(self) -> bool:
@@ -150,8 +149,10 @@ class Project:
         """Start `pulumi up`, and kill it as soon as something is seen; then give the stack's lock back."""
         self.kill_when("up", seen, plugins_too=plugins_too)
 
-    def kill_when(self, command: str, seen: Callable[[], bool], *, plugins_too: bool = True) -> None:
-        """The same with `up`, `destroy` or `refresh`."""
+    def kill_when(
+        self, command: str, seen: Callable[[], bool], *, plugins_too: bool = True, may_end: bool = False
+    ) -> None:
+        """The same with `up`, `destroy` or `refresh`; with `may_end` it is no failure when it ends by itself before."""
         with subprocess.Popen(
             ["pulumi", "--non-interactive", command, "--yes", "--skip-preview"],
             cwd=self._folder,
@@ -162,7 +163,9 @@ class Project:
         ) as cli:
             deadline = time.monotonic() + 180
             while not seen():
-                assert cli.poll() is None, f"the {command} ended before it was killed"
+                if cli.poll() is not None:
+                    assert may_end, f"the {command} ended before it was killed"
+                    return
                 assert time.monotonic() < deadline, "never seen"
                 time.sleep(0.05)
             family = psutil.Process(cli.pid).children(recursive=True) if plugins_too else []
@@ -179,6 +182,27 @@ class Project:
             with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
                 if process.environ().get("PULUMI_BACKEND_URL") == backend:
                     process.kill()
+
+
+def _own_folder(folder: Path, program: Path) -> Path:
+    """A folder in which a program runs as this repository's project."""
+    made = folder / "project"
+    made.mkdir()
+    (made / "__main__.py").symlink_to(program)
+    (made / "components").symlink_to(REPOSITORY / "components")
+    (made / "Pulumi.yaml").symlink_to(REPOSITORY / "Pulumi.yaml")
+    # Pulumi.yaml names the environment of the checkout.
+    (made / ".venv").symlink_to(Path(sys.prefix))
+    return made
+
+
+def _example(folder: Path, example: Path) -> Path:
+    """A copy of an example without anybody's stacks; what it looks for two levels up is there."""
+    made = folder / "checkout/examples" / example.name
+    shutil.copytree(example, made, symlinks=True, ignore=shutil.ignore_patterns("Pulumi.*.yaml", "__pycache__"))
+    (folder / "checkout/components").symlink_to(REPOSITORY / "components")
+    (folder / "checkout/.venv").symlink_to(Path(sys.prefix))
+    return made
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from pulumi.dynamic import (
 )
 
 from components.cloud.checking import Inputs, Properties, check_inputs
+from components.cloud.engine import at_work, leave_with_engine
 from components.cloud.errors import CloudError
 from components.cloud.plugin_threads import widen
 
@@ -115,6 +116,7 @@ class LambdaProvider(ResourceProvider, Generic[Declared]):
         if not os.environ.get(TRACEBACK_VARIABLE):
             sys.tracebacklimit = 0
         widen()
+        leave_with_engine()
         self._api_key = str(req.config.get("lambdaApiKey") or os.environ.get("LAMBDA_API_KEY") or "").strip()
         self._api_url = str(req.config.get("apiUrl") or "")
 
@@ -206,7 +208,8 @@ class LambdaProvider(ResourceProvider, Generic[Declared]):
 def one_line_errors() -> Iterator[None]:
     """Turn what is expected to go wrong into one line; anything else is our bug and keeps its traceback."""
     try:
-        yield
+        with at_work():
+            yield
     except CloudError as error:
         raise LambdaError(str(error)) from None
 
