@@ -6,7 +6,7 @@ RUN := PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$$PATH" PULUMI_HOME="$(CUR
 SIDE_BY_SIDE := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help tools local local-down test test-unit test-engine test-e2e lint format clean
+.PHONY: help tools local local-down test test-unit test-engine test-e2e bench lint format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -31,6 +31,9 @@ test-engine: tools ## the real Pulumi engine against the local cloud
 
 test-e2e: tools ## real vLLM on the CPU
 	@$(RUN) python -m pytest tests/e2e
+
+bench: tools ## what machines cost in calls and time, and what Pulumi costs without changes; about 10 minutes
+	@$(RUN) python -m benchmarks
 
 lint: tools ## ruff, mypy --strict, shellcheck
 	@$(RUN) scripts/lint.sh

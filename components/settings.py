@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from components.cloud.client import DEFAULT_URL
+from components.cloud.account_folder import DEFAULT_URL
 from components.cloud.firewall_rules import MOST_RULES, Cidr
 from components.cloud.instance_inputs import TagKey, TagValue
 

@@ -145,6 +145,18 @@ class Project:
         """True when a killed CLI has left its lock."""
         return any((self._state / "locks").rglob("*.json"))
 
+    def start(self, command: str, output: int = subprocess.PIPE) -> "subprocess.Popen[str]":
+        """Start `up`, `destroy` or `refresh` and go on."""
+        return subprocess.Popen(
+            ["pulumi", "--non-interactive", command, "--yes", "--skip-preview"],
+            cwd=self._folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
     def kill_up_when(self, seen: Callable[[], bool], *, plugins_too: bool = True) -> None:
         """Start `pulumi up`, and kill it as soon as something is seen; then give the stack's lock back."""
         self.kill_when("up", seen, plugins_too=plugins_too)
@@ -153,14 +165,7 @@ class Project:
         self, command: str, seen: Callable[[], bool], *, plugins_too: bool = True, may_end: bool = False
     ) -> None:
         """The same with `up`, `destroy` or `refresh`; with `may_end` it is no failure when it ends by itself before."""
-        with subprocess.Popen(
-            ["pulumi", "--non-interactive", command, "--yes", "--skip-preview"],
-            cwd=self._folder,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as cli:
+        with self.start(command, subprocess.DEVNULL) as cli:
             deadline = time.monotonic() + 180
             while not seen():
                 if cli.poll() is not None:

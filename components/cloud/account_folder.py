@@ -8,6 +8,7 @@ import hashlib
 import os
 from pathlib import Path
 
+DEFAULT_URL = "https://cloud.lambda.ai"
 STATE_VARIABLE = "XDG_STATE_HOME"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

@@ -5,15 +5,31 @@ which another part is unknown: half an hour later is too late for a typing error
 """
 
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pulumi
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 Properties = dict[str, Any]
+
+LONGEST_KEY = 60
+
+
+def written(pattern: str, allowed: str) -> AfterValidator:
+    """A text of this form and no other; `allowed` says in words which that is, for whoever wrote something else."""
+
+    def in_form(text: str) -> str:
+        # The text is not repeated: it may be a secret in the wrong place, and the engine shows the others anyway.
+        if not re.fullmatch(pattern, text):
+            raise PydanticCustomError("form", "has to be {allowed}", {"allowed": allowed})
+        return text
+
+    return AfterValidator(in_form)
 
 
 class Part(BaseModel):
@@ -56,14 +72,29 @@ def check_inputs(model: type[Inputs], given: Properties) -> tuple[Properties, li
 
 def _problem(details: Any) -> Problem:
     name = str(details["loc"][0]) if details["loc"] else ""
-    if details["type"] == "extra_forbidden" and len(details["loc"]) == 1:
-        return Problem(name, "there is no such input")
-    if details["type"] == "missing" and len(details["loc"]) == 1:
-        return Problem(name, "is missing")
-    # Where in a list or an object; «[key]» is how pydantic says that the key itself is meant.
-    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in details["loc"][1:])
-    reason = str(details["msg"]).removeprefix("Value error, ")
-    return Problem(name, f"{name}{place}: {reason}" if name else reason)
+    # Where in a list or an object; «[key]» is how pydantic says that the key itself is meant, which is named already.
+    parts = [part for part in details["loc"][1:] if part != "[key]"]
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" for part in parts)
+    reason = _reason(details)
+    # Whether there is such an input at all is about its name, which stands before the reason already.
+    is_named = not name or (not place and details["type"] in ("missing", "extra_forbidden"))
+    return Problem(name, reason if is_named else f"{name}{place}: {reason}")
+
+
+def _reason(details: Any) -> str:
+    """In our own words where pydantic's are about types of Python; all else is its or a validator's."""
+    if details["type"] == "missing":
+        return "is missing"
+    if details["type"] == "extra_forbidden":
+        return "there is no such input"
+    if details["type"] == "too_short":
+        return f"needs at least {details['ctx']['min_length']}"
+    return str(details["msg"]).removeprefix("Value error, ")
+
+
+def _shown(key: str) -> str:
+    """A key that the user wrote, on one line and not longer than it takes to find it."""
+    return " ".join(key.split())[:LONGEST_KEY]
 
 
 def _is_unknown(given: Any, place: tuple[int | str, ...]) -> bool:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from components.cloud.account_folder import account_folder
+from components.cloud.account_folder import DEFAULT_URL, account_folder
 from components.cloud.errors import NotConfiguredError
 from components.cloud.launch_journal import LaunchJournal
 from components.cloud.limits import Limits, RateLimiter, SharedSchedule
@@ -29,7 +29,6 @@ from components.cloud.models import (
 from components.cloud.shared_list import SharedList
 from components.cloud.transport import Transport
 
-DEFAULT_URL = "https://cloud.lambda.ai"
 RECENT_IN_POLLS = 2.0
 
 

@@ -4,20 +4,23 @@ from typing import Annotated, Any, ClassVar, NotRequired, TypedDict
 
 import pulumi
 from pulumi.dynamic import Resource
-from pydantic import StringConstraints
 
+from components.cloud.checking import written
 from components.cloud.errors import CloudError
 from components.cloud.in_use import delete_when_free
 from components.cloud.models import Filesystem as FilesystemAnswer
 from components.cloud.names import RegionName
-from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
+from components.cloud.provider import Inputs, Made, Properties
+from components.cloud.removals import RemovalNotingProvider
 from components.cloud.settle import settle
 from components.cloud.shared_list import ANY
 
 DOLLARS_PER_GB_MONTH = 0.20
 """Lambda's documentation, 2026; by what is stored, looked at every few hours."""
 
-FilesystemName = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-zA-Z]+[0-9a-zA-Z-]*$")]
+FilesystemName = Annotated[
+    str, written(r"[a-zA-Z][0-9a-zA-Z-]{0,59}", "1 to 60 letters, digits and dashes, a letter first")
+]
 
 
 class FilesystemInputs(Inputs):
@@ -28,7 +31,7 @@ class FilesystemInputs(Inputs):
     retain: bool = True
 
 
-class FilesystemProvider(LambdaProvider[FilesystemInputs]):
+class FilesystemProvider(RemovalNotingProvider[FilesystemInputs]):
     """Creates a filesystem, or takes over the one of this name. What it took over it never deletes."""
 
     inputs: ClassVar[type[Inputs]] = FilesystemInputs

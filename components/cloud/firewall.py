@@ -4,14 +4,16 @@ from typing import Annotated, Any, ClassVar, NotRequired, TypedDict
 
 import pulumi
 from pulumi.dynamic import Resource
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator
 
 from components.cloud.firewall_rules import RuleArgs, Rules, as_found, bodies, same_rules
+from components.cloud.fresh import is_fresh
 from components.cloud.in_use import delete_when_free
 from components.cloud.models import REGIONS_WITHOUT_FIREWALL
 from components.cloud.models import FirewallRuleset as RulesetAnswer
-from components.cloud.names import Mark, RegionName, claim
-from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
+from components.cloud.names import Mark, RegionName, claim, name_beginning
+from components.cloud.provider import Inputs, Made, Properties
+from components.cloud.removals import RemovalNotingProvider
 from components.cloud.settle import settle
 from components.cloud.shared_list import ANY
 from components.cloud.stack_mark import MARK_LENGTH, default_prefix, stack_mark
@@ -29,7 +31,7 @@ def region_with_firewall(name: str) -> str:
 class FirewallRulesetInputs(Inputs):
     """A ruleset as the API takes it."""
 
-    name_prefix: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PREFIX)]
+    name_prefix: Annotated[str, name_beginning(LONGEST_PREFIX)]
     mark: Mark
     region: Annotated[RegionName, AfterValidator(region_with_firewall)]
     rules: Rules
@@ -40,7 +42,7 @@ class FirewallRulesetInputs(Inputs):
         return f"{self.name_prefix}-{self.mark}"
 
 
-class FirewallRulesetProvider(LambdaProvider[FirewallRulesetInputs]):
+class FirewallRulesetProvider(RemovalNotingProvider[FirewallRulesetInputs]):
     """Creates a ruleset; rules and name change in place, within seconds and without touching the machines."""
 
     inputs: ClassVar[type[Inputs]] = FirewallRulesetInputs
@@ -54,7 +56,8 @@ class FirewallRulesetProvider(LambdaProvider[FirewallRulesetInputs]):
             return next((r for r in there if r.name == inputs.name and r.region.name == inputs.region), None)
 
         # A run that was killed may have made it.
-        made = mine(ANY) or settle(
+        earlier = None if is_fresh(inputs.mark) else mine(ANY)
+        made = earlier or settle(
             client,
             f"create firewall ruleset {inputs.name}",
             lambda: client.add_ruleset(inputs.name, inputs.region, bodies(inputs.rules)),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import pulumi
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from components.cloud.checking import Part
 from components.cloud.models import FirewallRule as RuleBody
@@ -29,11 +29,18 @@ Cidr = Annotated[str, AfterValidator(canonical_cidr)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
+def first_and_last(given: object) -> object:
+    """`ValueError` for what is no pair, as a single port or a text."""
+    if not isinstance(given, list | tuple) or len(given) != 2:
+        raise ValueError("has to be [first, last], such as [8000, 8000] for one port")
+    return given
+
+
 class Rule(Part):
     """One thing that is let in, checked."""
 
     protocol: Literal["tcp", "udp", "icmp", "all"]
-    port_range: tuple[Port, Port] | None = None
+    port_range: Annotated[tuple[Port, Port], BeforeValidator(first_and_last)] | None = None
     source_network: Cidr
     description: str = Field(default="", max_length=128)
 
@@ -41,11 +48,11 @@ class Rule(Part):
     def ports_fit_the_protocol(self) -> "Rule":
         """icmp has no ports, the others need them (Lambda Cloud API 1.10.0)."""
         if self.protocol == "icmp" and self.port_range is not None:
-            raise ValueError("a rule for icmp takes no port_range")
+            raise ValueError("a rule for icmp takes no port_range: leave it out")
         if self.protocol != "icmp" and self.port_range is None:
-            raise ValueError(f"a rule for {self.protocol} needs a port_range")
+            raise ValueError(f"a rule for {self.protocol} needs a port_range, [first, last]")
         if self.port_range is not None and self.port_range[0] > self.port_range[1]:
-            raise ValueError("port_range is [first, last]")
+            raise ValueError("port_range is [first, last], and the first is not above the last")
         return self
 
 

@@ -1,5 +1,6 @@
 """Entries of a stack in the account's global firewall rules, which hold for every machine in every region."""
 
+import secrets
 from typing import Annotated, ClassVar, TypedDict
 
 import pulumi
@@ -9,7 +10,8 @@ from pydantic import AfterValidator
 from components.cloud.firewall_rules import Rule, RuleArgs, Rules, as_found, bodies
 from components.cloud.global_rules_edit import own_rules, put_own_rules, remove_own_rules
 from components.cloud.names import Mark
-from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
+from components.cloud.provider import Inputs, Made, Properties
+from components.cloud.removals import RemovalNotingProvider
 from components.cloud.stack_mark import stack_mark
 
 LONGEST_DESCRIPTION = 128 - len(" [stack 01234567]")
@@ -30,7 +32,7 @@ class GlobalFirewallRulesInputs(Inputs):
     mark: Mark
 
 
-class GlobalFirewallRulesProvider(LambdaProvider[GlobalFirewallRulesInputs]):
+class GlobalFirewallRulesProvider(RemovalNotingProvider[GlobalFirewallRulesInputs]):
     """Adds, edits and removes the stack's own entries; everybody else's stay as they are found."""
 
     inputs: ClassVar[type[Inputs]] = GlobalFirewallRulesInputs
@@ -38,7 +40,8 @@ class GlobalFirewallRulesProvider(LambdaProvider[GlobalFirewallRulesInputs]):
 
     def make(self, inputs: GlobalFirewallRulesInputs) -> Made:
         put_own_rules(self.client, inputs.mark, bodies(inputs.rules))
-        return Made(f"global-{inputs.mark}")
+        # Entries have no ids; one of our own tells those that were removed from those that were made again.
+        return Made(f"global-{inputs.mark}-{secrets.token_hex(4)}")
 
     def find(self, id_: str, state: Properties) -> Properties | None:
         return {"rules": as_found(own_rules(self.client.global_rules(), str(state["mark"])))}

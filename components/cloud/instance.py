@@ -10,11 +10,12 @@ from components.cloud.instance_inputs import InstanceInputs
 from components.cloud.launch_token import LaunchToken
 from components.cloud.models import Instance as InstanceAnswer
 from components.cloud.models import InstanceStatus
-from components.cloud.provider import Inputs, LambdaProvider, Made, Properties, canonical
+from components.cloud.provider import Inputs, Made, Properties, canonical
+from components.cloud.removals import RemovalNotingProvider
 from components.cloud.settle import settle
 
 
-class InstanceProvider(LambdaProvider[InstanceInputs]):
+class InstanceProvider(RemovalNotingProvider[InstanceInputs]):
     """Launches and gives the id at once; what comes later (the address, SSH) is `BootWait`'s."""
 
     inputs: ClassVar[type[Inputs]] = InstanceInputs

@@ -8,14 +8,15 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from components.cloud.candidates import Candidate
-from components.cloud.checking import Part
+from components.cloud.checking import Part, written
 from components.cloud.filesystem import FilesystemName
 from components.cloud.launch_order import ORDER_TAG, TOKEN_TAG, LaunchOrder
 from components.cloud.models import LaunchRequest, Tag
-from components.cloud.names import RegionName, TypeName
+from components.cloud.names import ObjectId, RegionName, TypeName
 from components.cloud.provider import Inputs
 
 MOST_USER_DATA_BYTES = 1_000_000
+MOST_MOUNT_POINT = 256
 RESERVED_TAG_PREFIX = "lambda-ai-"
 """Tag keys that Lambda refuses (two clients that read its document of September 2026)."""
 
@@ -31,6 +32,8 @@ def one_name(given: object) -> object:
     """`ValueError` for a list, with the reason."""
     if isinstance(given, list | tuple):
         raise ValueError("Lambda takes exactly one SSH key; put further public keys into user_data")
+    if given == "":
+        raise ValueError("has to be the name of an SSH key of the account, 1 to 64 characters: Lambda needs one")
     return given
 
 
@@ -42,20 +45,36 @@ def small_enough(text: str) -> str:
 
 
 TagKey = Annotated[
-    str, StringConstraints(min_length=2, max_length=55, pattern=r"^[a-z][a-z0-9\-:]+$"), AfterValidator(free_tag_key)
+    str,
+    written(r"[a-z][a-z0-9:-]{1,54}", "2 to 55 characters a-z, 0-9, - and :, a letter first"),
+    AfterValidator(free_tag_key),
 ]
 TagValue = Annotated[str, StringConstraints(max_length=128)]
-ImageFamily = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$", max_length=128)]
-ImageId = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}$")]
+ImageFamily = Annotated[str, written(r"[a-z0-9][a-z0-9.-]{0,127}", "an image family such as lambda-stack-24-04")]
+ImageId = Annotated[
+    str,
+    written(
+        r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}",
+        "the id of an image, 32 hexadecimal digits with or without dashes; a name such as lambda-stack-24-04 is an "
+        "image_family",
+    ),
+]
+Hostname = Annotated[str, written(r"[a-z0-9][0-9a-z-]{0,62}", "1 to 63 characters a-z, 0-9 and -, no dash first")]
+MountPoint = Annotated[
+    str,
+    StringConstraints(max_length=MOST_MOUNT_POINT),
+    written(
+        r"(/home|/lambda/nfs|/data)(/[a-zA-Z0-9-]+)*/?",
+        "/home, /lambda/nfs or /data, or a folder below one of them, of letters, digits, dashes and slashes",
+    ),
+]
 
 
 class Mount(Part):
     """Where a filesystem is to be found on the machine."""
 
-    filesystem_id: str
-    mount_point: Annotated[
-        str, StringConstraints(max_length=256, pattern=r"^(/home|/lambda/nfs|/data)(/[a-zA-Z0-9-]+)*/?$")
-    ]
+    filesystem_id: ObjectId
+    mount_point: MountPoint
 
 
 class InstanceInputs(Inputs):
@@ -64,13 +83,13 @@ class InstanceInputs(Inputs):
     instance_types: list[TypeName] = Field(min_length=1)
     regions: list[RegionName] = Field(min_length=1)
     name: str = Field(max_length=64)
-    hostname: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][0-9a-z-]{0,62}$")] | None = None
+    hostname: Hostname | None = None
     ssh_key_name: Annotated[str, BeforeValidator(one_name), StringConstraints(min_length=1, max_length=64)]
     launch_token: str = Field(min_length=16)
     image_family: ImageFamily | None = None
     image_id: ImageId | None = None
     user_data: Annotated[str, AfterValidator(small_enough)] | None = None
-    firewall_rulesets: dict[RegionName, str] = Field(default_factory=dict)
+    firewall_rulesets: dict[RegionName, ObjectId] = Field(default_factory=dict)
     filesystem_names: list[FilesystemName] = Field(default_factory=list)
     filesystem_mounts: list[Mount] = Field(default_factory=list)
     tags: dict[TagKey, TagValue] = Field(default_factory=dict)
@@ -85,7 +104,9 @@ class InstanceInputs(Inputs):
         for name in ("instance_types", "regions", "filesystem_names"):
             yield from (f"{name}: {twice} is named twice" for twice in _twice(given.get(name)))
         mounts = given.get("filesystem_mounts")
-        points = [m.get("mount_point") for m in mounts if isinstance(m, dict)] if isinstance(mounts, list) else []
+        points = (
+            [_place(m.get("mount_point")) for m in mounts if isinstance(m, dict)] if isinstance(mounts, list) else []
+        )
         yield from (f"filesystem_mounts: {twice} is a mount point twice" for twice in _twice(points))
 
     def order(self) -> LaunchOrder:
@@ -115,6 +136,11 @@ class InstanceInputs(Inputs):
             max_price_cents_per_hour=self.max_price_cents_per_hour,
             capacity_timeout_s=self.capacity_timeout_seconds,
         )
+
+
+def _place(mount_point: object) -> object:
+    """A trailing slash makes no other place."""
+    return (mount_point.rstrip("/") or mount_point) if isinstance(mount_point, str) else mount_point
 
 
 def _twice(values: object) -> list[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from components.cloud.candidates import Candidate, Market, judge, price, table
 from components.cloud.engine import require_engine
 from components.cloud.errors import TRANSIENT, CloudError, InsufficientCapacityError, NotFromApiError
+from components.cloud.fresh import is_fresh
 from components.cloud.instance_end import end_instance
 from components.cloud.launch_order import Launched, LaunchOrder
 from components.cloud.launch_token import instances_with_token
@@ -76,6 +77,8 @@ def adopt(client: "LambdaClient", order: LaunchOrder) -> Launched | None:
 def _earlier_machines(client: "LambdaClient", token: str) -> list[Instance]:
     """Living machines of the token; while a launch may be under way that does not show yet, they are waited for."""
     note = client.journal.last(token)
+    if note is None and is_fresh(token):
+        return []
     if note is None or note.is_settled:
         # Nobody has launched with it as far as this computer knows, so that one list does for all launches of a run.
         return [i for i in instances_with_token(client, token, ANY) if not i.is_over]

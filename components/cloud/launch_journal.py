@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from components.cloud.account_folder import boot_id
 from components.cloud.errors import CloudError
@@ -37,11 +37,12 @@ class Note:
 
 
 class LaunchJournal:
-    """Notes of launches, one file a token. `folder` None keeps none."""
+    """Notes of launches, one file a token. Where there is no folder to write to, this process alone knows them."""
 
     def __init__(self, folder: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
         self._clock = clock
+        self._own: dict[str, dict[str, Any]] = {}
 
     @contextmanager
     def alone(self, token: str, timeout: float) -> Iterator[None]:
@@ -72,20 +73,25 @@ class LaunchJournal:
     def last(self, token: str) -> Note | None:
         """The last launch with the token; None when this computer knows of none since it was started."""
         try:
-            record = json.loads(self._path(token).read_text()) if self._folder else {}
-            if record.get("boot") != boot_id():
+            record = json.loads(self._path(token).read_text())
+        except (OSError, ValueError):
+            record = self._own.get(token)
+        try:
+            if record["boot"] != boot_id():
                 return None
             return Note(max(0.0, self._clock() - float(record["sent"])), bool(record["settled"]))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError):
             return None
 
     def forget(self, token: str) -> None:
         """The token is no more."""
+        self._own.pop(token, None)
         if self._folder:
             self._path(token).unlink(missing_ok=True)
 
     def _path(self, token: str) -> Path:
-        assert self._folder is not None
+        if self._folder is None:
+            raise FileNotFoundError("there is no folder for notes")
         return self._folder / f"{token}.json"
 
     def _open(self, token: str) -> IO[str] | None:
@@ -97,7 +103,8 @@ class LaunchJournal:
         except OSError:
             return None
 
-    def _write(self, token: str, record: dict[str, object]) -> None:
+    def _write(self, token: str, record: dict[str, Any]) -> None:
+        self._own[token] = record
         file = self._open(token)
         if file is not None:
             with file:

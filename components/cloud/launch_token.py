@@ -14,6 +14,7 @@ import pulumi
 from pulumi.dynamic import Resource
 from pydantic import Field
 
+from components.cloud.fresh import note_fresh
 from components.cloud.instance_end import end_instance
 from components.cloud.launch_order import TOKEN_TAG
 from components.cloud.models import GONE, Instance
@@ -66,6 +67,7 @@ class LaunchTokenProvider(LambdaProvider[LaunchTokenInputs]):
 
     def make(self, inputs: LaunchTokenInputs) -> Made:
         token = secrets.token_hex(16)
+        note_fresh(token)
         return Made(token, {"token": token})
 
     def remove(self, id_: str, state: Properties) -> None:

@@ -112,7 +112,7 @@ class SharedSchedule:
                 yield own
                 return
             # Opened anew each time, as the lock belongs to the open file; closing it lets go, also when killed.
-            with os.fdopen(descriptor, "r+") as file:
+            with os.fdopen(descriptor, "r+", errors="replace") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 moments = _moments(file.read())
                 yield moments

@@ -9,7 +9,8 @@ for offer in instance_types(account()):
 import os
 from dataclasses import dataclass
 
-from components.cloud.client import DEFAULT_URL, LambdaClient, shared_client
+from components.cloud.account_folder import DEFAULT_URL
+from components.cloud.client import LambdaClient, shared_client
 from components.cloud.models import Image, Region
 
 

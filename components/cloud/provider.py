@@ -29,6 +29,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 
+from components.cloud.account_folder import DEFAULT_URL
 from components.cloud.checking import Inputs, Properties, check_inputs
 from components.cloud.engine import at_work, leave_with_engine
 from components.cloud.errors import CloudError
@@ -80,6 +81,10 @@ class LambdaProvider(ResourceProvider, Generic[Declared]):
     hashed_inputs: ClassVar[frozenset[str]] = frozenset()
     """Inputs that the outputs hold as a SHA-256 (`<name>_sha256`) only, and that are compared by it."""
 
+    # Of the class, not of the object, until they are configured: what the object holds would be pickled.
+    _api_key = ""
+    _api_url = DEFAULT_URL
+
     # What a subclass writes
 
     def make(self, inputs: Declared) -> Made:
@@ -118,15 +123,15 @@ class LambdaProvider(ResourceProvider, Generic[Declared]):
         widen()
         leave_with_engine()
         self._api_key = str(req.config.get("lambdaApiKey") or os.environ.get("LAMBDA_API_KEY") or "").strip()
-        self._api_url = str(req.config.get("apiUrl") or "")
+        self._api_url = str(req.config.get("apiUrl") or DEFAULT_URL)
 
     @property
     def client(self) -> "LambdaClient":
         """The account; raises `NotConfiguredError` without a key."""
         # Only here: whoever sends nothing, as a preview and an update without changes, need not load it.
-        from components.cloud.client import DEFAULT_URL, shared_client
+        from components.cloud.client import shared_client
 
-        return shared_client(self._api_key, self._api_url or DEFAULT_URL)
+        return shared_client(self._api_key, self._api_url)
 
     def check(self, _olds: Properties, news: Properties) -> CheckResult:
         """Validate what is known, fill in defaults, bring values into their canonical form. No network."""

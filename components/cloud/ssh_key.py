@@ -1,17 +1,20 @@
 """A public key registered with the account, so that a machine can be launched with it."""
 
+import base64
 import hashlib
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NotRequired, TypedDict
 
 import pulumi
 from pulumi.dynamic import Resource
-from pydantic import StringConstraints
+from pydantic import AfterValidator
 
 from components.cloud.errors import CloudError
+from components.cloud.fresh import is_fresh
 from components.cloud.in_use import delete_when_free
 from components.cloud.models import SshKey as SshKeyAnswer
-from components.cloud.names import Mark, claim
-from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
+from components.cloud.names import Mark, claim, name_beginning
+from components.cloud.provider import Inputs, Made, Properties
+from components.cloud.removals import RemovalNotingProvider
 from components.cloud.settle import settle
 from components.cloud.shared_list import ANY
 from components.cloud.stack_mark import MARK_LENGTH, default_prefix, stack_mark
@@ -22,16 +25,44 @@ if TYPE_CHECKING:
 FINGERPRINT_LENGTH = 6
 LONGEST_PREFIX = 64 - 1 - FINGERPRINT_LENGTH - 1 - MARK_LENGTH
 
-PublicKey = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=4096, pattern=r"^(ssh|ecdsa|sk-ssh|sk-ecdsa)-\S+ [^\n]+$")
-]
+LONGEST_KEY = 4096
+_WHERE = "give the one line of a file such as ~/.ssh/id_ed25519.pub"
+
+
+def one_public_key(text: str) -> str:
+    """`ValueError` for anything else, without a word of what was given: it may be the other half of the pair."""
+    text = text.strip()
+    if "PRIVATE KEY" in text:
+        raise ValueError(f"this is a private key, which never has to leave your computer: {_WHERE}")
+    if len(text.splitlines()) > 1:
+        raise ValueError(f"has more than one line, and one public key is needed: {_WHERE}")
+    if len(text) > LONGEST_KEY:
+        raise ValueError(f"has {len(text)} characters, and Lambda takes {LONGEST_KEY}: {_WHERE}")
+    if not _is_public_key(text.split()):
+        raise ValueError(f"is no public key in OpenSSH's form: {_WHERE}")
+    return text
+
+
+def _is_public_key(words: list[str]) -> bool:
+    """Whether the type in front is the one that the key itself begins with (RFC 4253, section 6.6)."""
+    if len(words) < 2:
+        return False
+    try:
+        key = base64.b64decode(words[1], validate=True)
+    except ValueError:
+        return False
+    kind = words[0].encode()
+    return key.startswith(len(kind).to_bytes(4, "big") + kind) and len(key) > 4 + len(kind)
+
+
+PublicKey = Annotated[str, AfterValidator(one_public_key)]
 """OpenSSH's one-line form; of the forms that Lambda takes this is the one in which two keys can be compared."""
 
 
 class SshKeyInputs(Inputs):
     """A key to register; its name in the account is made from the prefix, the key and the stack's mark."""
 
-    name_prefix: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PREFIX)]
+    name_prefix: Annotated[str, name_beginning(LONGEST_PREFIX)]
     mark: Mark
     public_key: PublicKey
 
@@ -42,14 +73,17 @@ class SshKeyInputs(Inputs):
         return f"{self.name_prefix}-{fingerprint}-{self.mark}"
 
 
-class SshKeyProvider(LambdaProvider[SshKeyInputs]):
+class SshKeyProvider(RemovalNotingProvider[SshKeyInputs]):
     """Registers a key; the one that a killed run registered is taken over."""
 
     inputs: ClassVar[type[Inputs]] = SshKeyInputs
+    # A wrong one may be a private key.
+    secret_inputs: ClassVar[frozenset[str]] = frozenset({"public_key"})
 
     def make(self, inputs: SshKeyInputs) -> Made:
         client = self.client
-        known = _named(client, inputs.name, ANY) or settle(
+        earlier = None if is_fresh(inputs.mark) else _named(client, inputs.name, ANY)
+        known = earlier or settle(
             client,
             f"add SSH key {inputs.name}",
             lambda: client.add_ssh_key(inputs.name, inputs.public_key),

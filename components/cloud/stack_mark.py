@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pulumi
 from pulumi.dynamic import Resource
 
+from components.cloud.fresh import note_fresh
 from components.cloud.global_rules_edit import remove_own_rules
 from components.cloud.in_use import delete_when_free
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
@@ -36,6 +37,7 @@ class StackMarkProvider(LambdaProvider[StackMarkInputs]):
 
     def make(self, inputs: StackMarkInputs) -> Made:
         mark = secrets.token_hex(MARK_LENGTH // 2)
+        note_fresh(mark)
         return Made(mark, {"mark": mark})
 
     def remove(self, id_: str, state: Properties) -> None:

@@ -9,7 +9,9 @@ PULUMI_HOME = ROOT / ".tools" / "pulumi-home"
 LOCAL = ROOT / ".local"
 CLOUD_STATE = LOCAL / "cloud"
 PULUMI_STATE = LOCAL / "pulumi-state"
-BACKEND_URL = f"file://{PULUMI_STATE}"
+# Without the sidecar files that Pulumi writes beside its state otherwise: a kill in that moment leaves one empty, and
+# Pulumi then reads no state at all («failed to load checkpoint: EOF»).
+BACKEND_URL = f"file://{PULUMI_STATE}?metadata=skip"
 ENVIRONMENT_FILE = LOCAL / "env"
 COMPLETED_ONCE = LOCAL / "completed-once"
 """There after the first `make local` that came to its end: what it downloads is in the caches."""

@@ -32,7 +32,8 @@ def pulumi_environment(home: Path, backend: Path) -> dict[str, str]:
     return inherited | {
         "PATH": path,
         "PULUMI_HOME": str(home),
-        "PULUMI_BACKEND_URL": f"file://{backend.absolute()}",
+        # As the README has it: without files beside the state that a kill may leave half written.
+        "PULUMI_BACKEND_URL": f"file://{backend.absolute()}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": "test",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",

@@ -15,6 +15,12 @@ from components.cloud.limits import Limits, RateLimiter
 KEY = "secret_test_key"
 
 
+@pytest.fixture(autouse=True)
+def notes_of_this_test_alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the program notes of an account on this computer stays with the test."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("account-notes")))
+
+
 @dataclass
 class Received:
     """A request as the server saw it."""

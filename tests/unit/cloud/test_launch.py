@@ -1,49 +1,20 @@
 """Getting one machine, and never two."""
 
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from components.cloud import launch as launching
-from components.cloud.candidates import Candidate, TooExpensiveError
+from components.cloud.candidates import TooExpensiveError
 from components.cloud.engine import EngineGoneError
 from components.cloud.errors import ApiError, CloudError
 from components.cloud.instance_end import NotTerminatedError, end_instance
 from components.cloud.launch import NoCapacityError, launch
 from components.cloud.launch_order import LaunchOrder
 from components.cloud.launch_token import LaunchTokenProvider, instances_with_token
-from components.cloud.models import LaunchRequest, Tag
-from tests.unit.emulated import PUBLIC_KEY, EmulatedCloud, emulated_cloud
-
-TOKEN = "a" * 32
-GH200 = Candidate("gpu_1x_gh200", "us-east-3")
-H100 = Candidate("gpu_1x_h100_pcie", "us-west-3")
-ORDER = LaunchOrder(
-    candidates=(GH200, H100),
-    template=LaunchRequest(
-        region_name="",
-        instance_type_name="",
-        ssh_key_names=["key"],
-        name="test",
-        image={"family": "lambda-stack-24-04"},
-        tags=[Tag(key="team", value="search")],
-    ),
-    rulesets={},
-    token=TOKEN,
-    max_price_cents_per_hour=None,
-    capacity_timeout_s=0,
-)
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[EmulatedCloud]:
-    with emulated_cloud(tmp_path) as running:
-        running.client.add_ssh_key("key", PUBLIC_KEY)
-        running.control("PUT", "/capacity", {"instance_type": H100.instance_type, "regions": [H100.region]})
-        yield running
+from tests.unit.cloud.orders import GH200, H100, ORDER, TOKEN
+from tests.unit.emulated import EmulatedCloud
 
 
 def test_the_first_candidate_with_capacity_is_launched_with_its_price(cloud: EmulatedCloud) -> None:

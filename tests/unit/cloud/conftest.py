@@ -1,0 +1,43 @@
+"""An account that answers at once, for tests of what the program makes of Lambda's answers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from components.cloud import limits
+from components.cloud.provider import LambdaProvider
+from tests.unit.cloud.orders import H100
+from tests.unit.emulated import PUBLIC_KEY, EmulatedCloud, emulated_cloud
+
+POLL_S = 0.02
+"""Patience is counted in looks: what is a minute at Lambda's pace is a quarter of a second with this."""
+
+
+@pytest.fixture(autouse=True)
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks follow each other faster than a user would want them to."""
+    monkeypatch.setattr(limits, "SHORTEST_POLL_S", POLL_S)
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[EmulatedCloud]:
+    """An account with nothing in it."""
+    with emulated_cloud(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def cloud(account: EmulatedCloud) -> EmulatedCloud:
+    """An account in which `ORDER` can be launched: the key, and both candidates to be had."""
+    account.client.add_ssh_key("key", PUBLIC_KEY)
+    account.control("PUT", "/capacity", {"instance_type": H100.instance_type, "regions": [H100.region]})
+    account.control("DELETE", "/requests")
+    return account
+
+
+@pytest.fixture
+def plugin(account: EmulatedCloud, monkeypatch: pytest.MonkeyPatch) -> EmulatedCloud:
+    """The account that every provider works for, with a client that keeps to no rate limit."""
+    monkeypatch.setattr(LambdaProvider, "client", account.client)
+    return account

@@ -1,0 +1,24 @@
+"""What the tests launch."""
+
+from components.cloud.candidates import Candidate
+from components.cloud.launch_order import LaunchOrder
+from components.cloud.models import LaunchRequest, Tag
+
+TOKEN = "a" * 32
+GH200 = Candidate("gpu_1x_gh200", "us-east-3")
+H100 = Candidate("gpu_1x_h100_pcie", "us-west-3")
+ORDER = LaunchOrder(
+    candidates=(GH200, H100),
+    template=LaunchRequest(
+        region_name="",
+        instance_type_name="",
+        ssh_key_names=["key"],
+        name="test",
+        image={"family": "lambda-stack-24-04"},
+        tags=[Tag(key="team", value="search")],
+    ),
+    rulesets={},
+    token=TOKEN,
+    max_price_cents_per_hour=None,
+    capacity_timeout_s=0,
+)
