@@ -18,6 +18,8 @@ from pydantic_core import PydanticCustomError
 Properties = dict[str, Any]
 
 LONGEST_KEY = 60
+KEY_ITSELF = "[key]"
+"""How pydantic says, at the end of a place, that the key of an object is meant and not its value."""
 
 
 def written(pattern: str, allowed: str) -> AfterValidator:
@@ -72,8 +74,8 @@ def check_inputs(model: type[Inputs], given: Properties) -> tuple[Properties, li
 
 def _problem(details: Any) -> Problem:
     name = str(details["loc"][0]) if details["loc"] else ""
-    # Where in a list or an object; «[key]» is how pydantic says that the key itself is meant, which is named already.
-    parts = [part for part in details["loc"][1:] if part != "[key]"]
+    # Where in a list or an object; a key that is wrong itself is named already.
+    parts = [part for part in details["loc"][1:] if part != KEY_ITSELF]
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{_shown(part)}" for part in parts)
     reason = _reason(details)
     # Whether there is such an input at all is about its name, which stands before the reason already.
@@ -99,6 +101,9 @@ def _shown(key: str) -> str:
 
 def _is_unknown(given: Any, place: tuple[int | str, ...]) -> bool:
     """Whether a finding is about a value that is not known yet, or about a whole of which such a value is a part."""
+    if place[-1:] == (KEY_ITSELF,):
+        # A key is known, whatever stands behind it.
+        return False
     value = given
     for part in place:
         try:

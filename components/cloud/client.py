@@ -3,8 +3,8 @@
 What is asked again, and what never, stands in `transport`.
 """
 
-import functools
 import random
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -150,7 +150,8 @@ class LambdaClient:
 
     def delete_ssh_key(self, key_id: str) -> None:
         """Remove a key; `InUseError` while an instance was launched with it."""
-        self._transport.write("DELETE", f"/ssh-keys/{key_id}", dict[str, Any], f"delete SSH key {key_id}")
+        with self._ssh_keys.shrinks():
+            self._transport.write("DELETE", f"/ssh-keys/{key_id}", dict[str, Any], f"delete SSH key {key_id}")
 
     # Firewall
 
@@ -174,7 +175,8 @@ class LambdaClient:
     def delete_ruleset(self, ruleset_id: str) -> None:
         """Remove a ruleset; `InUseError` while an instance has it."""
         what = f"delete firewall ruleset {ruleset_id}"
-        self._transport.write("DELETE", f"/firewall-rulesets/{ruleset_id}", dict[str, Any], what)
+        with self._rulesets.shrinks():
+            self._transport.write("DELETE", f"/firewall-rulesets/{ruleset_id}", dict[str, Any], what)
 
     def global_rules(self) -> list[FirewallRule]:
         """The rules that hold for every instance in every region."""
@@ -201,13 +203,21 @@ class LambdaClient:
     def delete_filesystem(self, filesystem_id: str) -> None:
         """Delete a filesystem and all that is in it; `InUseError` while an instance has it."""
         what = f"delete filesystem {filesystem_id}"
-        self._transport.write("DELETE", f"/filesystems/{filesystem_id}", dict[str, Any], what)
+        with self._filesystems.shrinks():
+            self._transport.write("DELETE", f"/filesystems/{filesystem_id}", dict[str, Any], what)
 
 
-@functools.cache
+_clients: dict[tuple[str, str], LambdaClient] = {}
+_clients_lock = threading.Lock()
+
+
 def shared_client(api_key: str, url: str) -> LambdaClient:
     """The one client of an account in this process, so that all resources share its lists."""
-    return LambdaClient(api_key, url)
+    # Locked, as the first resources ask at the same time.
+    with _clients_lock:
+        if (api_key, url) not in _clients:
+            _clients[api_key, url] = LambdaClient(api_key, url)
+        return _clients[api_key, url]
 
 
 def _rule_body(rule: FirewallRule) -> dict[str, Any]:

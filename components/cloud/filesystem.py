@@ -9,11 +9,13 @@ from components.cloud.checking import written
 from components.cloud.errors import CloudError
 from components.cloud.in_use import delete_when_free
 from components.cloud.models import Filesystem as FilesystemAnswer
-from components.cloud.names import RegionName
+from components.cloud.names import Mark, RegionName
+from components.cloud.notes import Notes
 from components.cloud.provider import Inputs, Made, Properties
 from components.cloud.removals import RemovalNotingProvider
 from components.cloud.settle import settle
 from components.cloud.shared_list import ANY
+from components.cloud.stack_mark import stack_mark
 
 DOLLARS_PER_GB_MONTH = 0.20
 """Lambda's documentation, 2026; by what is stored, looked at every few hours."""
@@ -29,6 +31,12 @@ class FilesystemInputs(Inputs):
     name: FilesystemName
     region: RegionName
     retain: bool = True
+    mark: Mark
+
+    @property
+    def note(self) -> str:
+        """Under which its creation is noted: a filesystem that another stack made is not this one's to delete."""
+        return f"{self.name}-{self.mark}"
 
 
 class FilesystemProvider(RemovalNotingProvider[FilesystemInputs]):
@@ -51,7 +59,9 @@ class FilesystemProvider(RemovalNotingProvider[FilesystemInputs]):
                     "use that region or another name"
                 )
             print(f"took over filesystem {inputs.name} in {inputs.region}: {cost(there.bytes_used)}")
-            return Made(there.id, _outputs(there, created=False))
+            # A run that was killed may have made it before it could say so.
+            return Made(there.id, _outputs(there, created=self._creations.has(inputs.note)))
+        self._creations.add(inputs.note)
         made = settle(
             client,
             f"create filesystem {inputs.name}",
@@ -64,16 +74,26 @@ class FilesystemProvider(RemovalNotingProvider[FilesystemInputs]):
         there = next((one for one in self.client.filesystems(self.client.recently()) if one.id == id_), None)
         return None if there is None else _outputs(there, created=bool(state.get("created")))
 
+    def goes(self, state: Properties) -> bool:
+        """What is retained, or was there before, stays in the account."""
+        return not state.get("retain", True) and bool(state.get("created"))
+
     def remove(self, id_: str, state: Properties) -> None:
         client = self.client
         name = str(state["name"])
-        if state.get("retain", True) or not state.get("created"):
+        if not self.goes(state):
             there = next((one for one in client.filesystems() if one.id == id_), None)
             if there is not None:
                 reason = "retain is set" if state.get("retain", True) else "it was there before this stack"
                 print(f"kept filesystem {name} in {there.region.name} ({reason}): {cost(there.bytes_used)}")
             return
         delete_when_free(client, f"filesystem {name}", lambda: client.delete_filesystem(id_))
+        self._creations.drop(f"{name}-{state['mark']}")
+
+    @property
+    def _creations(self) -> Notes:
+        """Filesystems that stacks have begun to create from this computer, whatever became of the answer."""
+        return self._notes("filesystems")
 
 
 def cost(bytes_used: int) -> str:
@@ -114,5 +134,5 @@ class Filesystem(Resource, module="lambdacloud", name="Filesystem"):
     """False when it was there before."""
 
     def __init__(self, name: str, args: FilesystemArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        props: dict[str, Any] = {"mount_point": None, "bytes_used": None, "created": None, **args}
+        props: dict[str, Any] = {"mount_point": None, "bytes_used": None, "created": None, **args, "mark": stack_mark()}
         super().__init__(FilesystemProvider(), name, props, opts)

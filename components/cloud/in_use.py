@@ -30,5 +30,7 @@ def delete_when_free(
             return None
         except (InUseError, *TRANSIENT) as trouble:
             if clock() > deadline:
-                raise CloudError(f"{what} could not be deleted: {trouble}; run `pulumi destroy` again") from None
+                raise CloudError(
+                    f"{what} could not be deleted: {str(trouble).rstrip('.')}; run `pulumi destroy` again"
+                ) from None
         client.pause()

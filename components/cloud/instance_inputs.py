@@ -84,7 +84,7 @@ class InstanceInputs(Inputs):
     regions: list[RegionName] = Field(min_length=1)
     name: str = Field(max_length=64)
     hostname: Hostname | None = None
-    ssh_key_name: Annotated[str, BeforeValidator(one_name), StringConstraints(min_length=1, max_length=64)]
+    ssh_key_name: Annotated[str, StringConstraints(max_length=64), BeforeValidator(one_name)]
     launch_token: str = Field(min_length=16)
     image_family: ImageFamily | None = None
     image_id: ImageId | None = None

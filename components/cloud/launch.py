@@ -141,6 +141,8 @@ def _launch_one(client: "LambdaClient", order: LaunchOrder, candidate: Candidate
         client.journal.note_settled(order.token)
         raise
     except TRANSIENT:
+        # Given up, not over: Lambda may carry it out as late as now, so that patience begins here.
+        client.journal.note_sent(order.token)
         found = adopt(client, order)
         if found is None:
             raise

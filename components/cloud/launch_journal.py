@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -57,7 +57,7 @@ class LaunchJournal:
                 if self._clock() > deadline:
                     raise LaunchUnderWayError(
                         "another Pulumi process is launching for this stack and does not come to an end: end it "
-                        f"(it has {file.name} open), then run `pulumi up` again"
+                        f"(it has {self._path(token)} open), then run `pulumi up` again"
                     )
                 time.sleep(LOOK_AGAIN_S)
             yield
@@ -86,8 +86,8 @@ class LaunchJournal:
     def forget(self, token: str) -> None:
         """The token is no more."""
         self._own.pop(token, None)
-        if self._folder:
-            self._path(token).unlink(missing_ok=True)
+        with suppress(OSError):
+            self._path(token).unlink()
 
     def _path(self, token: str) -> Path:
         if self._folder is None:

@@ -22,7 +22,7 @@ _claimed: set[tuple[Any, ...]] = set()
 
 
 def claim(kind: str, *name: Any) -> None:
-    """Say that this stack makes an object of this name; `ValueError` when it does so already.
+    """Say that this stack makes an object of this name; `RunError` when it does so already.
 
     Objects are found again by their names, so two of one name would be taken for each other. Names that are known
     only later are not looked at.
@@ -32,5 +32,7 @@ def claim(kind: str, *name: Any) -> None:
         return
     entry = (stack, kind, *name)
     if entry in _claimed:
-        raise ValueError(f"two of this stack are a {kind} {' in '.join(name)}: give one of them another name_prefix")
+        raise pulumi.RunError(
+            f"two resources of this stack are a {kind} {' in '.join(name)}: give one of them another name_prefix"
+        )
     _claimed.add(entry)

@@ -6,45 +6,13 @@ before it begins, by the id, which Lambda never gives twice; an object in the st
 another computer there are no notes, and `pulumi refresh` finds out.
 """
 
-import time
-from contextlib import suppress
-from pathlib import Path
 from typing import Generic
 
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult
 
 from components.cloud.account_folder import account_folder
+from components.cloud.notes import Notes
 from components.cloud.provider import Declared, LambdaProvider, Properties
-
-KEPT_S = 90 * 24 * 3600.0
-"""Notes are small; those older than a state that was left in the middle of its removal may be are taken away."""
-
-
-class RemovalNotes:
-    """One empty file for each removal. `folder` None keeps none."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-
-    def add(self, id_: str) -> None:
-        """The removal of an object begins."""
-        if self._folder is None:
-            return
-        with suppress(OSError):
-            self._folder.mkdir(exist_ok=True, mode=0o700)
-            for note in self._folder.iterdir():
-                if time.time() - note.stat().st_mtime > KEPT_S:
-                    note.unlink(missing_ok=True)
-            (self._folder / id_).touch(mode=0o600)
-
-    def drop(self, id_: str) -> None:
-        """The object is there after all."""
-        if self.has(id_) and self._folder:
-            (self._folder / id_).unlink(missing_ok=True)
-
-    def has(self, id_: str) -> bool:
-        """Whether the removal of an object has begun on this computer."""
-        return self._folder is not None and (self._folder / id_).exists()
 
 
 class RemovalNotingProvider(LambdaProvider[Declared], Generic[Declared]):
@@ -72,10 +40,18 @@ class RemovalNotingProvider(LambdaProvider[Declared], Generic[Declared]):
 
     def delete(self, _id: str, _props: Properties) -> None:
         """Note it, then delete."""
-        self._removals.add(_id)
+        if self.goes(_props):
+            self._removals.add(_id)
         super().delete(_id, _props)
 
+    def goes(self, state: Properties) -> bool:
+        """Whether the object goes when its resource does; False for one that is kept in the account."""
+        return True
+
     @property
-    def _removals(self) -> RemovalNotes:
+    def _removals(self) -> Notes:
+        return self._notes("removals")
+
+    def _notes(self, kind: str) -> Notes:
         folder = account_folder(self._api_key, self._api_url)
-        return RemovalNotes(folder / "removals" if folder else None)
+        return Notes(folder / kind if folder else None)

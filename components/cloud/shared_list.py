@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -33,3 +34,13 @@ class SharedList(Generic[Item]):
                 self._value = self._fetch()
                 self._asked_at = asked_at
             return self._value
+
+    @contextmanager
+    def shrinks(self) -> Iterator[None]:
+        """Something of it is being deleted: no list from before will do after that, not even for `ANY`."""
+        try:
+            yield
+        finally:
+            # Also after an error: the deletion may have been carried out.
+            with self._lock:
+                self._value = None

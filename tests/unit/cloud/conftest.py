@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.cloud import limits
+from components.cloud import client, limits
 from components.cloud.provider import LambdaProvider
 from tests.unit.cloud.orders import H100
 from tests.unit.emulated import PUBLIC_KEY, EmulatedCloud, emulated_cloud
@@ -40,4 +40,6 @@ def cloud(account: EmulatedCloud) -> EmulatedCloud:
 def plugin(account: EmulatedCloud, monkeypatch: pytest.MonkeyPatch) -> EmulatedCloud:
     """The account that every provider works for, with a client that keeps to no rate limit."""
     monkeypatch.setattr(LambdaProvider, "client", account.client)
+    # A refresh is another process, with no list yet; here it asks anew.
+    monkeypatch.setattr(client, "RECENT_IN_POLLS", 0.0)
     return account

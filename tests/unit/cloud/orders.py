@@ -22,3 +22,17 @@ ORDER = LaunchOrder(
     max_price_cents_per_hour=None,
     capacity_timeout_s=0,
 )
+
+LOST_WRITES = (
+    "drop-before",
+    "drop-after",
+    "error-409",
+    "error-500",
+    "error-500-after",
+    "error-503",
+    "error-429",
+    "html",
+    "html-after",
+    "truncated",
+)
+"""What may become of the answer to a write, carried out or not."""

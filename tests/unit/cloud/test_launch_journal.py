@@ -45,6 +45,8 @@ def test_only_one_launches_with_a_token_and_the_other_hears_why_in_one_line(tmp_
     ):
         pytest.fail("two were alone with one token")
     assert "run `pulumi up` again" in str(caught.value)
+    # By the file whoever reads it finds the process, with `fuser` or `lsof`.
+    assert str(tmp_path / TOKEN) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -1,7 +1,7 @@
 """A write whose answer got lost is looked for before it is written again."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import pytest
@@ -18,9 +18,9 @@ TAKEN = ApiError("create", 400, "global/invalid-parameters", "name must be uniqu
 class Play:
     """A cloud that answers writes and looks as told, and keeps the order in which they came."""
 
-    def __init__(self, writes: list[str | CloudError], looks: list[str | None] | None = None) -> None:
-        self._writes = writes
-        self._looks = looks or []
+    def __init__(self, writes: Sequence[str | CloudError], looks: Sequence[str | None] = ()) -> None:
+        self._writes = list(writes)
+        self._looks = list(looks)
         self.events: list[str] = []
 
     def pause(self) -> None:
@@ -62,7 +62,7 @@ def test_a_second_write_comes_only_after_every_look_found_nothing() -> None:
 
 @pytest.mark.parametrize("trouble", TRANSIENT)
 def test_every_trouble_that_leaves_a_doubt_is_looked_into(trouble: type[CloudError]) -> None:
-    error = trouble("write", 500, "x", "y") if trouble is ServerFaultError else trouble("what")  # type: ignore[call-arg]
+    error = trouble("write", 500, "x", "y") if trouble is ServerFaultError else trouble("what")
     assert Play([error], ["found"]).settle() == "found"
 
 

@@ -102,3 +102,21 @@ def test_an_error_is_not_remembered_and_no_older_list_is_given_in_its_place() ->
     with pytest.raises(ConnectionError):
         shared.get()
     assert shared.get() == ["0 to come"]
+
+
+def test_a_list_from_before_a_deletion_is_given_to_nobody() -> None:
+    fetches = Fetches()
+    shared = SharedList(fetches)
+    shared.get()
+    with shared.shrinks():
+        assert shared.get(ANY) == [1]
+    assert shared.get(ANY) == [2]
+
+
+def test_a_deletion_that_failed_may_have_been_carried_out_all_the_same() -> None:
+    fetches = Fetches()
+    shared = SharedList(fetches)
+    shared.get()
+    with pytest.raises(ConnectionError), shared.shrinks():
+        raise ConnectionError("lost")
+    assert shared.get(ANY) == [2]
