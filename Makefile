@@ -23,7 +23,7 @@ local-down: tools ## pulumi destroy, local cloud down, and a check that nothing 
 test: tools ## all three floors of tests
 	@$(RUN) python -m pytest $(SIDE_BY_SIDE) tests/unit tests/engine tests/e2e
 
-test-unit: tools ## no process is started; under 30 s
+test-unit: tools ## no process is started; about a minute
 	@$(RUN) python -m pytest tests/unit
 
 test-engine: tools ## the real Pulumi engine against the local cloud

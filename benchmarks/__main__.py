@@ -1,6 +1,8 @@
 """Every benchmark, the short ones first."""
 
 from benchmarks import nothing_to_do, numbers_of_machines
+from tests.signals import let_signals_arrive
 
+let_signals_arrive()
 nothing_to_do.main()
 numbers_of_machines.main()

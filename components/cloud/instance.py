@@ -185,15 +185,25 @@ def _texts(value: object) -> list[str]:
 def token_options(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
     """The options of a machine that its launch token shares: where it belongs, and whether it is kept or protected."""
     opts = opts or pulumi.ResourceOptions()
-    aliases = [
-        pulumi.Alias(name=f"{alias.name}-launch") if isinstance(alias, pulumi.Alias) and alias.name else alias
-        for alias in (opts.aliases if isinstance(opts.aliases, list) else [])
-    ]
+    aliases = opts.aliases if isinstance(opts.aliases, list) else []
     return pulumi.ResourceOptions(
         parent=opts.parent,
         depends_on=opts.depends_on,
         protect=opts.protect,
         # The end of the token would take away a machine that is meant to stay.
         retain_on_delete=opts.retain_on_delete,
-        aliases=[alias for alias in aliases if isinstance(alias, pulumi.Alias)],
+        # Without them the token of a machine that moved in the program would be another, and the machine replaced.
+        aliases=[_token_alias(alias) for alias in aliases if isinstance(alias, pulumi.Alias | str)],
     )
+
+
+def _token_alias(alias: pulumi.Alias | str) -> pulumi.Alias | str:
+    """Where the token was when the machine was there: beside it, by a name of its own."""
+    if isinstance(alias, str):
+        # urn:pulumi:STACK::PROJECT::PARENTS$TYPE::NAME, and the two types differ at their end alone.
+        place, name = alias.rsplit("::", 1)
+        return f"{place.removesuffix(Instance.__name__)}{LaunchToken.__name__}::{name}-launch"
+    former = {part: value for part, value in vars(alias).items() if value is not ... and part != "type_"}
+    if isinstance(alias.name, str):
+        former["name"] = f"{alias.name}-launch"
+    return pulumi.Alias(**former)

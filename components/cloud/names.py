@@ -33,6 +33,7 @@ def claim(kind: str, *name: Any) -> None:
     entry = (stack, kind, *name)
     if entry in _claimed:
         raise pulumi.RunError(
-            f"two resources of this stack are a {kind} {' in '.join(name)}: give one of them another name_prefix"
+            # The other parts are not said: one may be a whole key.
+            f"two resources of this stack are a {kind} {name[0]}: give one of them another name_prefix"
         )
     _claimed.add(entry)

@@ -73,7 +73,7 @@ class LambdaProvider(ResourceProvider, Generic[Declared]):
     """Model of the declared inputs; its validators bring values into one canonical form."""
 
     updatable: ClassVar[frozenset[str]] = frozenset()
-    """Inputs that change in place; a change of any other replaces the object, the old one removed first."""
+    """Inputs that change in place; a change of any other replaces the object."""
 
     secret_inputs: ClassVar[frozenset[str]] = frozenset()
     """Inputs whose value no message may show."""

@@ -28,8 +28,11 @@ def ssh_trouble(ip: str, port: int, public_host_key: str | None) -> str | None:
         shown = asyncio.run(host_key())
     except (TimeoutError, OSError):
         return "no greeting yet"
-    except asyncssh.Error:
+    except asyncssh.KeyExchangeFailed:
+        # It has no key of this kind.
         return "another host key yet"
+    except asyncssh.Error:
+        return "no greeting yet"
     return None if shown.split()[:2] == public_host_key.split()[:2] else "another host key yet"
 
 

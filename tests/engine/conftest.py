@@ -1,6 +1,5 @@
 """One local cloud for the whole floor; each test has a project and a stack of its own."""
 
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from tests.local_cloud import LocalCloud, local_cloud
 from tests.pulumi_project import Project, project
+from tests.signals import let_signals_arrive
 
 PROGRAMS = Path(__file__).parent / "programs"
 MACHINE_PROGRAM = PROGRAMS / "machine.py"
@@ -18,13 +18,7 @@ FLEET_TIME_SCALE = "0.02"
 @pytest.fixture(scope="session", autouse=True)
 def signals_arrive() -> None:
     """Under nohup, or behind `&` in a script, some signals are ignored, also in all that the tests start."""
-    for number, default in (
-        (signal.SIGHUP, signal.SIG_DFL),
-        (signal.SIGINT, signal.default_int_handler),
-        (signal.SIGQUIT, signal.SIG_DFL),
-    ):
-        if signal.getsignal(number) == signal.SIG_IGN:
-            signal.signal(number, default)
+    let_signals_arrive()
 
 
 @pytest.fixture(scope="session")

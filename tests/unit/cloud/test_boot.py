@@ -1,6 +1,7 @@
 """The wait as a resource: once for machines that stay, again for new ones."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -79,8 +80,6 @@ def test_a_new_machine_is_waited_for_and_another_patience_is_no_reason_to() -> N
 def test_the_wait_for_a_new_machine_gives_all_addresses(
     machine: str, cloud: EmulatedCloud, plugin: EmulatedCloud
 ) -> None:
-    from dataclasses import replace
-
     made = BootWaitProvider().create(_inputs(machine))
     second = launch(cloud.client, replace(ORDER, token="b" * 32)).instance_id
     outs = BootWaitProvider().update(made.id, made.outs or {}, _inputs(second, machine)).outs or {}

@@ -1,6 +1,7 @@
 """Ending a machine: asked for first, then watched until Lambda agrees."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -92,3 +93,15 @@ def test_many_ends_at_the_same_time_look_at_one_list(cloud: EmulatedCloud, monke
         assert list(pool.map(lambda id_: end_instance(cloud.client, id_), machines)) == [True] * len(machines)
     assert cloud.billing() == []
     assert cloud.calls("list-instances") <= len(machines) // 2
+
+
+def test_many_ends_that_take_a_while_look_as_often_as_one(cloud: EmulatedCloud) -> None:
+    machines = [launch(cloud.client, replace(ORDER, token=f"{number:032x}")).instance_id for number in range(8)]
+    cloud.control("DELETE", "/requests")
+    cloud.fault("terminate", "slow", len(machines), seconds=0.3)
+    began = time.monotonic()
+    with ThreadPoolExecutor(len(machines)) as pool:
+        list(pool.map(lambda id_: end_instance(cloud.client, id_), machines))
+    looks = (time.monotonic() - began) / cloud.client.limits.poll_interval
+    # Besides, each has to see a list that is newer than its own request.
+    assert cloud.calls("list-instances") <= looks + len(machines) + 1

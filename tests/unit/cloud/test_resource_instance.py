@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from components.cloud import instance_end
 from components.cloud.client import LambdaClient
 from components.cloud.instance import InstanceProvider
 from components.cloud.launch_token import LaunchTokenProvider
@@ -209,8 +210,6 @@ def test_ending_a_machine_that_is_gone_is_a_success_and_so_is_the_end_of_its_tok
 def test_an_end_that_is_not_confirmed_fails_loudly(
     made: tuple[str, Properties], plugin: EmulatedCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from components.cloud import instance_end
-
     monkeypatch.setattr(instance_end, "TERMINATE_TIMEOUT_IN_POLLS", 5)
     id_, outs = made
     plugin.fault("terminate", "ignored", 100)

@@ -85,7 +85,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_a_name_that_a_stack_gives_twice_is_an_error_with_what_to_do(stack: None) -> None:
     claim("firewall ruleset", "dev", "us-east-3")
-    with pytest.raises(ValueError, match="firewall ruleset dev.*: give one of them another name_prefix") as caught:
+    with pytest.raises(pulumi.RunError, match="firewall ruleset dev: give one of them another name_prefix") as caught:
         claim("firewall ruleset", "dev", "us-east-3")
     assert "\n" not in str(caught.value)
 
@@ -106,7 +106,7 @@ def test_another_stack_may_give_the_same_name(stack: None, monkeypatch: pytest.M
 def test_a_name_that_is_known_only_later_and_one_outside_a_program_are_not_looked_at(
     stack: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    later = pulumi.Output.from_input("us-east-3")
+    later = object()
     claim("SSH key", "dev", later)
     claim("SSH key", "dev", later)
     monkeypatch.setattr(pulumi.runtime, "get_root_resource", lambda: None)
@@ -117,7 +117,7 @@ def test_a_name_that_is_known_only_later_and_one_outside_a_program_are_not_looke
 def test_a_key_of_which_there_are_two_is_not_repeated_in_the_error(stack: None) -> None:
     public_key = new_pair("")[1]
     claim("SSH key", "dev", public_key)
-    with pytest.raises(ValueError, match="SSH key dev") as caught:
+    with pytest.raises(pulumi.RunError, match="SSH key dev:") as caught:
         claim("SSH key", "dev", public_key)
     assert public_key.split()[1] not in str(caught.value)
 
@@ -137,10 +137,25 @@ def test_what_is_about_the_machine_alone_does_not_concern_its_token() -> None:
     assert (shared.import_, shared.id, shared.ignore_changes, shared.replace_on_changes) == (None, None, None, None)
 
 
-def test_a_machine_that_was_renamed_in_the_program_keeps_its_token() -> None:
-    options = pulumi.ResourceOptions(aliases=[pulumi.Alias(name="old"), pulumi.Alias(parent="urn:of:old:parent")])
-    first, second = token_options(options).aliases or []
-    assert isinstance(first, pulumi.Alias)
-    assert isinstance(second, pulumi.Alias)
-    assert first.name == "old-launch"
-    assert second.parent == "urn:of:old:parent"
+def _urn(type_: str, name: str) -> str:
+    return f"urn:pulumi:dev::shop::lambdavllm:machine:GpuMachine$pulumi-python:dynamic/lambdacloud:{type_}::{name}"
+
+
+def test_a_machine_that_was_renamed_or_moved_in_the_program_keeps_its_token() -> None:
+    urn_of_parent = "urn:pulumi:dev::shop::lambdavllm:machine:GpuMachine::gpu"
+    options = pulumi.ResourceOptions(
+        aliases=[
+            pulumi.Alias(name="old"),
+            pulumi.Alias(parent=urn_of_parent),
+            pulumi.Alias(name="old", parent=None, stack="prod", project="shop", type_="other:index:Machine"),
+            _urn("Instance", "old"),
+        ]
+    )
+    renamed, moved, both, urn = token_options(options).aliases or []
+    assert isinstance(renamed, pulumi.Alias)
+    assert isinstance(moved, pulumi.Alias)
+    assert isinstance(both, pulumi.Alias)
+    assert vars(renamed) == vars(pulumi.Alias(name="old-launch"))
+    assert vars(moved) == vars(pulumi.Alias(parent=urn_of_parent))
+    assert vars(both) == vars(pulumi.Alias(name="old-launch", parent=None, stack="prod", project="shop"))
+    assert urn == _urn("LaunchToken", "old-launch")
