@@ -203,7 +203,7 @@ def _token_alias(alias: pulumi.Alias | str) -> pulumi.Alias | str:
         # urn:pulumi:STACK::PROJECT::PARENTS$TYPE::NAME, and the two types differ at their end alone.
         place, name = alias.rsplit("::", 1)
         return f"{place.removesuffix(Instance.__name__)}{LaunchToken.__name__}::{name}-launch"
-    former = {part: value for part, value in vars(alias).items() if value is not ... and part != "type_"}
+    former = {part: value for part, value in vars(alias).items() if part != "type_"}
     if isinstance(alias.name, str):
         former["name"] = f"{alias.name}-launch"
     return pulumi.Alias(**former)

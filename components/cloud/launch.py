@@ -50,12 +50,12 @@ def launch(client: "LambdaClient", order: LaunchOrder) -> Launched:
         now = time.monotonic()
         if now > deadline:
             raise NoCapacityError(
-                f"no machine within {order.capacity_timeout_s / 60:.0f} min ({table(refused)}): name more "
+                f"no machine within {_duration(order.capacity_timeout_s)} ({table(refused)}): name more "
                 "instanceTypes or regions, raise capacityTimeoutMinutes, or run `pulumi up` again"
             )
         if now - reported >= REPORT_INTERVAL_S:
             reported = now
-            print(f"waiting for capacity, {(deadline - now) / 60:.0f} min left ({table(refused)})")
+            print(f"waiting for capacity, {_duration(deadline - now)} left ({table(refused)})")
         client.pause()
 
 
@@ -153,3 +153,7 @@ def _launch_one(client: "LambdaClient", order: LaunchOrder, candidate: Candidate
     # Said before anything else can go wrong, so that the id is on the screen at least.
     print(f"launched instance {instance_id}: {candidate}, {price(market, candidate)} an hour")
     return Launched(instance_id, candidate.instance_type, candidate.region, kind.price_cents_per_hour)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"

@@ -101,9 +101,10 @@ def test_what_a_killed_run_of_this_stack_made_is_its_own_and_of_no_other_stack(
     assert (made.outs or {})["created"] is (mark == DATA["mark"])
 
 
-def test_a_state_that_does_not_say_who_made_it_keeps_it(plugin: EmulatedCloud) -> None:
+@pytest.mark.parametrize("said", [{}, {"created": True}, {"retain": False}])
+def test_a_state_that_does_not_say_that_it_may_go_keeps_it(plugin: EmulatedCloud, said: Properties) -> None:
     there = plugin.client.add_filesystem("data", "us-east-3")
-    FilesystemProvider().delete(there.id, {"name": "data", "region": "us-east-3"})
+    FilesystemProvider().delete(there.id, {"name": "data", "region": "us-east-3", "mark": "0" * 8, **said})
     assert _names(plugin) == ["data"]
 
 
