@@ -171,6 +171,8 @@ class LaunchAnswer(Answer):
 class LaunchRequest(BaseModel):
     """Body of a launch. `image` is `{"id": …}` or `{"family": …}`."""
 
+    model_config = ConfigDict(defer_build=True)
+
     region_name: str
     instance_type_name: str
     ssh_key_names: list[str]

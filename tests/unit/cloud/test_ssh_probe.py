@@ -94,18 +94,18 @@ def test_without_a_key_to_check_a_greeting_is_enough(port: int) -> None:
     assert ssh_trouble(HERE, port, None) is None
 
 
-@pytest.mark.parametrize("key", [None, _public(HOST_KEY)])
+@pytest.mark.parametrize("key", [None, _public(HOST_KEY)], ids=["any-key", "our-key"])
 def test_where_nothing_listens_there_is_no_greeting(key: str | None) -> None:
     with socket.create_server((HERE, 0)) as closed:
         port = closed.getsockname()[1]
     assert ssh_trouble(HERE, port, key) == "no greeting yet"
 
 
-@pytest.mark.parametrize("key", [None, _public(HOST_KEY)])
+@pytest.mark.parametrize("key", [None, _public(HOST_KEY)], ids=["any-key", "our-key"])
 def test_a_port_that_never_speaks_is_given_up(silent: int, impatient: None, key: str | None) -> None:
     assert ssh_trouble(HERE, silent, key) == "no greeting yet"
 
 
-@pytest.mark.parametrize("key", [None, _public(HOST_KEY)])
+@pytest.mark.parametrize("key", [None, _public(HOST_KEY)], ids=["any-key", "our-key"])
 def test_what_is_no_ssh_server_gives_no_greeting(other_program: int, key: str | None) -> None:
     assert ssh_trouble(HERE, other_program, key) == "no greeting yet"
