@@ -43,6 +43,8 @@ class BootWaitProvider(LambdaProvider[BootWaitInputs]):
 
     inputs: ClassVar[type[Inputs]] = BootWaitInputs
     updatable: ClassVar[frozenset[str]] = frozenset({"machines", "ssh_port", "timeout_seconds"})
+    # Somebody may give the private half where the public one belongs.
+    secret_inputs: ClassVar[frozenset[str]] = frozenset({"machines"})
 
     def keeps(self, name: str, state: Properties, inputs: Properties) -> bool:
         """Another patience changes nothing for machines that are up."""

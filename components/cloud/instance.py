@@ -164,7 +164,10 @@ class Instance(Resource, module="lambdacloud", name="Instance"):
         props: dict[str, Any] = {**dict.fromkeys(computed), **args, "launch_token": token.token}
         if "user_data" in args:
             props["user_data"] = pulumi.Output.secret(args["user_data"])
-        super().__init__(InstanceProvider(), name, props, opts)
+        # Also where the engine replaces without asking, as with `pulumi up --replace`: a new machine made first would
+        # be the old one, found by its token, and would be ended after.
+        first = pulumi.ResourceOptions(delete_before_replace=True)
+        super().__init__(InstanceProvider(), name, props, pulumi.ResourceOptions.merge(opts, first))
 
 
 def _held(args: InstanceArgs) -> pulumi.Output[list[str]]:

@@ -28,13 +28,14 @@ def end_instance(client: "LambdaClient", instance_id: str, timeout_s: float | No
     poll = client.limits.poll_interval
     timeout_s = TERMINATE_TIMEOUT_IN_POLLS * poll if timeout_s is None else timeout_s
     deadline = time.monotonic() + timeout_s
-    is_known, asked_at = True, float("-inf")
+    is_known, asked_at = False, float("-inf")
     status: str | None = None
     while True:
         try:
             # The first request comes before any look: a machine that is too new to be seen is no less there.
             if status != InstanceStatus.TERMINATING and time.monotonic() - asked_at > ASK_AGAIN_AFTER_POLLS * poll:
-                is_known = _ask_for_the_end(client, instance_id)
+                # Known once is known: when it is asked again it may be over, and be unknown by that.
+                is_known = _ask_for_the_end(client, instance_id) or is_known
                 asked_at = time.monotonic()
             # One list serves all that are being ended; it only has to be newer than the request.
             instance = client.instance(instance_id, since=max(asked_at, time.monotonic() - poll))

@@ -84,8 +84,9 @@ def _earlier_machines(client: "LambdaClient", token: str) -> list[Instance]:
         return [i for i in instances_with_token(client, token, ANY) if not i.is_over]
     waited_until = time.monotonic() + client.limits.visible_within - note.age
     while True:
+        is_last_look = time.monotonic() > waited_until
         found = instances_with_token(client, token)
-        if found or time.monotonic() > waited_until:
+        if found or is_last_look:
             return [i for i in found if not i.is_over]
         client.pause()
 

@@ -45,11 +45,11 @@ def end_machines_with_token(client: "LambdaClient", token: str) -> None:
     # Many tokens end at the same time, and one list does for all of them.
     since = client.recently() if note and note.is_settled else None
     while True:
-        found = instances_with_token(client, token, since)
-        for instance in found:
+        is_last_look = time.monotonic() > looks_until
+        for instance in instances_with_token(client, token, since):
             print(f"terminating instance {instance.id}, which this stack launched and its state does not know")
             end_instance(client, instance.id)
-        if found or time.monotonic() > looks_until:
+        if is_last_look:
             return
         client.pause()
 

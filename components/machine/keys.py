@@ -4,18 +4,19 @@ The machine gets its host key with its user data, so the first connection is che
 first use.
 """
 
-from typing import Any, ClassVar, TypedDict
+from typing import Annotated, Any, ClassVar, TypedDict
 
 import pulumi
 from pulumi.dynamic import Resource
 
+from components.cloud.checking import written
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
 
 
 class KeyPairInputs(Inputs):
     """What a pair is named by."""
 
-    comment: str = ""
+    comment: Annotated[str, written(r"[^\x00-\x1f\x7f]{0,200}", "up to 200 characters on one line")] = ""
 
 
 class KeyPairProvider(LambdaProvider[KeyPairInputs]):

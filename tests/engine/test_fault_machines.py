@@ -149,6 +149,14 @@ def test_a_machine_that_breaks_or_goes_after_its_boot_is_replaced_by_refresh_and
     assert api_cloud.calls("launch") == 2
 
 
+def test_a_machine_that_is_replaced_by_force_is_a_new_one(fleet: Project, api_cloud: LocalCloud) -> None:
+    fleet.up()
+    (first,) = fleet.ids("Instance")
+    fleet.pulumi("up", "--yes", "--skip-preview", "--replace", URN)
+    assert_state_knows_the_account(fleet, api_cloud, machines=1)
+    assert fleet.ids("Instance") != {first}
+
+
 # Changed by hand
 
 

@@ -92,3 +92,12 @@ def test_removing_a_wait_asks_for_nothing(machine: str, plugin: EmulatedCloud) -
     plugin.control("DELETE", "/requests")
     BootWaitProvider().delete(made.id, made.outs or {})
     assert plugin.requests() == []
+
+
+def test_a_private_key_in_the_place_of_a_public_one_is_not_printed() -> None:
+    private = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n-----END OPENSSH PRIVATE KEY-----"
+    given = {"machines": [{"instance_id": "1", "public_host_key": private}]}
+    (failure,) = BootWaitProvider().check({}, given).failures
+    # With the property's name the engine prints its value.
+    assert failure.property == ""
+    assert "b3BlbnNzaC1rZXk" not in failure.reason

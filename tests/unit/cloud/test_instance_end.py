@@ -58,7 +58,6 @@ def test_looks_that_fail_do_not_end_the_wait(cloud: EmulatedCloud, monkeypatch: 
     assert cloud.calls("list-instances") > 12
 
 
-@pytest.mark.xfail(strict=True, reason="end_instance: the answer to the second request takes the place of the first's")
 def test_a_machine_that_has_ended_when_it_is_asked_again_was_known_all_the_same(
     cloud: EmulatedCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
