@@ -159,27 +159,42 @@ class RateLimiter:
 
     def wait_for_request(self) -> None:
         """Block until the next request may be sent."""
-        self._wait("request", self._limits.request_interval)
+        with self._schedule.open() as moments:
+            now = self._clock()
+            at = self._take_request(moments, now)
+        # The place in the queue is taken under the lock, the waiting is done outside it.
+        self._sleep_until(at, now)
 
     def wait_for_launch(self) -> None:
         """Block until the next launch may be sent, which is a request too. Reads of other threads go on meanwhile."""
-        self._wait("launch", self._limits.launch_interval)
-        self._wait("request", self._limits.request_interval)
-        # Between launches as they leave, not as they were queued: it may have had to wait for requests besides.
-        with self._schedule.open() as moments:
-            moments["launch"] = max(moments["launch"], self._clock() + self._limits.launch_interval)
+        while True:
+            with self._schedule.open() as moments:
+                now = self._clock()
+                at = _next_free(moments, "launch", now)
+                if at <= now:
+                    # The interval counts from the moment at which this launch leaves, known only now. Whoever waits
+                    # for the next one has no place in a queue: it would have been reckoned from an earlier guess.
+                    at = self._take_request(moments, now)
+                    moments["launch"] = at + self._limits.launch_interval
+                    break
+            self._sleep_until(at, now)
+        self._sleep_until(at, now)
 
     def hold(self, seconds: float) -> None:
         """Let no request of the account leave for a while: the edge has banned it."""
         with self._schedule.open() as moments:
             moments["request"] = max(moments.get("request", 0.0), self._clock() + seconds)
 
-    def _wait(self, kind: str, interval: float) -> None:
-        # The place in the queue is taken under the lock, the waiting is done outside it.
-        with self._schedule.open() as moments:
-            now = self._clock()
-            next_free = moments.get(kind, 0.0)
-            at = max(now, next_free) if next_free < now + FURTHEST_RESERVATION_S else now
-            moments[kind] = at + interval
+    def _take_request(self, moments: dict[str, float], now: float) -> float:
+        at = _next_free(moments, "request", now)
+        moments["request"] = at + self._limits.request_interval
+        return at
+
+    def _sleep_until(self, at: float, now: float) -> None:
         if at > now:
             self._sleep(at - now)
+
+
+def _next_free(moments: dict[str, float], kind: str, now: float) -> float:
+    next_free = moments.get(kind, 0.0)
+    return max(now, next_free) if next_free < now + FURTHEST_RESERVATION_S else now

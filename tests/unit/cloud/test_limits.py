@@ -83,6 +83,23 @@ def test_two_programs_of_one_account_together_keep_to_its_limits(tmp_path: Path)
     assert moments == [0, 1, 2, 14]
 
 
+def test_the_interval_counts_from_the_launch_that_left_also_for_a_program_that_waits_already(tmp_path: Path) -> None:
+    time = Time()
+    other = _limiter(tmp_path / "schedule.json", time)
+    left: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        leaves = time.now + seconds
+        left.append(leaves)
+        other.wait_for_launch()
+        left.append(time.now)
+
+    one = RateLimiter(Limits(), lambda: time.now, sleep, SharedSchedule(tmp_path / "schedule.json"))
+    one.hold(3)
+    one.wait_for_launch()
+    assert left == [1003, 1015]
+
+
 def test_a_ban_that_one_program_got_keeps_the_other_away_too(tmp_path: Path) -> None:
     time = Time()
     one, other = (_limiter(tmp_path / "schedule.json", time) for _ in range(2))
