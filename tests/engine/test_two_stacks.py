@@ -14,7 +14,7 @@ from tests.local_cloud import LocalCloud, local_cloud
 from tests.pulumi_project import Project, project
 
 PACE = 0.25
-"""Of Lambda's intervals. Not less: the cloud forgives a twentieth, and a busy computer sends late by some hundredths."""
+"""Of Lambda's intervals. Not less: the cloud forgives a twentieth, and a busy computer is late by hundredths."""
 LAUNCH_INTERVAL_S = 12 * PACE
 
 
