@@ -4,75 +4,14 @@ The launch returns the id at once, so that the state knows the machine before an
 here, for many machines with one poller.
 """
 
-import time
-from collections.abc import Sequence
-from typing import Any, ClassVar, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 from pulumi.dynamic import Resource
-from pydantic import Field
 
-from components.cloud.boot_wait import Awaited, wait_for_boot
-from components.cloud.checking import Part
-from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
-from components.cloud.ssh_key import PublicKey
+from components.cloud.deferred import Deferred
 
-
-class MachineInputs(Part):
-    """One machine to wait for."""
-
-    instance_id: str = Field(min_length=1)
-    public_host_key: PublicKey | None = None
-
-
-class BootWaitInputs(Inputs):
-    """What is waited for, checked."""
-
-    machines: list[MachineInputs] = Field(min_length=1)
-    ssh_port: int | None = Field(default=None, ge=1, le=65535)
-    timeout_seconds: int = Field(default=1800, gt=0)
-
-    @property
-    def awaited(self) -> list[Awaited]:
-        """The same in the poller's words."""
-        return [Awaited(one.instance_id, one.public_host_key) for one in self.machines]
-
-
-class BootWaitProvider(LambdaProvider[BootWaitInputs]):
-    """Waits once; for machines that are new in the list, again."""
-
-    inputs: ClassVar[type[Inputs]] = BootWaitInputs
-    updatable: ClassVar[frozenset[str]] = frozenset({"machines", "ssh_port", "timeout_seconds"})
-    # Somebody may give the private half where the public one belongs.
-    secret_inputs: ClassVar[frozenset[str]] = frozenset({"machines"})
-
-    def keeps(self, name: str, state: Properties, inputs: Properties) -> bool:
-        """Another patience changes nothing for machines that are up."""
-        return name == "timeout_seconds"
-
-    def make(self, inputs: BootWaitInputs) -> Made:
-        return Made(inputs.machines[0].instance_id, self._wait(inputs))
-
-    def change(self, id_: str, inputs: BootWaitInputs, state: Properties) -> Properties:
-        return self._wait(inputs)
-
-    def find(self, id_: str, state: Properties) -> Properties | None:
-        ids: Sequence[str] = [machine["instance_id"] for machine in state["machines"]]
-        there = {one.id: one for one in self.client.instances(self.client.recently())}
-        if any(id_ not in there or there[id_].is_over for id_ in ids):
-            return None
-        old = dict(zip(ids, state.get("ips") or [None] * len(ids), strict=True))
-        return {"ips": [there[id_].ip or old[id_] for id_ in ids]}
-
-    def _wait(self, inputs: BootWaitInputs) -> Properties:
-        started = time.monotonic()
-        booted = wait_for_boot(self.client, inputs.awaited, inputs.ssh_port, inputs.timeout_seconds)
-        return {
-            "ips": [instance.ip for instance in booted],
-            "private_ips": [instance.private_ip for instance in booted],
-            "hostnames": [instance.hostname for instance in booted],
-            "seconds": round(time.monotonic() - started),
-        }
+PROVIDER = Deferred("components.cloud.providers.boot:BootWaitProvider")
 
 
 class MachineArgs(TypedDict):
@@ -106,4 +45,4 @@ class BootWait(Resource, module="lambdacloud", name="BootWait"):
 
     def __init__(self, name: str, args: BootWaitArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         props: dict[str, Any] = {**dict.fromkeys(("ips", "private_ips", "hostnames", "seconds")), **args}
-        super().__init__(BootWaitProvider(), name, props, opts)
+        super().__init__(PROVIDER, name, props, opts)

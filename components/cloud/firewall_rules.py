@@ -2,9 +2,8 @@
 
 import ipaddress
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal
 
-import pulumi
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from components.cloud.checking import Part
@@ -98,16 +97,3 @@ def lets_ssh_in(rules: Iterable[RuleBody]) -> bool:
         and rule.port_range[0] <= SSH_PORT <= rule.port_range[1]
         for rule in rules
     )
-
-
-class RuleArgs(TypedDict):
-    """One rule."""
-
-    protocol: pulumi.Input[str]
-    """`tcp`, `udp`, `icmp` or `all`."""
-    source_network: pulumi.Input[str]
-    """IPv4 network in CIDR form; a bare address is /32."""
-    port_range: NotRequired[pulumi.Input[list[int]]]
-    """[first, last]; needed for all but icmp, which takes none."""
-    description: NotRequired[pulumi.Input[str]]
-    """Up to 128 characters."""

@@ -1,57 +1,15 @@
 """Entries of a stack in the account's global firewall rules, which hold for every machine in every region."""
 
-import secrets
-from typing import Annotated, ClassVar, TypedDict
+from typing import TypedDict
 
 import pulumi
 from pulumi.dynamic import Resource
-from pydantic import AfterValidator
 
-from components.cloud.firewall_rules import Rule, RuleArgs, Rules, as_found, bodies
-from components.cloud.global_rules_edit import own_rules, put_own_rules, remove_own_rules
-from components.cloud.names import Mark
-from components.cloud.provider import Inputs, Made, Properties
-from components.cloud.removals import RemovalNotingProvider
+from components.cloud.deferred import Deferred
+from components.cloud.firewall import RuleArgs
 from components.cloud.stack_mark import stack_mark
 
-LONGEST_DESCRIPTION = 128 - len(" [stack 01234567]")
-
-
-def short_descriptions(rules: list[Rule]) -> list[Rule]:
-    """`ValueError` when a description leaves no room for the stack's mark."""
-    for rule in rules:
-        if len(rule.description) > LONGEST_DESCRIPTION:
-            raise ValueError(f"descriptions have up to {LONGEST_DESCRIPTION} characters here, the rest is the mark's")
-    return rules
-
-
-class GlobalFirewallRulesInputs(Inputs):
-    """The entries of the stack."""
-
-    rules: Annotated[Rules, AfterValidator(short_descriptions)]
-    mark: Mark
-
-
-class GlobalFirewallRulesProvider(RemovalNotingProvider[GlobalFirewallRulesInputs]):
-    """Adds, edits and removes the stack's own entries; everybody else's stay as they are found."""
-
-    inputs: ClassVar[type[Inputs]] = GlobalFirewallRulesInputs
-    updatable: ClassVar[frozenset[str]] = frozenset({"rules"})
-
-    def make(self, inputs: GlobalFirewallRulesInputs) -> Made:
-        put_own_rules(self.client, inputs.mark, bodies(inputs.rules))
-        # Entries have no ids; one of our own tells those that were removed from those that were made again.
-        return Made(f"global-{inputs.mark}-{secrets.token_hex(4)}")
-
-    def find(self, id_: str, state: Properties) -> Properties | None:
-        return {"rules": as_found(own_rules(self.client.global_rules(), str(state["mark"])))}
-
-    def change(self, id_: str, inputs: GlobalFirewallRulesInputs, state: Properties) -> Properties:
-        put_own_rules(self.client, inputs.mark, bodies(inputs.rules))
-        return {}
-
-    def remove(self, id_: str, state: Properties) -> None:
-        remove_own_rules(self.client, str(state["mark"]))
+PROVIDER = Deferred("components.cloud.providers.global_rules:GlobalFirewallRulesProvider")
 
 
 class GlobalFirewallRulesArgs(TypedDict):
@@ -65,4 +23,9 @@ class GlobalFirewallRules(Resource, module="lambdacloud", name="GlobalFirewallRu
     """A stack's own entries in the account's global rules. One such resource a stack."""
 
     def __init__(self, name: str, args: GlobalFirewallRulesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(GlobalFirewallRulesProvider(), name, {**args, "mark": stack_mark()}, opts)
+        super().__init__(
+            PROVIDER,
+            name,
+            {**args, "mark": stack_mark()},
+            opts,
+        )

@@ -9,10 +9,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from components.cloud.candidates import Candidate
 from components.cloud.checking import Part, written
-from components.cloud.filesystem import FilesystemName
 from components.cloud.launch_order import ORDER_TAG, TOKEN_TAG, LaunchOrder
 from components.cloud.models import LaunchRequest, Tag
-from components.cloud.names import ObjectId, RegionName, TypeName
+from components.cloud.names import FilesystemName, ObjectId, RegionName, TypeName
 from components.cloud.provider import Inputs
 
 MOST_USER_DATA_BYTES = 1_000_000

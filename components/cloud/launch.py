@@ -16,8 +16,8 @@ from components.cloud.errors import TRANSIENT, CloudError, InsufficientCapacityE
 from components.cloud.fresh import is_fresh
 from components.cloud.instance_end import end_instance
 from components.cloud.launch_order import Launched, LaunchOrder
-from components.cloud.launch_token import instances_with_token
 from components.cloud.models import REGIONS_WITHOUT_FIREWALL, Instance
+from components.cloud.providers.launch_token import instances_with_token
 from components.cloud.shared_list import ANY
 
 if TYPE_CHECKING:

@@ -1,8 +1,7 @@
-"""Names as Lambda takes them, and names that must not be given twice in one stack."""
+"""Names as Lambda takes them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-import pulumi
 from pydantic import AfterValidator
 
 from components.cloud.checking import written
@@ -18,22 +17,6 @@ def name_beginning(longest: int) -> AfterValidator:
     return written(rf"[^\x00-\x1f\x7f]{{1,{longest}}}", f"1 to {longest} characters on one line")
 
 
-_claimed: set[tuple[Any, ...]] = set()
-
-
-def claim(kind: str, *name: Any) -> None:
-    """Say that this stack makes an object of this name; `RunError` when it does so already.
-
-    Objects are found again by their names, so two of one name would be taken for each other. Names that are known
-    only later are not looked at.
-    """
-    stack = pulumi.runtime.get_root_resource()
-    if stack is None or not all(isinstance(part, str) for part in name):
-        return
-    entry = (stack, kind, *name)
-    if entry in _claimed:
-        raise pulumi.RunError(
-            # The other parts are not said: one may be a whole key.
-            f"two resources of this stack are a {kind} {name[0]}: give one of them another name_prefix"
-        )
-    _claimed.add(entry)
+FilesystemName = Annotated[
+    str, written(r"[a-zA-Z][0-9a-zA-Z-]{0,59}", "1 to 60 letters, digits and dashes, a letter first")
+]

@@ -6,58 +6,17 @@ by a run that was killed before it heard of it is found by the next; and `destro
 bears the mark.
 """
 
-import secrets
-from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 import pulumi
 from pulumi.dynamic import Resource
 
-from components.cloud.fresh import note_fresh
-from components.cloud.global_rules_edit import remove_own_rules
-from components.cloud.in_use import delete_when_free
-from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
+from components.cloud.deferred import Deferred
 
-if TYPE_CHECKING:
-    from components.cloud.client import LambdaClient
+PROVIDER = Deferred("components.cloud.providers.stack_mark:StackMarkProvider")
 
 MARK_LENGTH = 8
 RESOURCE_NAME = "lambdacloud-mark"
-
-
-class StackMarkInputs(Inputs):
-    """A mark needs nothing."""
-
-
-class StackMarkProvider(LambdaProvider[StackMarkInputs]):
-    """Makes the mark, and at the end removes what still bears it."""
-
-    inputs: ClassVar[type[Inputs]] = StackMarkInputs
-
-    def make(self, inputs: StackMarkInputs) -> Made:
-        mark = secrets.token_hex(MARK_LENGTH // 2)
-        note_fresh(mark)
-        return Made(mark, {"mark": mark})
-
-    def remove(self, id_: str, state: Properties) -> None:
-        sweep(self.client, id_)
-
-
-def sweep(client: "LambdaClient", mark: str) -> None:
-    """Delete every key, ruleset and global rule that bears the mark."""
-    for key in client.ssh_keys():
-        if key.name.endswith(f"-{mark}"):
-            _delete(client, f"SSH key {key.name}", partial(client.delete_ssh_key, key.id))
-    for ruleset in client.rulesets():
-        if ruleset.name.endswith(f"-{mark}"):
-            _delete(client, f"firewall ruleset {ruleset.name}", partial(client.delete_ruleset, ruleset.id))
-    remove_own_rules(client, mark)
-
-
-def _delete(client: "LambdaClient", what: str, delete: Callable[[], None]) -> None:
-    print(f"deleting {what}, which this stack made and its state does not know")
-    delete_when_free(client, what, delete)
 
 
 class StackMark(Resource, module="lambdacloud", name="StackMark"):
@@ -66,7 +25,7 @@ class StackMark(Resource, module="lambdacloud", name="StackMark"):
     mark: pulumi.Output[str]
 
     def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(StackMarkProvider(), name, {"mark": None}, opts)
+        super().__init__(PROVIDER, name, {"mark": None}, opts)
 
 
 _marks: dict[Any, StackMark] = {}
@@ -79,8 +38,3 @@ def stack_mark() -> pulumi.Output[str]:
     if stack not in _marks:
         _marks[stack] = StackMark(RESOURCE_NAME)
     return _marks[stack].mark
-
-
-def default_prefix(name: str, longest: int) -> str:
-    """What a name in the account begins with, so that people see whose it is: project, stack and resource."""
-    return f"{pulumi.get_project()}-{pulumi.get_stack()}-{name}"[:longest].rstrip("-")

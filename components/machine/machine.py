@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 import pulumi
 
 from components.cloud.boot import BootWait
-from components.cloud.firewall import FirewallRuleset
-from components.cloud.firewall_rules import RuleArgs
+from components.cloud.firewall import FirewallRuleset, RuleArgs
 from components.cloud.instance import Instance, InstanceArgs
 from components.cloud.ssh_key import SshKey
 from components.machine.host import BASE, SCRIPTS, SETTINGS, USER, Host

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from components.cloud.boot import BootWaitProvider
-from components.cloud.filesystem import FilesystemProvider
-from components.cloud.firewall import FirewallRulesetProvider
-from components.cloud.global_rules import GlobalFirewallRulesProvider
-from components.cloud.instance import InstanceProvider
 from components.cloud.provider import LambdaProvider, Properties
-from components.cloud.ssh_key import SshKeyProvider
-from components.machine.keys import KeyPairProvider, new_pair
+from components.cloud.providers.boot import BootWaitProvider
+from components.cloud.providers.filesystem import FilesystemProvider
+from components.cloud.providers.firewall import FirewallRulesetProvider
+from components.cloud.providers.global_rules import GlobalFirewallRulesProvider
+from components.cloud.providers.instance import InstanceProvider
+from components.cloud.providers.ssh_key import SshKeyProvider
+from components.machine.key_pair_provider import KeyPairProvider, new_pair
 from tests.unit.emulated import PUBLIC_KEY
 
 SSH: Properties = {"protocol": "tcp", "port_range": [22, 22], "source_network": "0.0.0.0/0"}

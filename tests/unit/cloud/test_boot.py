@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from components.cloud import boot_wait
-from components.cloud.boot import BootWaitProvider
 from components.cloud.launch import launch
 from components.cloud.provider import LambdaError, Properties
+from components.cloud.providers.boot import BootWaitProvider
 from tests.unit.cloud.orders import ORDER
 from tests.unit.emulated import EmulatedCloud
 

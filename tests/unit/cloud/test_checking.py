@@ -9,9 +9,9 @@ from pulumi.output import Unknown
 from pydantic import Field
 
 from components.cloud.checking import Inputs, Part, Problem, check_inputs, written
-from components.cloud.instance import InstanceProvider
 from components.cloud.instance_inputs import InstanceInputs
 from components.cloud.provider import Properties
+from components.cloud.providers.instance import InstanceProvider
 
 UNKNOWN = Unknown()  # type: ignore[no-untyped-call]
 

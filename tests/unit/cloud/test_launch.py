@@ -12,7 +12,7 @@ from components.cloud.errors import ApiError, CloudError
 from components.cloud.instance_end import NotTerminatedError, end_instance
 from components.cloud.launch import NoCapacityError, launch
 from components.cloud.launch_order import LaunchOrder
-from components.cloud.launch_token import LaunchTokenProvider, instances_with_token
+from components.cloud.providers.launch_token import LaunchTokenProvider, instances_with_token
 from tests.unit.cloud.orders import GH200, H100, ORDER, TOKEN
 from tests.unit.emulated import EmulatedCloud
 

@@ -8,8 +8,8 @@ import pytest
 from components.cloud.client import LambdaClient
 from components.cloud.errors import CloudError, NoAnswerError
 from components.cloud.launch import launch
-from components.cloud.launch_token import LaunchTokenProvider
 from components.cloud.models import LaunchRequest
+from components.cloud.providers.launch_token import LaunchTokenProvider
 from tests.unit.cloud.orders import GH200, H100, ORDER, TOKEN
 from tests.unit.emulated import EmulatedCloud
 

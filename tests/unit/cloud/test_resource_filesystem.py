@@ -3,8 +3,8 @@
 import pytest
 
 from components.cloud.client import LambdaClient
-from components.cloud.filesystem import FilesystemProvider
 from components.cloud.provider import LambdaError, Properties
+from components.cloud.providers.filesystem import FilesystemProvider
 from tests.unit.cloud.orders import GH200, LOST_WRITES, ORDER
 from tests.unit.emulated import EmulatedCloud
 
@@ -93,7 +93,7 @@ def test_what_a_killed_run_of_this_stack_made_is_its_own_and_of_no_other_stack(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as run, pytest.raises(KeyboardInterrupt):
-        run.setattr("components.cloud.filesystem.settle", killed)
+        run.setattr("components.cloud.providers.filesystem.settle", killed)
         FilesystemProvider().create(DATA)
     # The next run is another process: it has no list from before.
     plugin.client.filesystems()

@@ -4,9 +4,9 @@ import pytest
 
 from components.cloud import in_use
 from components.cloud.client import LambdaClient
-from components.cloud.firewall import FirewallRulesetProvider
 from components.cloud.models import FirewallRule
 from components.cloud.provider import LambdaError, Properties
+from components.cloud.providers.firewall import FirewallRulesetProvider
 from tests.unit.cloud.orders import GH200, LOST_WRITES, ORDER
 from tests.unit.emulated import EmulatedCloud
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from components.cloud.global_rules import GlobalFirewallRulesProvider
 from components.cloud.models import FirewallRule
 from components.cloud.provider import LambdaError, Properties
+from components.cloud.providers.global_rules import GlobalFirewallRulesProvider
 from tests.unit.cloud.orders import LOST_WRITES
 from tests.unit.emulated import EmulatedCloud
 

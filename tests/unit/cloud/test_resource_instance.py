@@ -7,9 +7,9 @@ import pytest
 
 from components.cloud import instance_end
 from components.cloud.client import LambdaClient
-from components.cloud.instance import InstanceProvider
-from components.cloud.launch_token import LaunchTokenProvider
 from components.cloud.provider import LambdaError, Properties
+from components.cloud.providers.instance import InstanceProvider
+from components.cloud.providers.launch_token import LaunchTokenProvider
 from tests.unit.cloud.orders import LOST_WRITES, TOKEN
 from tests.unit.emulated import EmulatedCloud
 

@@ -4,8 +4,8 @@ import pytest
 
 from components.cloud.client import LambdaClient
 from components.cloud.provider import LambdaError, Properties
-from components.cloud.ssh_key import SshKeyProvider
-from components.machine.keys import new_pair
+from components.cloud.providers.ssh_key import SshKeyProvider
+from components.machine.key_pair_provider import new_pair
 from tests.unit.cloud.orders import LOST_WRITES, ORDER
 from tests.unit.emulated import PUBLIC_KEY, EmulatedCloud
 

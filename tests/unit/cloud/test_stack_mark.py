@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import pulumi
 import pytest
 
-from components.cloud import names
+from components.cloud import prefixes
 from components.cloud.instance import token_options
 from components.cloud.models import FirewallRule
-from components.cloud.names import claim
-from components.cloud.stack_mark import StackMarkProvider
-from components.machine.keys import new_pair
+from components.cloud.prefixes import claim
+from components.cloud.providers.stack_mark import StackMarkProvider
+from components.machine.key_pair_provider import new_pair
 from tests.unit.cloud.orders import LOST_WRITES
 from tests.unit.emulated import EmulatedCloud
 
@@ -77,7 +77,7 @@ def test_whatever_becomes_of_the_answers_everything_is_swept(plugin: EmulatedClo
 def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A program that makes a stack."""
     monkeypatch.setattr(pulumi.runtime, "get_root_resource", object.__new__(object).__class__.__call__)
-    monkeypatch.setattr(names, "_claimed", set())
+    monkeypatch.setattr(prefixes, "_claimed", set())
     root = object()
     monkeypatch.setattr(pulumi.runtime, "get_root_resource", lambda: root)
     yield

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import yaml
 
-from components.cloud.ssh_key import SshKeyProvider
+from components.cloud.providers.ssh_key import SshKeyProvider
 from components.machine.host import check_agent
-from components.machine.keys import KeyPairProvider, new_pair
+from components.machine.key_pair_provider import KeyPairProvider, new_pair
 from components.machine.machine import firewall_rules, ssh_command, user_data
 
 

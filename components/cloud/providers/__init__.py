@@ -1,0 +1,1 @@
+"""What the plugin does for each resource. The program does not load it: see `components.cloud.deferred`."""

@@ -1,0 +1,94 @@
+"""Launches, renames and ends machines, for `Instance`."""
+
+from typing import ClassVar
+
+import pulumi
+
+from components.cloud.instance_end import end_instance
+from components.cloud.instance_inputs import InstanceInputs
+from components.cloud.models import Instance as InstanceAnswer
+from components.cloud.models import InstanceStatus
+from components.cloud.provider import Inputs, Made, Properties, canonical
+from components.cloud.removals import RemovalNotingProvider
+from components.cloud.settle import settle
+
+
+class InstanceProvider(RemovalNotingProvider[InstanceInputs]):
+    """Launches and gives the id at once; what comes later (the address, SSH) is `BootWait`'s."""
+
+    inputs: ClassVar[type[Inputs]] = InstanceInputs
+    updatable: ClassVar[frozenset[str]] = frozenset({"name"})
+    secret_inputs: ClassVar[frozenset[str]] = frozenset({"user_data"})
+    hashed_inputs: ClassVar[frozenset[str]] = frozenset({"user_data"})
+
+    def make(self, inputs: InstanceInputs) -> Made:
+        from components.cloud.launch import launch  # only here: it loads the client, which a preview does without
+
+        launched = launch(self.client, inputs.order())
+        return Made(
+            launched.instance_id,
+            {
+                "instance_type": launched.instance_type,
+                "region": launched.region,
+                "price_cents_per_hour": launched.price_cents_per_hour,
+                "status": str(InstanceStatus.BOOTING),
+            },
+        )
+
+    def find(self, id_: str, state: Properties) -> Properties | None:
+        instance = self.client.instance(id_, self.client.recently())
+        return None if instance is None or instance.is_over else seen(instance)
+
+    def change(self, id_: str, inputs: InstanceInputs, state: Properties) -> Properties:
+        client = self.client
+
+        def renamed() -> InstanceAnswer | None:
+            instance = client.instance(id_)
+            return instance if instance and (instance.name or "") == inputs.name else None
+
+        settle(client, f"rename instance {id_}", lambda: client.rename(id_, inputs.name), renamed)
+        return {}
+
+    def remove(self, id_: str, state: Properties) -> None:
+        client = self.client
+        if end_instance(client, id_):
+            client.journal.note_settled(str(state["launch_token"]))
+
+    def broken(self, state: Properties) -> str | None:
+        """A machine that Lambda calls unhealthy bills and does not work."""
+        return "status" if state.get("status") == InstanceStatus.UNHEALTHY else None
+
+    def removed_first(self, state: Properties, inputs: Properties) -> bool:
+        """Two at a time would bill, and may be one more than the quota allows."""
+        return True
+
+    def keeps(self, name: str, state: Properties, inputs: Properties) -> bool:
+        """Candidates, rulesets and limits of the launch matter to a machine only as far as it is one of them."""
+        if name in {"max_price_cents_per_hour", "capacity_timeout_seconds"}:
+            return True
+        if name == "hostname":
+            # Without one Lambda chooses.
+            return inputs.get(name) is None
+        if pulumi.contains_unknowns(inputs.get(name)):
+            return False
+        if name in {"instance_types", "regions"}:
+            return state.get(name.removesuffix("s")) in inputs[name]
+        if name == "firewall_rulesets":
+            region = state.get("region")
+            old, new = ((source.get(name) or {}).get(region) for source in (state, inputs))
+            return bool(canonical(old) == canonical(new))
+        return False
+
+
+def seen(instance: InstanceAnswer) -> Properties:
+    """What the cloud says of an instance. Its Jupyter token and URL are secrets that nobody here needs."""
+    return {
+        "name": instance.name or "",
+        "status": instance.status,
+        "ip": instance.ip,
+        "private_ip": instance.private_ip,
+        "hostname": instance.hostname,
+        "instance_type": instance.instance_type.name,
+        "region": instance.region.name,
+        "price_cents_per_hour": instance.instance_type.price_cents_per_hour,
+    }
