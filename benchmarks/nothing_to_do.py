@@ -1,8 +1,12 @@
-"""What a run without changes costs: `up` and `preview` of machines that are there, against an empty program."""
+"""What a run without changes costs: `up` and `preview` of machines that are there, against an empty program.
+
+Beside it, what as many resources cost whose provider does nothing.
+"""
 
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
@@ -12,40 +16,49 @@ from tests.local_cloud import local_cloud
 from tests.pulumi_project import Project, project
 
 RUNS = 7
-NUMBERS = (1, 20)
+NUMBERS = (1, 5, 20)
 BOUND = 1.5
+PROGRAMS_COMPARED = {
+    "fleet": FLEET_PROGRAM,
+    "empty": PROGRAMS / "empty.py",
+    "idle": Path(__file__).parent / "idle_resources.py",
+}
 COMMANDS = {"up": ("up", "--yes", "--skip-preview"), "preview": ("preview",)}
 
 
 def main() -> None:
-    """Measure in turn, so that a machine that gets slower meanwhile does so for both."""
-    table = Table(f"Nothing to do (medians of {RUNS} runs in turn)", ("command", "N", "s", "empty program s", "ratio"))
+    """Measure in turn, so that a machine that gets slower meanwhile does so for all."""
+    table = Table(
+        f"Nothing to do (medians of {RUNS} runs in turn)",
+        ("command", "N", "s", "empty program s", "ratio", "idle resources' ratio"),
+    )
     with tempfile.TemporaryDirectory() as folder, local_cloud(Path(folder) / "cloud", "none", "0") as cloud:
         for number in NUMBERS:
             print(f"{number} machines without changes ...", file=sys.stderr, flush=True)
-            mine, other = Path(folder) / f"fleet-{number}", Path(folder) / f"empty-{number}"
-            mine.mkdir()
-            other.mkdir()
-            with project(mine, cloud, FLEET_PROGRAM) as fleet, project(other, cloud, PROGRAMS / "empty.py") as empty:
-                for one in (fleet, empty):
+            with ExitStack() as projects:
+                made: list[Project] = []
+                for name, program in PROGRAMS_COMPARED.items():
+                    where = Path(folder) / f"{name}-{number}"
+                    where.mkdir()
+                    one = projects.enter_context(project(where, cloud, program))
                     # As on a computer where Python may keep what it has compiled.
                     one.set_environment(PYTHONDONTWRITEBYTECODE="")
-                    one.configure(apiUrl=cloud.url)
-                fleet.configure(count=number)
-                fleet.up()
-                empty.up()
-                _compare(fleet, empty, number, table)
+                    one.configure(apiUrl=cloud.url, count=number)
+                    one.up()
+                    made.append(one)
+                _compare(made, number, table)
     table.show()
 
 
-def _compare(fleet: Project, empty: Project, number: int, table: Table) -> None:
+def _compare(projects: list[Project], number: int, table: Table) -> None:
     for command, arguments in COMMANDS.items():
-        ours, theirs = [], []
+        seconds: list[list[float]] = [[] for _ in projects]
         for _ in range(RUNS):
-            ours.append(_seconds(fleet, arguments))
-            theirs.append(_seconds(empty, arguments))
-        ratio = median(ours) / median(theirs)
-        table.add(command, number, f"{median(ours):.2f}", f"{median(theirs):.2f}", against(ratio, BOUND))
+            for one, taken in zip(projects, seconds, strict=True):
+                taken.append(_seconds(one, arguments))
+        fleet, empty, idle = (median(taken) for taken in seconds)
+        ratio = against(fleet / empty, BOUND)
+        table.add(command, number, f"{fleet:.2f}", f"{empty:.2f}", ratio, f"{idle / empty:.2f}")
 
 
 def _seconds(one: Project, arguments: tuple[str, ...]) -> float:
