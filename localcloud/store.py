@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from localcloud.errors import LocalCloudError
 from localcloud.records import (
@@ -36,33 +36,47 @@ GLOBAL_RULES = GlobalRulesRecord(
 
 
 class Table(Generic[R]):
-    """Records of one kind, in the order in which they were first written."""
+    """Records of one kind, in the order in which they were first written.
+
+    They are read from disk once and kept in memory: this process alone writes to the file, and records never change.
+    """
 
     def __init__(self, connection: sqlite3.Connection, name: str, record: type[R]) -> None:
         self._connection = connection
         self._record = record
-        self._get = f"SELECT body FROM {name} WHERE id = ?"  # noqa: S608  # the names are the ones in Store
-        self._all = f"SELECT body FROM {name} ORDER BY rowid"  # noqa: S608
+        self._all = f"SELECT id, body FROM {name} ORDER BY rowid"  # noqa: S608  # the names are the ones in Store
         self._put = f"INSERT INTO {name} (id, body) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body"  # noqa: S608
         self._delete = f"DELETE FROM {name} WHERE id = ?"  # noqa: S608
+        self._known: dict[str, R] | None = None
         connection.execute(f"CREATE TABLE IF NOT EXISTS {name} (id TEXT PRIMARY KEY, body TEXT NOT NULL)")
 
     def get(self, record_id: str) -> R | None:
         """The record with this id."""
-        row = self._connection.execute(self._get, (record_id,)).fetchone()
-        return self._record.model_validate_json(row[0]) if row else None
+        return self._records().get(record_id)
 
     def all(self) -> list[R]:
         """Every record."""
-        return [self._record.model_validate_json(body) for (body,) in self._connection.execute(self._all)]
+        return list(self._records().values())
 
     def put(self, record: R) -> None:
         """Write a record, new or changed."""
         self._connection.execute(self._put, (record.id, record.model_dump_json()))
+        self._records()[record.id] = record
 
     def delete(self, record_id: str) -> None:
         """Remove a record; one that is not there is fine."""
         self._connection.execute(self._delete, (record_id,))
+        self._records().pop(record_id, None)
+
+    def forget(self) -> None:
+        """Read from disk again, after writes were undone there."""
+        self._known = None
+
+    def _records(self) -> dict[str, R]:
+        if self._known is None:
+            rows = self._connection.execute(self._all)
+            self._known = {record_id: self._record.model_validate_json(body) for record_id, body in rows}
+        return self._known
 
 
 class Store:
@@ -76,20 +90,26 @@ class Store:
         # User data may hold secrets. The write-ahead log gets the same permissions from SQLite.
         path.touch(mode=0o600)
         self._connection = sqlite3.connect(path, isolation_level=None)
+        self._tables: list[Table[Any]] = []
         try:
             self._connection.execute("PRAGMA journal_mode = WAL")
             # Enough for a killed process; only a crash of the whole computer may lose the last writes.
             self._connection.execute("PRAGMA synchronous = NORMAL")
             with self.transaction():
-                self.instances = Table(self._connection, "instances", InstanceRecord)
-                self.ssh_keys = Table(self._connection, "ssh_keys", SshKeyRecord)
-                self.filesystems = Table(self._connection, "filesystems", FilesystemRecord)
-                self.rulesets = Table(self._connection, "rulesets", RulesetRecord)
-                self.capacity = Table(self._connection, "capacity", CapacityRecord)
-                self.prices = Table(self._connection, "prices", PriceRecord)
-                self._global_rules = Table(self._connection, "global_rules", GlobalRulesRecord)
+                self.instances = self._table("instances", InstanceRecord)
+                self.ssh_keys = self._table("ssh_keys", SshKeyRecord)
+                self.filesystems = self._table("filesystems", FilesystemRecord)
+                self.rulesets = self._table("rulesets", RulesetRecord)
+                self.capacity = self._table("capacity", CapacityRecord)
+                self.prices = self._table("prices", PriceRecord)
+                self._global_rules = self._table("global_rules", GlobalRulesRecord)
         except sqlite3.DatabaseError as error:
             raise LocalCloudError(f"{path} cannot be read ({error}); `down` clears the state away") from None
+
+    def _table(self, name: str, record: type[R]) -> Table[R]:
+        table = Table(self._connection, name, record)
+        self._tables.append(table)
+        return table
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -97,10 +117,14 @@ class Store:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            # A full disk may have undone it already.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            for table in self._tables:
+                table.forget()
             raise
-        self._connection.execute("COMMIT")
 
     @property
     def global_rules(self) -> list[FirewallRule]:

@@ -7,6 +7,7 @@ from typing import TypeVar
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
 
 from localcloud.api.errors import ApiError, internal_error, invalid_parameters, not_found
 
@@ -15,7 +16,8 @@ Body = TypeVar("Body", bound=BaseModel)
 
 def ok(data: object) -> web.Response:
     """Success is always HTTP 200, creation and deletion included."""
-    return web.json_response({"data": data})
+    # A list of a thousand instances takes json.dumps three times as long.
+    return web.Response(body=to_json({"data": data}), content_type="application/json", charset="utf-8")
 
 
 def error_response(error: ApiError) -> web.Response:
