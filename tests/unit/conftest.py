@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -111,5 +110,5 @@ def waits() -> Waits:
 @pytest.fixture
 def client(script: Script, waits: Waits) -> LambdaClient:
     """A client of the scripted server, with Lambda's limits, that records its waits instead of waiting."""
-    limiter = RateLimiter(Limits(), lambda: time.monotonic() + sum(waits.seconds), waits.seconds.append)
+    limiter = RateLimiter(Limits(), lambda: sum(waits.seconds), waits.seconds.append)
     return LambdaClient(KEY, script.url, limiter)
