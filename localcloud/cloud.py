@@ -7,6 +7,7 @@ from aiohttp import web
 from localcloud.capacity import Capacity
 from localcloud.credentials import Credentials
 from localcloud.faults.waiting import Faults
+from localcloud.filesystems import FilesystemFolders
 from localcloud.journal import Journal
 from localcloud.lifecycle import Lifecycle
 from localcloud.prices import Prices
@@ -22,6 +23,7 @@ class Cloud:
     capacity: Capacity
     prices: Prices
     lifecycle: Lifecycle
+    filesystems: FilesystemFolders
     faults: Faults
     journal: Journal
 

@@ -12,7 +12,9 @@ import sys
 import time
 from collections.abc import Callable, Coroutine
 
-from localcloud.machines.base import Machines, MachineSpec
+from localcloud.catalogue import INSTANCE_TYPES
+from localcloud.filesystems import FilesystemFolders
+from localcloud.machines.base import Machines, MachineSpec, Mount
 from localcloud.records import GONE, InstanceRecord, Status
 from localcloud.store import Store
 
@@ -33,9 +35,10 @@ class Lifecycle:
     `time_scale` stretches every wait; at 0 nothing waits.
     """
 
-    def __init__(self, store: Store, machines: Machines, time_scale: float) -> None:
+    def __init__(self, store: Store, machines: Machines, filesystems: FilesystemFolders, time_scale: float) -> None:
         self._store = store
         self._machines = machines
+        self._filesystems = filesystems
         self._scale = time_scale
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -98,7 +101,7 @@ class Lifecycle:
 
     async def _resume(self, instance: InstanceRecord) -> None:
         try:
-            await self._machines.resume(machine_spec(instance))
+            await self._machines.resume(machine_spec(instance, self._filesystems))
         except Exception as error:
             _say(instance.id, "its machine could not be resumed", error)
             self._change(instance.id, status=Status.UNHEALTHY)
@@ -133,7 +136,7 @@ class Lifecycle:
             if instance.ip is None:
                 taken = {other.ip for other in self._store.instances.all() if other.ip}
                 instance = self._change(instance_id, ip=self._machines.allocate_ip(taken))
-            spec = machine_spec(instance)
+            spec = machine_spec(instance, self._filesystems)
             await (self._machines.restart(spec) if instance.pending == "restart" else self._machines.start(spec))
         except Exception as error:
             _say(instance_id, f"its machine could not {instance.pending}", error)
@@ -197,7 +200,7 @@ class Lifecycle:
             _say(instance_id, "its life stopped", error)
 
 
-def machine_spec(instance: InstanceRecord) -> MachineSpec:
+def machine_spec(instance: InstanceRecord, filesystems: FilesystemFolders) -> MachineSpec:
     """What the machine of an instance that has an address is made from."""
     assert instance.ip is not None
     return MachineSpec(
@@ -207,6 +210,8 @@ def machine_spec(instance: InstanceRecord) -> MachineSpec:
         instance_type=instance.instance_type,
         authorized_keys=tuple(instance.authorized_keys),
         user_data=instance.user_data,
+        gpus=INSTANCE_TYPES[instance.instance_type].gpus,
+        mounts=tuple(Mount(one.name, filesystems.folder(one.id), one.mount_point) for one in instance.filesystems),
     )
 
 

@@ -21,6 +21,7 @@ from localcloud.credentials import load_or_create
 from localcloud.edge import RateLimit, check_user_agent, rate_limits
 from localcloud.errors import LocalCloudError
 from localcloud.faults.waiting import Faults
+from localcloud.filesystems import FilesystemFolders
 from localcloud.hub import HubTokens, hub_routes
 from localcloud.journal import Journal
 from localcloud.lifecycle import Lifecycle
@@ -56,10 +57,12 @@ async def open_cloud(state: StateDirectory, machines: Machines, time_scale: floa
     """The account in a state directory, its instances taken up where they were left."""
     credentials = load_or_create(state.credentials)
     store = Store(state.database)
-    lifecycle = Lifecycle(store, machines, time_scale)
+    filesystems = FilesystemFolders(state.filesystems)
+    lifecycle = Lifecycle(store, machines, filesystems, time_scale)
     try:
+        await asyncio.to_thread(filesystems.keep_only, {one.id for one in store.filesystems.all()})
         await lifecycle.recover()
-        yield Cloud(credentials, store, Capacity(store), Prices(store), lifecycle, Faults(), Journal())
+        yield Cloud(credentials, store, Capacity(store), Prices(store), lifecycle, filesystems, Faults(), Journal())
     finally:
         await lifecycle.close()
         store.close()

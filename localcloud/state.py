@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from localcloud.errors import LocalCloudError
+from localcloud.folders import remove_folder
 
 
 class RunningServer(BaseModel):
@@ -45,6 +45,11 @@ class StateDirectory:
     def machines(self) -> Path:
         """Disks of the machines."""
         return self.path / "machines"
+
+    @property
+    def filesystems(self) -> Path:
+        """What is in the account's filesystems."""
+        return self.path / "filesystems"
 
     @property
     def hub(self) -> Path:
@@ -121,8 +126,8 @@ class StateDirectory:
 
     def remove(self) -> None:
         """Remove what a local cloud has put here, and the directory if nothing else is in it."""
-        for folder in (self.machines, self.hub):
-            shutil.rmtree(folder, ignore_errors=True)
+        for folder in (self.machines, self.filesystems, self.hub):
+            remove_folder(folder)
         database_files = [self.database.with_name(self.database.name + end) for end in ("", "-wal", "-shm")]
         for file in (*database_files, self.credentials, self.log, self.server, self.lock):
             file.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
-"""Filesystems of the account, and which of them an instance gets. What is written to one is not kept."""
+"""Filesystems of the account, and which of them an instance gets."""
 
+import asyncio
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -55,6 +56,7 @@ async def create_filesystem(request: web.Request) -> web.Response:
     filesystem = FilesystemRecord(
         id=uuid.uuid4().hex, name=asked.name, region=asked.region, created=datetime.now(UTC).isoformat()
     )
+    cloud.filesystems.make(filesystem.id)
     cloud.store.filesystems.put(filesystem)
     return ok(_filesystem_json(cloud, filesystem))
 
@@ -68,6 +70,7 @@ async def delete_filesystem(request: web.Request) -> web.Response:
     if _is_in_use(cloud, filesystem_id):
         raise filesystem_in_use()
     cloud.store.filesystems.delete(filesystem_id)
+    await asyncio.to_thread(cloud.filesystems.remove, filesystem_id)
     return ok({"deleted_ids": [filesystem_id]})
 
 

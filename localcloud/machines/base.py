@@ -1,7 +1,19 @@
 """The border between Lambda's API and the machines: all that one knows of the other."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A filesystem that a machine has, as launched."""
+
+    name: str
+    folder: Path
+    """The folder of this computer that is the filesystem; it is there before any machine that has it."""
+    mount_point: str
+    """Absolute path at which the machine has it, `/lambda/nfs/<name>` unless the launch said otherwise."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +29,9 @@ class MachineSpec:
     """Public keys in OpenSSH's one-line form that may log in as `ubuntu`."""
     user_data: str | None
     """cloud-init text, exactly as it was given at launch."""
+    gpus: int = 0
+    """How many the instance type has; which accelerator they are is a matter of the kind of machine."""
+    mounts: tuple[Mount, ...] = ()
 
 
 class Machines(Protocol):

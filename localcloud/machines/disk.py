@@ -6,17 +6,17 @@ import os
 import shlex
 import shutil
 import sys
-import time
 from pathlib import Path
 
 import asyncssh
 
+from localcloud.errors import LocalCloudError
+from localcloud.folders import remove_folder
 from localcloud.machines.base import MachineSpec
 from localcloud.machines.environment import USER, machine_environment
 from localcloud.machines.errors import MachineError
 
 _HERE = Path(__file__).resolve().parent
-_REMOVAL_ATTEMPTS = 20
 
 
 class Disk:
@@ -45,7 +45,7 @@ class Disk:
         self.path.chmod(0o700)
         self._link_temporary()
         environment = machine_environment(spec.instance_id, spec.ip, self.path, self.temporary, os.environ)
-        _write(self.path / "spec.json", json.dumps(dataclasses.asdict(spec), indent=2), 0o600)
+        _write(self.path / "spec.json", json.dumps(dataclasses.asdict(spec), indent=2, default=str), 0o600)
         _write(self._environment, json.dumps(environment, indent=2), 0o600)
         _write(self.path / "etc" / "locale.conf", "LANG=C.UTF-8\n", 0o644)
         self._lay_profile(spec.hostname)
@@ -74,13 +74,10 @@ class Disk:
     def remove(self) -> None:
         """Take the whole disk away; fine when it is gone already. Blocks, for gigabytes of small files for seconds."""
         self.temporary.unlink(missing_ok=True)
-        for _ in range(_REMOVAL_ATTEMPTS):
-            shutil.rmtree(self.path, ignore_errors=True)
-            if not self.path.exists():
-                return
-            _make_removable(self.path)
-            time.sleep(0.1)
-        raise MachineError(f"machine {self.instance_id}: {self.path} cannot be removed; remove it by hand")
+        try:
+            remove_folder(self.path)
+        except LocalCloudError as error:
+            raise MachineError(f"machine {self.instance_id}: {error}") from None
 
     def _link_temporary(self) -> None:
         # The name of a Unix socket ends at 107 bytes (unix(7)), and vLLM puts sockets with 36 letters in TMPDIR:
@@ -130,11 +127,3 @@ def _write(path: Path, text: str, mode: int) -> None:
 
 def _write_command(path: Path, *command: str) -> None:
     _write(path, f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', 0o755)
-
-
-def _make_removable(folder: Path) -> None:
-    """Give the owner back the folders that a program has made read-only."""
-    for parent, names, _ in os.walk(folder):
-        for path in (Path(parent), *(Path(parent, name) for name in names)):
-            if not path.is_symlink() and path.exists():
-                path.chmod(0o700)
