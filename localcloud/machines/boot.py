@@ -39,7 +39,7 @@ def start_units(disk: Disk) -> None:
         return
     with disk.boot_log.open("ab") as log:
         subprocess.run(
-            [disk.path / "bin" / "systemctl", "--user", "start", *wanted],
+            [*disk.entry(), disk.path / "bin" / "systemctl", "--user", "start", *wanted],
             cwd=disk.home,
             env=disk.environment(),
             stdin=subprocess.DEVNULL,
@@ -64,7 +64,7 @@ def _start_script(disk: Disk, script: str) -> None:
     # The outer shell ends at once, so that the script is nobody's child and outlives the local cloud.
     detached = '("$1" >>"$2" 2>&1; touch "$3") &'
     subprocess.run(
-        ["/bin/sh", "-c", detached, "cloud-init", disk.boot_script, disk.boot_log, disk.boot_finished],
+        [*disk.entry(), "/bin/sh", "-c", detached, "cloud-init", disk.boot_script, disk.boot_log, disk.boot_finished],
         cwd=disk.home,
         env=disk.environment(),
         stdin=subprocess.DEVNULL,

@@ -7,14 +7,17 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import asyncssh
 
 from localcloud.errors import LocalCloudError
 from localcloud.folders import remove_folder
+from localcloud.machines import mounts
 from localcloud.machines.base import MachineSpec
 from localcloud.machines.environment import USER, machine_environment
 from localcloud.machines.errors import MachineError
+from localcloud.machines.processes import check_markable, mark_of
 
 _HERE = Path(__file__).resolve().parent
 
@@ -33,21 +36,31 @@ class Disk:
         self.boot_log = self.path / "var" / "log" / "cloud-init-output.log"
         self.linger = self.path / "var" / "lib" / "systemd" / "linger"
         self.temporary = Path(f"/tmp/localcloud-{instance_id[:12]}")  # noqa: S108 - made as a link, never written through
+        self.boot_id = self.path / "run" / "boot_id"
+        self._mounts = self.path / "etc" / "mounts.json"
         self._host_key = self.path / "etc" / "ssh" / "ssh_host_ed25519_key"
         self._environment = self.path / "etc" / "environment.json"
 
     def lay(self, spec: MachineSpec) -> None:
-        """Make what is missing and renew the tools; what the machine's user has written stays."""
-        for folder in ("bin", "etc/ssh", "var/log/journal", "var/lib/cloud", "var/lib/systemd", "tmp"):
+        """Make what is missing and renew the tools; what the machine's user has written stays.
+
+        Raises MachineError when a process cannot be marked on this computer, or a link cannot be made.
+        """
+        check_markable()
+        for folder in ("bin", "etc/ssh", "var/log/journal", "var/lib/cloud", "var/lib/systemd", "run", "mnt", "tmp"):
             (self.path / folder).mkdir(parents=True, exist_ok=True)
         self.authorized_keys.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.path / "run" / "user").mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.chmod(0o700)
         self._link_temporary()
-        environment = machine_environment(spec.instance_id, spec.ip, self.path, self.temporary, os.environ)
+        if not self.boot_id.exists():
+            _write(self.boot_id, f"{uuid4()}\n", 0o444)
+        boot_id = self.boot_id.read_text().strip()
+        environment = machine_environment(spec.instance_id, spec.ip, self.path, self.temporary, boot_id, os.environ)
         _write(self.path / "spec.json", json.dumps(dataclasses.asdict(spec), indent=2, default=str), 0o600)
         _write(self._environment, json.dumps(environment, indent=2), 0o600)
         _write(self.path / "etc" / "locale.conf", "LANG=C.UTF-8\n", 0o644)
+        self._lay_mounts(spec)
         self._lay_profile(spec.hostname)
         self._lay_tools()
 
@@ -55,6 +68,15 @@ class Disk:
         """What every process of the machine starts with."""
         environment: dict[str, str] = json.loads(self._environment.read_text())
         return environment
+
+    def entry(self) -> list[str]:
+        """What comes before a command line that is to run on the machine."""
+        return [*self._bare_entry(), *mounts.arguments(self.mounted()), "--"]
+
+    def mounted(self) -> dict[str, str]:
+        """Mount points to the folders that the machine's processes see there."""
+        mounted: dict[str, str] = json.loads(self._mounts.read_text())
+        return mounted
 
     def keep_host_key(self, private_key: str) -> None:
         """Make this the key the machine's SSH server is known by."""
@@ -88,13 +110,24 @@ class Disk:
         except OSError as error:
             raise MachineError(f"{self.temporary} cannot be replaced ({error.strerror}); remove it") from error
 
+    def _bare_entry(self) -> list[str]:
+        program = str(_HERE / "enter.py")
+        return [_base_interpreter(), "-I", "-S", program, str(mark_of(self.instance_id)), str(self.path / "mnt")]
+
+    def _lay_mounts(self, spec: MachineSpec) -> None:
+        placing = mounts.place(spec.mounts, self.home, self._bare_entry())
+        _write(self._mounts, json.dumps(placing.mounted), 0o600)
+        with self.boot_log.open("a") as log:
+            log.writelines(f"{remark}\n" for remark in placing.remarks)
+
     def _lay_profile(self, hostname: str) -> None:
         profile = self.home / ".profile"
         if profile.exists():
             return
         # /etc/profile, which every login shell reads first, may have set another PATH.
         lines = [
-            f'PATH={shlex.quote(str(self.path / "bin"))}:"$HOME/.local/bin:$PATH"',
+            f'PATH={shlex.quote(str(self.path / "bin"))}:"$PATH"',
+            '[ -d "$HOME/.local/bin" ] && PATH="$HOME/.local/bin:$PATH"',
             f"PS1={shlex.quote(f'{USER}@{hostname}')}':\\w\\$ '",
         ]
         _write(profile, "\n".join(lines) + "\n", 0o644)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 MARKER = "LOCALCLOUD_INSTANCE"
-"""Names the machine in the environment of all its processes: that is how they are found to be ended."""
+"""Names the machine in the environment of its processes."""
 
 USER = "ubuntu"
 
@@ -19,14 +19,16 @@ _REGISTRY_ACCESS = {
     "node_extra_ca_certs",
     "git_ssl_cainfo",
 }
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/games:/usr/local/games:/snap/bin"
+"""Ubuntu's /etc/environment. As there, only a login shell adds ~/.local/bin."""
 
 
 def machine_environment(
-    instance_id: str, ip: str, disk: Path, temporary: Path, host: Mapping[str, str]
+    instance_id: str, ip: str, disk: Path, temporary: Path, boot_id: str, host: Mapping[str, str]
 ) -> dict[str, str]:
     """The variables a process of this machine starts with.
 
+    `boot_id` is a new one after each reboot.
     Of `host`, the local cloud's own environment, only what package registries are reached with passes through.
     """
     home = disk / "home" / USER
@@ -37,16 +39,18 @@ def machine_environment(
         "LOGNAME": USER,
         "SHELL": "/bin/bash",
         "LANG": "C.UTF-8",
-        "PATH": f"{disk / 'bin'}:{home / '.local' / 'bin'}:{_SYSTEM_PATH}",
+        "PATH": f"{disk / 'bin'}:{_SYSTEM_PATH}",
         "XDG_RUNTIME_DIR": str(disk / "run" / "user"),
         "TMPDIR": str(temporary),
         "BIND_ADDRESS": ip,
         # One cache for all machines: a second install hard-links what the first one unpacked.
-        "UV_CACHE_DIR": str(_uv_cache(host).absolute()),
-        # The Python package setproctitle, which vLLM uses, writes titles over the environment that the marker is
-        # read from unless this is set (its README, "Environment variables").
+        "UV_CACHE_DIR": str(_uv_cache(host, disk.parent)),
+        # The Python package setproctitle, which vLLM uses, writes titles over the environment unless this is set (its
+        # README, "Environment variables"), and the marker could not be read any more.
         "SPT_NOENV": "1",
         MARKER: instance_id,
+        # /proc has the computer's own, which no reboot of a machine changes.
+        "LOCALCLOUD_BOOT_ID": boot_id,
     }
 
 
@@ -65,7 +69,13 @@ def _registry_access(host: Mapping[str, str], ip: str) -> dict[str, str]:
     return passed
 
 
-def _uv_cache(host: Mapping[str, str]) -> Path:
-    """Where uv keeps its cache on this host (uv's documentation, "Caching")."""
-    named = host.get("UV_CACHE_DIR")
-    return Path(named) if named else Path(host.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uv"
+def _uv_cache(host: Mapping[str, str], machines: Path) -> Path:
+    """The cache of this computer's user (uv's documentation, "Caching") if files in it can be linked to the machines.
+
+    Otherwise one beside the machines' disks, since uv copies from another file system: slow, and gigabytes each time.
+    """
+    if named := host.get("UV_CACHE_DIR"):
+        return Path(named).absolute()
+    users = (Path(host.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uv").absolute()
+    nearest = next(folder for folder in (users, *users.parents) if folder.exists())
+    return users if nearest.stat().st_dev == machines.stat().st_dev else machines / "uv-cache"

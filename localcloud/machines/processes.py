@@ -1,19 +1,35 @@
 """Find and end the processes of a machine, whoever started them and however they were detached."""
 
 import os
+import resource
 import time
-from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
-from localcloud.machines.environment import MARKER
 from localcloud.machines.errors import MachineError
 
 GRACE = 3.0
 """Seconds between asking a process to end and ending it."""
 LIMIT = 30.0
 """Seconds after which a process that does not even end when killed is reported."""
+
+_UNREACHABLE = 2**60
+"""Microseconds of real-time processor time: thousands of years, and far from the kernel's "unlimited"."""
+_MARKED_LIMIT = b"Max realtime timeout"
+
+
+def mark_of(instance_id: str) -> int:
+    """The limit (see `enter.py`) that every process of the machine carries, and no other process on this computer."""
+    return _UNREACHABLE + int(instance_id[:15], 16)
+
+
+def check_markable() -> None:
+    """Raises MachineError where this process may not give others a mark, as on a machine of another local cloud."""
+    _, hardest = resource.getrlimit(resource.RLIMIT_RTTIME)
+    if hardest != resource.RLIM_INFINITY and os.geteuid() != 0:
+        raise MachineError("machines need an unlimited RLIMIT_RTTIME to be told apart; start the local cloud with one")
 
 
 def end_processes(instance_id: str) -> None:
@@ -23,7 +39,8 @@ def end_processes(instance_id: str) -> None:
     """
     began = time.monotonic()
     asked: set[psutil.Process] = set()
-    while alive := processes_of(instance_id):
+    # Looked for twice: one that forks and ends during a look hides its child from that look.
+    while alive := processes_of(instance_id) or processes_of(instance_id):
         waited = time.monotonic() - began
         if waited > LIMIT:
             pids = ", ".join(str(process.pid) for process in alive)
@@ -39,31 +56,15 @@ def end_processes(instance_id: str) -> None:
 
 
 def processes_of(instance_id: str) -> list[psutil.Process]:
-    """All that carry the machine's marker, and all in a session with one that does.
-
-    A process may have cleared or overwritten its environment; it is still in the session the machine gave it.
-    """
-    everything = [process for process in psutil.process_iter() if process.pid != os.getpid()]
-    marked = {process for process in everything if _carries_marker(process, instance_id)}
-    sessions = set(_sessions(marked))
-    return [process for process in everything if process in marked or (_in_session(process, sessions))]
+    """All that were started on the machine and have not ended."""
+    mark = str(mark_of(instance_id)).encode()
+    return [process for process in psutil.process_iter() if _carries(process, mark)]
 
 
-def _carries_marker(process: psutil.Process, instance_id: str) -> bool:
+def _carries(process: psutil.Process, mark: bytes) -> bool:
     try:
-        return process.environ().get(MARKER) == instance_id
-    except (psutil.Error, OSError):
-        return False
-
-
-def _sessions(processes: set[psutil.Process]) -> Iterator[int]:
-    for process in processes:
-        with suppress(OSError):
-            yield os.getsid(process.pid)
-
-
-def _in_session(process: psutil.Process, sessions: set[int]) -> bool:
-    try:
-        return os.getsid(process.pid) in sessions and process.status() != psutil.STATUS_ZOMBIE
+        limits = Path(f"/proc/{process.pid}/limits").read_bytes()
+        marked = any(mark in line.split() for line in limits.splitlines() if line.startswith(_MARKED_LIMIT))
+        return marked and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, OSError):
         return False

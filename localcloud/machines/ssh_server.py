@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,6 +32,7 @@ class SshServer:
         self.disk = disk
         self.ip = ip
         self.environment = disk.environment()
+        self.entry = disk.entry()
         self.connections: set[asyncssh.SSHServerConnection] = set()
         self.sessions: set[asyncio.Future[None]] = set()
         self._listener: asyncssh.SSHAcceptor | None = None
@@ -113,13 +114,16 @@ class _Connection(asyncssh.SSHServer):
         return cast(Coroutine[Any, Any, asyncssh.SSHTCPSession[bytes]], forwarding)
 
     async def _run_session(self, session: ssh_session.Session) -> None:
-        running = asyncio.ensure_future(ssh_session.serve(session, self._server.disk.home, self._server.environment))
+        server = self._server
+        environment = {**server.environment, **_addresses(self._connection)}
+        running = asyncio.ensure_future(ssh_session.serve(session, server.disk.home, environment, server.entry))
         self._server.sessions.add(running)
         running.add_done_callback(self._server.sessions.discard)
         await running
 
     def _open_sftp(self, channel: SSHChannel[bytes]) -> "_Sftp":
-        return _Sftp(cast("asyncssh.SSHServerChannel[bytes]", channel), self._server.disk.home)
+        disk = self._server.disk
+        return _Sftp(cast("asyncssh.SSHServerChannel[bytes]", channel), disk.home, disk.mounted())
 
     def _read_authorized_keys(self, username: str) -> asyncssh.SSHAuthorizedKeys:
         nobody = asyncssh.SSHAuthorizedKeys()
@@ -129,6 +133,15 @@ class _Connection(asyncssh.SSHServer):
             return asyncssh.import_authorized_keys(self._server.disk.authorized_keys.read_text())
         except (OSError, ValueError):
             return nobody
+
+
+def _addresses(connection: asyncssh.SSHServerConnection) -> dict[str, str]:
+    """Who talks to whom, as sshd(8) tells it to every session."""
+    client, server = connection.get_extra_info("peername")[:2], connection.get_extra_info("sockname")[:2]
+    return {
+        "SSH_CLIENT": f"{client[0]} {client[1]} {server[1]}",
+        "SSH_CONNECTION": f"{client[0]} {client[1]} {server[0]} {server[1]}",
+    }
 
 
 class _SessionChannel(asyncssh.SSHServerChannel[bytes]):
@@ -148,11 +161,16 @@ class _SessionChannel(asyncssh.SSHServerChannel[bytes]):
 
 
 class _Sftp(asyncssh.SFTPServer):
-    """Files as they are, where relative paths start at the home."""
+    """Files as they are on the machine, where relative paths start at the home."""
 
-    def __init__(self, channel: asyncssh.SSHServerChannel[bytes], home: Path) -> None:
+    def __init__(self, channel: asyncssh.SSHServerChannel[bytes], home: Path, mounted: Mapping[str, str]) -> None:
         super().__init__(channel)
         self._home = os.fsencode(home)
+        self._mounted = {os.fsencode(point): os.fsencode(folder) for point, folder in mounted.items()}
 
     def map_path(self, path: bytes) -> bytes:
-        return os.path.join(self._home, path)  # noqa: PTH118 - pathlib knows no bytes
+        path = os.path.normpath(os.path.join(self._home, path))  # noqa: PTH118 - pathlib knows no bytes
+        for point in sorted(self._mounted, key=len, reverse=True):
+            if path == point or path.startswith(point + b"/"):
+                return self._mounted[point] + path[len(point) :]
+        return path

@@ -17,6 +17,8 @@ from asyncssh.channel import SSHChannel
 _SHELL = "/bin/bash"
 _SFTP_VERSION = 3
 _CHUNK = 64 * 1024
+_UMASK = 0o002
+"""Ubuntu's for a user with a group of its own (pam_umask and USERGROUPS_ENAB of login.defs)."""
 _LAST_OUTPUT = 1.0
 """Seconds for what is still on the way from a terminal when its process has ended."""
 _END_OF_FILE_KEY = b"\x04"
@@ -67,8 +69,10 @@ class Session(asyncssh.SSHServerProcess[bytes]):
             self.child.resize(width, height)
 
 
-async def serve(session: Session, home: Path, environment: dict[str, str]) -> None:
+async def serve(session: Session, home: Path, environment: dict[str, str], entry: Sequence[str]) -> None:
     """Run what the client asked for until it ends; when the client goes first, hang up on it.
+
+    `entry` comes before the command line and makes it one of the machine.
 
     As with OpenSSH, the session lasts as long as somebody holds its output open, and a process that has left the
     process group (setsid) or ignores SIGHUP (nohup) outlives it.
@@ -77,11 +81,12 @@ async def serve(session: Session, home: Path, environment: dict[str, str]) -> No
         session.stderr.write(b"this machine has no subsystem but sftp\n")
         session.exit(1)
         return
-    command = [_SHELL, "-l"] if session.command is None else [_SHELL, "-c", session.command]
+    shell = [_SHELL, "-l"] if session.command is None else [_SHELL, "-c", session.command]
+    environment = {**environment, **session.env}
     # Letting go of all ends also hangs up a terminal.
     with ExitStack() as held:
         try:
-            child = await _start(session, command, home, {**environment, **session.env}, held)
+            child = await _start(session, [*entry, *shell], home, environment, held)
         except OSError as error:
             session.stderr.write(f"cannot start {_SHELL} in {home}: {error.strerror}\n".encode())
             session.exit(255)
@@ -140,6 +145,7 @@ async def _start_on_terminal(command: Sequence[str], home: Path, environment: di
         reader = await _reader(os.fdopen(os.dup(terminal), "rb", 0), held)
         # A session leader that opens a terminal gets it as its controlling terminal (tty_ioctl(4), TIOCSCTTY).
         opening = ["/bin/sh", "-c", _OPEN_TERMINAL, "sh", os.ttyname(far_side), *command]
+        environment = {**environment, "SSH_TTY": os.ttyname(far_side)}
         process = await _spawn(opening, home, environment, device, device, device)
     return Child(process, writer, [reader], terminal)
 
@@ -160,7 +166,7 @@ async def _spawn(
         cwd=home,
         env=environment,
         start_new_session=True,
-        umask=0o022,
+        umask=_UMASK,
     )
 
 

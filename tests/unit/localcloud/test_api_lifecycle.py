@@ -91,7 +91,9 @@ def test_the_machine_is_made_from_what_was_launched(tmp_path: Path) -> None:
         instance_id = account.launched(user_data="#!/bin/sh\n", hostname="head")
         account.wait(0.05)
         ip = account.get(f"/instances/{instance_id}").data["ip"]
-    assert machines.specs == [MachineSpec(instance_id, ip, "head", "gpu_1x_gh200", (PUBLIC_KEY,), "#!/bin/sh\n", gpus=1)]
+    assert machines.specs == [
+        MachineSpec(instance_id, ip, "head", "gpu_1x_gh200", (PUBLIC_KEY,), "#!/bin/sh\n", gpus=1)
+    ]
 
 
 def test_a_machine_that_cannot_start_makes_the_instance_unhealthy_and_says_why_in_one_line(
