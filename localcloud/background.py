@@ -79,7 +79,7 @@ def down(state: StateDirectory) -> str:
     It needs no living server: the machines are destroyed from what is on disk, so it also cleans up after a kill.
 
     Raises:
-        LocalCloudError: the server does not end, or the database cannot be read.
+        LocalCloudError: the server or a process on a machine does not end, or something cannot be removed.
     """
     if not state.lock.exists():
         return f"nothing is up on {state.path}"
@@ -113,25 +113,35 @@ def _wait_until_it_listens(state: StateDirectory) -> RunningServer | None:
 
 
 async def _destroy_machines(state: StateDirectory) -> int:
-    """Destroy the machine of every instance on disk; how many instances there were."""
-    if not state.database.exists():
-        return 0
+    """Destroy the machine of every instance on disk, also of those that the database does not know; how many."""
     # Only here, since importing SSH takes a good part of a second.
     from localcloud.machines.errors import MachineError
     from localcloud.machines.process import ProcessMachines
 
-    store = Store(state.database)
     machines = ProcessMachines(state.machines)
+    instance_ids = _known_instances(state) | machines.on_disk()
     try:
-        instances = store.instances.all()
-        for instance in instances:
-            await machines.destroy(instance.id)
+        for instance_id in instance_ids:
+            await machines.destroy(instance_id)
     except MachineError as error:
         raise LocalCloudError(f"{error}; `down` may be tried again") from None
     finally:
         await machines.close()
+    return len(instance_ids)
+
+
+def _known_instances(state: StateDirectory) -> set[str]:
+    """Ids of the instances in the database; none when it is not there or cannot be read, as `down` is what helps."""
+    if not state.database.exists():
+        return set()
+    try:
+        store = Store(state.database)
+    except LocalCloudError:
+        return set()
+    try:
+        return {instance.id for instance in store.instances.all()}
+    finally:
         store.close()
-    return len(instances)
 
 
 def _instances(running: RunningServer) -> list[dict[str, Any]]:

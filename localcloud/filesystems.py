@@ -1,17 +1,28 @@
 """What is in the account's filesystems: one folder each, kept for as long as the API knows the filesystem."""
 
+import asyncio
+import math
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from localcloud.folders import remove_folder
 
+MEASURED_AFTER = 60.0
+"""Seconds at time scale 1 for which a size is believed. Lambda measures every few hours."""
+
 
 class FilesystemFolders:
-    """Folders below `root`, named by the filesystems' ids. Making the object touches nothing."""
+    """Folders below `root`, named by the filesystems' ids. Making the object touches nothing.
 
-    def __init__(self, root: Path) -> None:
+    `time_scale` stretches the time for which a measured size is believed.
+    """
+
+    def __init__(self, root: Path, time_scale: float) -> None:
         self._root = root.absolute()
+        self._believed = MEASURED_AFTER * time_scale
+        self._measured: dict[str, tuple[float, int]] = {}
 
     def folder(self, filesystem_id: str) -> Path:
         """Where the contents of a filesystem are."""
@@ -23,12 +34,21 @@ class FilesystemFolders:
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         return folder
 
+    async def bytes_used(self, filesystem_id: str) -> int:
+        """Size of what is in a filesystem, measured a while ago."""
+        moment, size = self._measured.get(filesystem_id, (-math.inf, 0))
+        if time.monotonic() - moment > self._believed:
+            size = await asyncio.to_thread(size_of, self.folder(filesystem_id))
+            self._measured[filesystem_id] = (time.monotonic(), size)
+        return size
+
     def remove(self, filesystem_id: str) -> None:
         """Remove a filesystem and all that is in it; fine when it is gone already. Blocks.
 
         Raises:
             LocalCloudError: something in it cannot be removed.
         """
+        self._measured.pop(filesystem_id, None)
         remove_folder(self.folder(filesystem_id))
 
     def keep_only(self, filesystem_ids: set[str]) -> None:

@@ -57,7 +57,7 @@ async def open_cloud(state: StateDirectory, machines: Machines, time_scale: floa
     """The account in a state directory, its instances taken up where they were left."""
     credentials = load_or_create(state.credentials)
     store = Store(state.database)
-    filesystems = FilesystemFolders(state.filesystems)
+    filesystems = FilesystemFolders(state.filesystems, time_scale)
     lifecycle = Lifecycle(store, machines, filesystems, time_scale)
     try:
         await asyncio.to_thread(filesystems.keep_only, {one.id for one in store.filesystems.all()})

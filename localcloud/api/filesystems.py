@@ -43,7 +43,7 @@ class RequestedMount(BaseModel):
 async def list_filesystems(request: web.Request) -> web.Response:
     """All filesystems."""
     cloud = cloud_of(request)
-    return ok([_filesystem_json(cloud, filesystem) for filesystem in cloud.store.filesystems.all()])
+    return ok([await _filesystem_json(cloud, filesystem) for filesystem in cloud.store.filesystems.all()])
 
 
 async def create_filesystem(request: web.Request) -> web.Response:
@@ -58,7 +58,7 @@ async def create_filesystem(request: web.Request) -> web.Response:
     )
     cloud.filesystems.make(filesystem.id)
     cloud.store.filesystems.put(filesystem)
-    return ok(_filesystem_json(cloud, filesystem))
+    return ok(await _filesystem_json(cloud, filesystem))
 
 
 async def delete_filesystem(request: web.Request) -> web.Response:
@@ -108,7 +108,7 @@ def _is_in_use(cloud: Cloud, filesystem_id: str) -> bool:
     return any(mounted.id == filesystem_id for one in alive for mounted in one.filesystems)
 
 
-def _filesystem_json(cloud: Cloud, filesystem: FilesystemRecord) -> dict[str, Any]:
+async def _filesystem_json(cloud: Cloud, filesystem: FilesystemRecord) -> dict[str, Any]:
     return {
         "id": filesystem.id,
         "name": filesystem.name,
@@ -117,5 +117,5 @@ def _filesystem_json(cloud: Cloud, filesystem: FilesystemRecord) -> dict[str, An
         "created_by": OWNER,
         "is_in_use": _is_in_use(cloud, filesystem.id),
         "region": region_json(filesystem.region),
-        "bytes_used": 0,
+        "bytes_used": await cloud.filesystems.bytes_used(filesystem.id),
     }

@@ -15,6 +15,7 @@ environment. What it is not:
 
 import asyncio
 import hashlib
+import re
 import socket
 from collections import defaultdict
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from localcloud.machines.processes import end_processes
 from localcloud.machines.ssh_server import PORT, SshServer
 
 _ADDRESSES = 256 * 254
+_INSTANCE_ID = re.compile("[0-9a-f]{32}")
 
 
 class ProcessMachines:
@@ -85,6 +87,11 @@ class ProcessMachines:
             await self._stop_listening(instance_id)
             await asyncio.to_thread(end_processes, instance_id)
             await asyncio.to_thread(self._disk(instance_id).remove)
+
+    def on_disk(self) -> set[str]:
+        """Ids of the machines of which there is something, whoever has started them."""
+        folders = self._root.iterdir() if self._root.exists() else ()
+        return {folder.name for folder in folders if _INSTANCE_ID.fullmatch(folder.name)}
 
     async def close(self) -> None:
         """Stop listening on all machines; their processes go on, those of open SSH sessions get SIGHUP."""
