@@ -12,7 +12,7 @@ from uuid import uuid4
 import asyncssh
 import psutil
 
-from localcloud.machines.base import MachineSpec
+from localcloud.machines.base import MachineSpec, Mount
 from localcloud.machines.process import ProcessMachines
 from localcloud.machines.processes import processes_of
 
@@ -82,7 +82,7 @@ class Machine:
 
 
 @asynccontextmanager
-async def booted(root: Path, user_data: str | None = None) -> AsyncIterator[Machine]:
+async def booted(root: Path, user_data: str | None = None, mounts: tuple[Mount, ...] = ()) -> AsyncIterator[Machine]:
     folder = root / uuid4().hex
     folder.mkdir()
     key = folder / "id_ed25519"
@@ -92,7 +92,7 @@ async def booted(root: Path, user_data: str | None = None) -> AsyncIterator[Mach
     machines = ProcessMachines(root / "machines")
     instance_id = uuid4().hex
     public = pair.export_public_key().decode()
-    spec = MachineSpec(instance_id, machines.allocate_ip(set()), "box", "gpu_1x_gh200", (public,), user_data)
+    spec = MachineSpec(instance_id, machines.allocate_ip(set()), "box", "gpu_1x_gh200", (public,), user_data, 1, mounts)
     await machines.start(spec)
     try:
         yield Machine(machines, spec, key, root / "machines" / instance_id / "home" / "ubuntu")

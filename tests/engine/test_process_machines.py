@@ -144,6 +144,28 @@ def test_environment_is_the_machines_and_not_the_hosts(tmp_path: Path, monkeypat
     check(scenario())
 
 
+def test_a_command_finds_what_sshd_of_ubuntu_sets(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with booted(tmp_path) as machine:
+            for folder in (".local/bin", "bin"):
+                (machine.home / folder).mkdir(parents=True)
+            found = (await machine.ssh("echo $PATH $LANG $SHELL; umask; echo $SSH_CONNECTION")).output.splitlines()
+            system = (
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/games:/usr/local/games:/snap/bin"
+            )
+            assert found[0] == f"{machine.home.parents[1]}/bin:{system} C.UTF-8 /bin/bash"
+            assert found[1] == "0002"
+            assert found[2].split()[2:] == [machine.spec.ip, "2222"]
+            runtime = (await machine.ssh("stat -c '%a %F' $XDG_RUNTIME_DIR")).output
+            assert runtime == "700 directory\n"
+            # Only a login shell adds what the user installs.
+            login = await machine.run(*machine.ssh_command("-T"), stdin=b"echo $PATH; echo ${SSH_CLIENT##* }\n")
+            assert login.output.splitlines()[0].startswith(f"{machine.home}/.local/bin:{machine.home.parents[1]}/bin:")
+            assert login.output.splitlines()[1] == "2222"
+
+    check(scenario())
+
+
 def test_client_may_set_its_locale_and_nothing_else(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with booted(tmp_path) as machine, await machine.connect() as connection:
