@@ -59,6 +59,12 @@ def _serving(parser: argparse.ArgumentParser, run: Command) -> None:
     )
     parser.add_argument("--machines", choices=["process", "none"], default="process", help="what an instance is")
     parser.add_argument(
+        "--accelerator",
+        default="none",
+        metavar="PROFILE|FILE",
+        help="what nvidia-smi says on machines with GPUs; without one they have no nvidia-smi (default: %(default)s)",
+    )
+    parser.add_argument(
         "--time-scale",
         type=_time_scale,
         default=1.0,
@@ -106,6 +112,7 @@ def _state(options: argparse.Namespace) -> StateDirectory:
 
 def _serve(options: argparse.Namespace) -> int:
     # Only here: the server is most of the program, and the other commands should answer at once.
+    from localcloud.machines.accelerator import read_accelerator
     from localcloud.server import Settings, serve
 
     settings = Settings(
@@ -115,6 +122,7 @@ def _serve(options: argparse.Namespace) -> int:
         machines=options.machines,
         time_scale=options.time_scale,
         rate_limit=options.rate_limit,
+        accelerator=read_accelerator(options.accelerator),
     )
     asyncio.run(serve(settings))
     return 0
@@ -122,7 +130,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _up(options: argparse.Namespace) -> int:
     state = _state(options)
-    names = ("host", "port", "machines", "time_scale", "rate_limit")
+    names = ("host", "port", "machines", "time_scale", "rate_limit", "accelerator")
     flags = [f"--{name.replace('_', '-')}={getattr(options, name)}" for name in names]
     print(background.up(state, [f"--state={state.path}", *flags]))
     return 0

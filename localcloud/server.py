@@ -25,6 +25,7 @@ from localcloud.filesystems import FilesystemFolders
 from localcloud.hub import HubTokens, hub_routes
 from localcloud.journal import Journal
 from localcloud.lifecycle import Lifecycle
+from localcloud.machines.accelerator import Accelerator
 from localcloud.machines.base import Machines
 from localcloud.machines.none import NoMachines
 from localcloud.machines.process import ProcessMachines
@@ -50,6 +51,7 @@ class Settings:
     machines: Literal["process", "none"]
     time_scale: float
     rate_limit: RateLimit
+    accelerator: Accelerator | None
 
 
 @asynccontextmanager
@@ -110,7 +112,9 @@ async def serve(settings: Settings) -> None:
 
 
 def _machines(settings: Settings) -> Machines:
-    return NoMachines() if settings.machines == "none" else ProcessMachines(settings.state.machines)
+    return (
+        NoMachines() if settings.machines == "none" else ProcessMachines(settings.state.machines, settings.accelerator)
+    )
 
 
 @asynccontextmanager

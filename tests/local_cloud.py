@@ -67,10 +67,15 @@ class LocalCloud(ControlSide):
 
 @contextmanager
 def local_cloud(
-    state: Path, machines: str = "process", time_scale: str = TIME_SCALE, rate_limit: str = "off"
+    state: Path,
+    machines: str = "process",
+    time_scale: str = TIME_SCALE,
+    rate_limit: str = "off",
+    accelerator: str = "none",
 ) -> Iterator[LocalCloud]:
     """A local cloud on a free port; in the end every machine is destroyed."""
     options = ["--machines", machines, "--time-scale", time_scale, "--rate-limit", rate_limit]
+    options += ["--accelerator", accelerator]
     _localcloud("up", "--state", str(state), "--port", "0", *options)
     try:
         status = json.loads(_localcloud("status", "--state", str(state), "--json"))

@@ -6,14 +6,16 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4, uuid5
 
 import asyncssh
 
 from localcloud.errors import LocalCloudError
 from localcloud.folders import remove_folder
 from localcloud.machines import mounts
+from localcloud.machines.accelerator import Accelerator
 from localcloud.machines.base import MachineSpec
 from localcloud.machines.environment import USER, machine_environment
 from localcloud.machines.errors import MachineError
@@ -41,7 +43,7 @@ class Disk:
         self._host_key = self.path / "etc" / "ssh" / "ssh_host_ed25519_key"
         self._environment = self.path / "etc" / "environment.json"
 
-    def lay(self, spec: MachineSpec) -> None:
+    def lay(self, spec: MachineSpec, accelerator: Accelerator | None) -> None:
         """Make what is missing and renew the tools; what the machine's user has written stays.
 
         Raises MachineError when a process cannot be marked on this computer, or a link cannot be made.
@@ -63,6 +65,7 @@ class Disk:
         self._lay_mounts(spec)
         self._lay_profile(spec.hostname)
         self._lay_tools()
+        self._lay_accelerator(spec, accelerator)
 
     def environment(self) -> dict[str, str]:
         """What every process of the machine starts with."""
@@ -141,6 +144,20 @@ class Disk:
             _write_command(tools / name, _base_interpreter())
         launcher = _HERE / "user_systemd.py"
         _write_command(tools / "systemctl", sys.executable, "-I", str(launcher), str(self.path))
+
+    def _lay_accelerator(self, spec: MachineSpec, accelerator: Accelerator | None) -> None:
+        program, profile = self.path / "bin" / "nvidia-smi", self.path / "etc" / "accelerator.json"
+        if accelerator is None or not spec.gpus:
+            program.unlink(missing_ok=True)
+            return
+        uuids = [f"GPU-{uuid5(UUID(hex=spec.instance_id), str(gpu))}" for gpu in range(spec.gpus)]
+        lay_nvidia_smi(program, profile, accelerator, uuids)
+
+
+def lay_nvidia_smi(program: Path, profile: Path, accelerator: Accelerator, uuids: Sequence[str]) -> None:
+    """Make the program, which reads the profile, for as many GPUs as there are UUIDs."""
+    _write(profile, json.dumps({**accelerator.model_dump(), "uuids": uuids}, indent=2), 0o644)
+    _write_command(program, _base_interpreter(), "-I", "-S", str(_HERE / "nvidia_smi.py"), str(profile))
 
 
 def _base_interpreter() -> str:

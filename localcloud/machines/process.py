@@ -21,6 +21,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from localcloud.machines.accelerator import Accelerator
 from localcloud.machines.base import MachineSpec
 from localcloud.machines.boot import first_boot, start_units
 from localcloud.machines.disk import Disk
@@ -33,13 +34,14 @@ _INSTANCE_ID = re.compile("[0-9a-f]{32}")
 
 
 class ProcessMachines:
-    """Machines below `root`, one folder each. Implements `Machines`."""
+    """Machines below `root`, one folder each, whose GPUs say that they are `accelerator`s. Implements `Machines`."""
 
     kind = "process"
     ssh_port = PORT
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, accelerator: Accelerator | None = None) -> None:
         self._root = root
+        self._accelerator = accelerator
         self._servers: dict[str, SshServer] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._addresses = _addresses(root)
@@ -56,7 +58,7 @@ class ProcessMachines:
         """First boot. Raises MachineError when the address has been taken meanwhile."""
         disk = self._disk(spec.instance_id)
         async with self._turns[spec.instance_id]:
-            await asyncio.to_thread(disk.lay, spec)
+            await asyncio.to_thread(disk.lay, spec, self._accelerator)
             await asyncio.to_thread(first_boot, disk, spec)
             await self._listen(disk, spec.ip)
 
@@ -64,7 +66,7 @@ class ProcessMachines:
         """Listen for SSH again. Raises MachineError when the address has been taken meanwhile."""
         disk = self._disk(spec.instance_id)
         async with self._turns[spec.instance_id]:
-            await asyncio.to_thread(disk.lay, spec)
+            await asyncio.to_thread(disk.lay, spec, self._accelerator)
             await self._listen(disk, spec.ip)
 
     async def restart(self, spec: MachineSpec) -> None:
@@ -74,7 +76,7 @@ class ProcessMachines:
             await self._stop_listening(spec.instance_id)
             await asyncio.to_thread(end_processes, spec.instance_id)
             await asyncio.to_thread(disk.clear_volatile)
-            await asyncio.to_thread(disk.lay, spec)
+            await asyncio.to_thread(disk.lay, spec, self._accelerator)
             await self._listen(disk, spec.ip)
             await asyncio.to_thread(start_units, disk)
 

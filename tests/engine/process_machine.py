@@ -12,6 +12,7 @@ from uuid import uuid4
 import asyncssh
 import psutil
 
+from localcloud.machines.accelerator import Accelerator
 from localcloud.machines.base import MachineSpec, Mount
 from localcloud.machines.process import ProcessMachines
 from localcloud.machines.processes import processes_of
@@ -82,17 +83,25 @@ class Machine:
 
 
 @asynccontextmanager
-async def booted(root: Path, user_data: str | None = None, mounts: tuple[Mount, ...] = ()) -> AsyncIterator[Machine]:
+async def booted(
+    root: Path,
+    user_data: str | None = None,
+    mounts: tuple[Mount, ...] = (),
+    accelerator: Accelerator | None = None,
+    gpus: int = 1,
+) -> AsyncIterator[Machine]:
     folder = root / uuid4().hex
     folder.mkdir()
     key = folder / "id_ed25519"
     pair = asyncssh.generate_private_key("ssh-ed25519")
     pair.write_private_key(key)
     key.chmod(0o600)
-    machines = ProcessMachines(root / "machines")
+    machines = ProcessMachines(root / "machines", accelerator)
     instance_id = uuid4().hex
     public = pair.export_public_key().decode()
-    spec = MachineSpec(instance_id, machines.allocate_ip(set()), "box", "gpu_1x_gh200", (public,), user_data, 1, mounts)
+    spec = MachineSpec(
+        instance_id, machines.allocate_ip(set()), "box", "gpu_1x_gh200", (public,), user_data, gpus, mounts
+    )
     await machines.start(spec)
     try:
         yield Machine(machines, spec, key, root / "machines" / instance_id / "home" / "ubuntu")

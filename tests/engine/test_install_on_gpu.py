@@ -1,5 +1,5 @@
-"""The install on a GPU machine, as far as it can be driven without one: the real script, with programs that play the
-driver, root, and the package installer."""
+"""The install on a GPU machine, as far as it can be driven without one: the real script, with the local cloud's
+accelerators for the driver, and programs that play root and the package installer."""
 
 import os
 import subprocess
@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.machines.accelerator import read_accelerator
+from localcloud.machines.disk import lay_nvidia_smi
 from tests.engine.pulumi_cli import REPOSITORY
 
 SCRIPTS = REPOSITORY / "components/vllm/scripts"
@@ -21,7 +23,7 @@ fi
 
 
 class GpuMachine:
-    """A home directory with our scripts, and a PATH on which `nvidia-smi` and `sudo` are played."""
+    """A home directory with our scripts, and a PATH with `nvidia-smi` and a `sudo` that is played."""
 
     def __init__(self, folder: Path) -> None:
         self.home = folder / "home"
@@ -43,9 +45,11 @@ class GpuMachine:
         """Put a program on the machine's PATH."""
         self._write(self._bin / program, f"#!/bin/bash\n{script}\n")
 
-    def driver(self, version: str) -> None:
-        """The NVIDIA driver that is installed."""
-        self.play("nvidia-smi", f"echo {version}")
+    def accelerator(self, profile: str) -> None:
+        """The GPU that is there and the driver that is installed, as `--accelerator` names them."""
+        accelerator = read_accelerator(profile)
+        assert accelerator is not None
+        lay_nvidia_smi(self._bin / "nvidia-smi", self._bin / "accelerator.json", accelerator, ["GPU-0"])
 
     def proves(self, script: str) -> None:
         """What the new environment's Python does when it is asked to prove itself."""
@@ -80,7 +84,7 @@ def machine(tmp_path: Path) -> GpuMachine:
 
 
 def test_a_driver_that_knows_cuda_13_is_left_alone_and_root_is_not_asked(machine: GpuMachine) -> None:
-    machine.driver("580.105.08")
+    machine.accelerator("gh200-580")
     done = machine.install()
     assert done.returncode == 0, done.stderr
     assert "sudo" not in machine.called
@@ -91,7 +95,7 @@ def test_a_driver_that_knows_cuda_13_is_left_alone_and_root_is_not_asked(machine
 
 
 def test_the_stock_driver_gets_compatibility_libraries_without_a_reboot_and_says_so(machine: GpuMachine) -> None:
-    machine.driver("570.148.08")
+    machine.accelerator("gh200-570")
     done = machine.install()
     assert done.returncode == 0, done.stderr
     assert "driver 570.148.08 is older than 580: installing cuda-compat-13-0" in done.stdout
@@ -100,7 +104,7 @@ def test_the_stock_driver_gets_compatibility_libraries_without_a_reboot_and_says
 
 
 def test_libraries_that_cannot_be_had_end_the_install_with_the_other_way(machine: GpuMachine) -> None:
-    machine.driver("570.148.08")
+    machine.accelerator("gh200-570")
     machine.play("sudo", '[[ $* != *" install "* ]]')
     done = machine.install()
     assert done.returncode != 0
@@ -109,7 +113,7 @@ def test_libraries_that_cannot_be_had_end_the_install_with_the_other_way(machine
 
 
 def test_a_gpu_that_does_not_answer_is_an_error_and_no_reason_to_use_the_cpu(machine: GpuMachine) -> None:
-    machine.play("nvidia-smi", "echo 'Failed to initialize NVML: Driver/library version mismatch'; exit 18")
+    machine.accelerator("gh200-mismatch")
     done = machine.install()
     assert done.returncode != 0
     assert "nvidia-smi is there but finds no GPU: Failed to initialize NVML" in done.stderr
@@ -117,7 +121,7 @@ def test_a_gpu_that_does_not_answer_is_an_error_and_no_reason_to_use_the_cpu(mac
 
 
 def test_a_torch_that_cannot_use_the_gpu_fails_the_install(machine: GpuMachine) -> None:
-    machine.driver("580.105.08")
+    machine.accelerator("gh200-580")
     machine.proves("echo 'error: this torch was built for CPUs only' >&2; exit 1")
     done = machine.install()
     assert done.returncode != 0
@@ -128,7 +132,7 @@ def test_a_torch_that_cannot_use_the_gpu_fails_the_install(machine: GpuMachine) 
 
 
 def test_an_install_that_is_complete_is_not_repeated(machine: GpuMachine) -> None:
-    machine.driver("580.105.08")
+    machine.accelerator("gh200-580")
     machine.install()
     before = machine.called
     assert machine.install().returncode == 0
