@@ -1,8 +1,9 @@
 """Every benchmark, the short ones first."""
 
-from benchmarks import nothing_to_do, numbers_of_machines
+from benchmarks import nothing_to_do, numbers_of_machines, process_machines
 from tests.signals import let_signals_arrive
 
 let_signals_arrive()
+process_machines.main()
 nothing_to_do.main()
 numbers_of_machines.main()

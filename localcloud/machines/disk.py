@@ -56,7 +56,7 @@ class Disk:
         self.path.chmod(0o700)
         self._link_temporary()
         if not self.boot_id.exists():
-            _write(self.boot_id, f"{uuid4()}\n", 0o444)
+            _write(self.boot_id, f"{uuid4()}\n", 0o644)
         boot_id = self.boot_id.read_text().strip()
         environment = machine_environment(spec.instance_id, spec.ip, self.path, self.temporary, boot_id, os.environ)
         _write(self.path / "spec.json", json.dumps(dataclasses.asdict(spec), indent=2, default=str), 0o600)

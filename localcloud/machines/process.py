@@ -10,7 +10,9 @@ environment. What it is not:
 - It has no firewall: its address is reachable from this computer only, but on all ports.
 - Its address is only a convention: a program that binds 0.0.0.0 takes the port on all machines. `BIND_ADDRESS` in the
   environment is the address to bind.
-- A unit's `Restart=` is not honoured, and there are no limits on memory or processors.
+- A unit's `Restart=` is not honoured, and there are no limits on memory, processors or disk.
+- It has filesystems at their mount points only where mount namespaces are to be had (see `mounts`).
+- Its GPUs are what `nvidia-smi` says, and nothing more.
 """
 
 import asyncio
