@@ -4,7 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -130,7 +130,12 @@ def free_port(ip: str) -> int:
 
 def last_words(machine: Machine) -> list[str]:
     """The last argument of every process of the machine."""
-    return sorted(word for process in processes_of(machine.spec.instance_id) for word in process.cmdline()[-1:])
+    words: list[str] = []
+    for process in processes_of(machine.spec.instance_id):
+        # It may have ended since it was found.
+        with suppress(psutil.NoSuchProcess):
+            words += process.cmdline()[-1:]
+    return sorted(words)
 
 
 def has_ended(process: psutil.Process) -> bool:
