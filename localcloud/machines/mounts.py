@@ -55,7 +55,9 @@ def _try(mounted: Mapping[str, str], entry: Sequence[str]) -> str | None:
         return None
     command = [*entry, *arguments(mounted), "--", "/bin/true"]
     tried = subprocess.run(command, cwd="/", env={}, capture_output=True, text=True, check=False)
-    return None if tried.returncode == 0 else tried.stderr.strip().rpartition(": ")[2] or "enter.py failed"
+    if tried.returncode == 0:
+        return None
+    return f"no mount namespace is to be had here ({tried.stderr.strip().rpartition(': ')[2]})"
 
 
 def _remark(mount: Mount, why: str) -> str:

@@ -113,7 +113,10 @@ def test_where_nothing_can_be_mounted_the_filesystem_is_in_the_home_and_the_log_
     for _ in ("first boot", "reboot"):
         placing = mounts.place([mount], home, [str(refusing)])
         assert placing.mounted == {}
-        assert placing.remarks == ("filesystem data is at ~/data and not at /lambda/nfs/data: Operation not permitted",)
+        assert placing.remarks == (
+            "filesystem data is at ~/data and not at /lambda/nfs/data: "
+            "no mount namespace is to be had here (Operation not permitted)",
+        )
         assert (home / "data").readlink() == folder
 
 

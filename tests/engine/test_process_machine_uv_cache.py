@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from localcloud.machines.base import Mount
 from tests.engine.process_machine import Machine, booted, check
 
 UV = Path(sys.executable).with_name("uv")
@@ -74,9 +75,10 @@ def test_a_second_install_downloads_nothing_and_takes_no_room(tmp_path: Path, mo
             async with booted(tmp_path) as machine:
                 first = (await installed(machine, url)).stat()
                 assert fetched.count(WHEEL) >= 1
-            # The first machine is gone with all that was on it.
+            # The first machine is gone with all that was on it. The next one has a filesystem, so it sees other mounts.
             fetched.clear()
-            async with booted(tmp_path) as machine:
+            (tmp_path / "filesystem").mkdir()
+            async with booted(tmp_path, None, (Mount("data", tmp_path / "filesystem", "/lambda/nfs/data"),)) as machine:
                 second = (await installed(machine, url)).stat()
                 assert WHEEL not in fetched
                 assert (second.st_dev, second.st_ino) == (first.st_dev, first.st_ino)
