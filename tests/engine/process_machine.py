@@ -102,8 +102,8 @@ async def booted(
     spec = MachineSpec(
         instance_id, machines.allocate_ip(set()), "box", "gpu_1x_gh200", (public,), user_data, gpus, mounts
     )
-    await machines.start(spec)
     try:
+        await machines.start(spec)
         yield Machine(machines, spec, key, root / "machines" / instance_id / "home" / "ubuntu")
     finally:
         await machines.destroy(instance_id)
