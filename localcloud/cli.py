@@ -76,6 +76,9 @@ def _serving(parser: argparse.ArgumentParser, run: Command) -> None:
         default="lambda",
         help="Lambda's limits, `off`, or a factor on Lambda's intervals such as 0.1 (default: %(default)s)",
     )
+    parser.add_argument("--seed", type=int, default=0, help="of boot times and of a scenario (default: %(default)s)")
+    parser.add_argument("--capacity-seed", type=int, help="let capacity come and go, as follows from this number")
+    parser.add_argument("--scenario", type=_scenario, help="a named set of faults, such as bad-tuesday")
 
 
 def _port(text: str) -> int:
@@ -106,6 +109,17 @@ def _rate_limit(text: str) -> str | float:
     return factor
 
 
+def _scenario(name: str) -> str:
+    # Only here: it takes the server's imports, which the other commands should not wait for.
+    from localcloud.faults.scenarios import scenario_named
+
+    try:
+        scenario_named(name)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return name
+
+
 def _state(options: argparse.Namespace) -> StateDirectory:
     return StateDirectory(options.state.expanduser().absolute())
 
@@ -123,6 +137,9 @@ def _serve(options: argparse.Namespace) -> int:
         time_scale=options.time_scale,
         rate_limit=options.rate_limit,
         accelerator=read_accelerator(options.accelerator),
+        seed=options.seed,
+        capacity_seed=options.capacity_seed,
+        scenario=options.scenario,
     )
     asyncio.run(serve(settings))
     return 0
@@ -130,8 +147,9 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _up(options: argparse.Namespace) -> int:
     state = _state(options)
-    names = ("host", "port", "machines", "time_scale", "rate_limit", "accelerator")
-    flags = [f"--{name.replace('_', '-')}={getattr(options, name)}" for name in names]
+    names = ("host", "port", "machines", "time_scale", "rate_limit", "accelerator", "seed", "capacity_seed", "scenario")
+    given = {name: getattr(options, name) for name in names}
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
     print(background.up(state, [f"--state={state.path}", *flags]))
     return 0
 

@@ -11,6 +11,7 @@ from localcloud.filesystems import FilesystemFolders
 from localcloud.journal import Journal
 from localcloud.lifecycle import Lifecycle
 from localcloud.prices import Prices
+from localcloud.quotas import Allowance
 from localcloud.store import Store
 
 
@@ -22,6 +23,7 @@ class Cloud:
     store: Store
     capacity: Capacity
     prices: Prices
+    allowance: Allowance
     lifecycle: Lifecycle
     filesystems: FilesystemFolders
     faults: Faults

@@ -2,17 +2,19 @@
 
 from dataclasses import asdict
 from ipaddress import ip_address
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from localcloud.catalogue import INSTANCE_TYPES, REGIONS
 from localcloud.cloud import Cloud, cloud_of
-from localcloud.faults.waiting import Fault
+from localcloud.faults.fault import Fault
 from localcloud.journal import operation_name
+from localcloud.quotas import Quotas
 from localcloud.records import InstanceRecord, Status
+from localcloud.trouble import play
 
 
 def control_app(operations: set[str]) -> web.Application:
@@ -20,18 +22,29 @@ def control_app(operations: set[str]) -> web.Application:
 
     async def add_fault(request: web.Request) -> web.Response:
         fault = Fault.model_validate_json(await request.read())
-        return web.json_response(cloud_of(request).faults.add(fault, operations).model_dump())
+        return web.json_response(_shown(cloud_of(request).faults.add(fault, operations)))
+
+    async def play_scenario(request: web.Request) -> web.Response:
+        choice = ScenarioChoice.model_validate_json(await request.read())
+        faults = play(cloud_of(request), choice.name, choice.seed, operations)
+        return web.json_response([_shown(fault) for fault in faults])
 
     app = web.Application(middlewares=[_this_computer_only, _one_line_errors])
     app.add_routes(
         [
             web.post("/faults", add_fault),
+            web.get("/faults", _list_faults),
             web.delete("/faults", _clear_faults),
+            web.post("/scenario", play_scenario),
             web.get("/requests", _list_requests),
             web.delete("/requests", _clear_requests),
             web.get("/instances", _list_instances),
             web.patch("/instances/{id}", _force_status),
             web.put("/capacity", _set_capacity),
+            web.delete("/capacity", _forget_capacity),
+            web.put("/capacity-drift", _set_drift),
+            web.get("/quotas", _show_quotas),
+            web.put("/quotas", _set_quotas),
             web.put("/prices", _set_price),
         ]
     )
@@ -60,12 +73,36 @@ KnownRegion = Annotated[str, AfterValidator(_known_region)]
 
 
 class CapacityChange(BaseModel):
-    """Where a type is to be had from now on."""
+    """Where a type is to be had from now on: in `regions` as often as wanted, or so many more times as `left` says."""
 
     model_config = ConfigDict(extra="forbid")
 
     instance_type: KnownType
-    regions: list[KnownRegion]
+    regions: list[KnownRegion] | None = None
+    left: dict[KnownRegion, Annotated[int, Field(ge=0)]] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.regions is None) == (self.left is None):
+            raise ValueError("exactly one of 'regions' and 'left' is needed")
+        return self
+
+
+class DriftChange(BaseModel):
+    """Capacity that comes and goes from now on; None ends it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seed: int | None
+
+
+class ScenarioChoice(BaseModel):
+    """A named set of faults."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    seed: int = 0
 
 
 class PriceChange(BaseModel):
@@ -106,6 +143,10 @@ async def _one_line_errors(request: web.Request, handler: Handler) -> web.Stream
         return web.json_response({"error": str(error)}, status=404)
 
 
+async def _list_faults(request: web.Request) -> web.Response:
+    return web.json_response([_shown(fault) for fault in cloud_of(request).faults.waiting])
+
+
 async def _clear_faults(request: web.Request) -> web.Response:
     cloud_of(request).faults.waiting.clear()
     return web.json_response({})
@@ -133,14 +174,43 @@ async def _force_status(request: web.Request) -> web.Response:
 
 async def _set_capacity(request: web.Request) -> web.Response:
     change = CapacityChange.model_validate_json(await request.read())
-    cloud_of(request).capacity.restrict(change.instance_type, change.regions)
+    capacity = cloud_of(request).capacity
+    if change.left is not None:
+        capacity.limit(change.instance_type, change.left)
+    else:
+        capacity.restrict(change.instance_type, change.regions or [])
+    return web.json_response(change.model_dump(exclude_none=True))
+
+
+async def _forget_capacity(request: web.Request) -> web.Response:
+    cloud_of(request).capacity.forget()
+    return web.json_response({})
+
+
+async def _set_drift(request: web.Request) -> web.Response:
+    change = DriftChange.model_validate_json(await request.read())
+    cloud_of(request).capacity.drift.seed = change.seed
     return web.json_response(change.model_dump())
+
+
+async def _show_quotas(request: web.Request) -> web.Response:
+    return web.json_response(cloud_of(request).allowance.quotas.model_dump())
+
+
+async def _set_quotas(request: web.Request) -> web.Response:
+    changed = Quotas.model_validate_json(await request.read())
+    return web.json_response(cloud_of(request).allowance.change(changed).model_dump())
 
 
 async def _set_price(request: web.Request) -> web.Response:
     change = PriceChange.model_validate_json(await request.read())
     cloud_of(request).prices.change(change.instance_type, change.price_cents_per_hour)
     return web.json_response(change.model_dump())
+
+
+def _shown(fault: Fault) -> dict[str, Any]:
+    """What is left of a fault; what does not fit its kind is not in it."""
+    return fault.model_dump(exclude_none=True)
 
 
 def _summary(cloud: Cloud, instance: InstanceRecord) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import time
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -49,6 +49,16 @@ class MountedFilesystem(BaseModel):
     mount_point: str
 
 
+class BootTimes(BaseModel):
+    """Seconds from the launch at time scale 1; the defaults are for instances of older account files."""
+
+    model_config = ConfigDict(frozen=True)
+
+    address: float = 20.0
+    ssh: float = 20.0
+    active: float = 60.0
+
+
 class InstanceRecord(Record):
     """An instance and what it was launched from."""
 
@@ -76,6 +86,10 @@ class InstanceRecord(Record):
     """When termination began."""
     boot_ends_in: Status | None = None
     """A fault: the state it turns into instead of getting an address; `booting` is for ever."""
+    boot_times: BootTimes = BootTimes()
+    preempted_after: float | None = None
+    """A fault: seconds from `active` until it is taken away, at any time scale."""
+    preempted_at: float | None = None
     hidden_until: float = 0.0
     """A fault: the API does not know it before."""
     extra_termination_seconds: float = 0.0
@@ -139,6 +153,36 @@ class CapacityRecord(Record):
     """Where an instance type can be had, when it is not where it usually is. The id is the type's name."""
 
     regions: list[str]
+    machines: dict[str, int] | None = None
+    """How many there are in each region, those in use included; None for as many as wanted."""
+
+
+class DriftRecord(Record):
+    """Capacity that comes and goes; there is one such record, or none."""
+
+    ID: ClassVar[str] = "drift"
+
+    id: str = ID
+    seed: int
+    began: float
+
+
+class QuotaRecord(Record):
+    """The account's quotas; there is one such record, or none."""
+
+    ID: ClassVar[str] = "quotas"
+
+    id: str = ID
+    limits: dict[str, int | None]
+
+
+class LaunchCountRecord(Record):
+    """How many launches the account has had; there is one such record, or none."""
+
+    ID: ClassVar[str] = "launches"
+
+    id: str = ID
+    count: int
 
 
 class PriceRecord(Record):

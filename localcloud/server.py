@@ -18,8 +18,10 @@ from localcloud.capacity import Capacity
 from localcloud.cloud import CLOUD, Cloud
 from localcloud.control import control_app, operations_of
 from localcloud.credentials import load_or_create
+from localcloud.drift import Drift
 from localcloud.edge import RateLimit, check_user_agent, rate_limits
 from localcloud.errors import LocalCloudError
+from localcloud.faults.ssh import SshTrouble
 from localcloud.faults.waiting import Faults
 from localcloud.filesystems import FilesystemFolders
 from localcloud.hub import HubTokens, hub_routes
@@ -31,8 +33,10 @@ from localcloud.machines.none import NoMachines
 from localcloud.machines.process import ProcessMachines
 from localcloud.paths import API_PREFIX, CONTROL_PREFIX
 from localcloud.prices import Prices
+from localcloud.quotas import Allowance
 from localcloud.state import RunningServer, StateDirectory, write_private
 from localcloud.store import Store
+from localcloud.trouble import play
 
 LARGEST_BODY = 8 * 1024 * 1024
 """Bytes; user data of 1 MB may be several times as long as a JSON string."""
@@ -42,7 +46,8 @@ LARGEST_BODY = 8 * 1024 * 1024
 class Settings:
     """How a local cloud is served.
 
-    `time_scale` stretches boots and terminations: 1 is like Lambda, 0 is at once.
+    `time_scale` stretches boots and terminations: 1 is like Lambda, 0 is at once. `seed` decides how long boots take
+    and what a scenario strikes; `capacity_seed` None leaves the account's capacity as it is.
     """
 
     state: StateDirectory
@@ -52,19 +57,37 @@ class Settings:
     time_scale: float
     rate_limit: RateLimit
     accelerator: Accelerator | None
+    seed: int = 0
+    capacity_seed: int | None = None
+    scenario: str | None = None
 
 
 @asynccontextmanager
-async def open_cloud(state: StateDirectory, machines: Machines, time_scale: float) -> AsyncIterator[Cloud]:
+async def open_cloud(
+    state: StateDirectory, machines: Machines, time_scale: float, seed: int = 0, faults: Faults | None = None
+) -> AsyncIterator[Cloud]:
     """The account in a state directory, its instances taken up where they were left."""
     credentials = load_or_create(state.credentials)
     store = Store(state.database)
     filesystems = FilesystemFolders(state.filesystems, time_scale)
-    lifecycle = Lifecycle(store, machines, filesystems, time_scale)
+    lifecycle = Lifecycle(store, machines, filesystems, time_scale, seed)
+    faults = faults or Faults()
+    faults.has_ssh = machines.kind != NoMachines.kind
+    capacity = Capacity(store, Drift(store, time_scale))
     try:
         await asyncio.to_thread(filesystems.keep_only, {one.id for one in store.filesystems.all()})
         await lifecycle.recover()
-        yield Cloud(credentials, store, Capacity(store), Prices(store), lifecycle, filesystems, Faults(), Journal())
+        yield Cloud(
+            credentials,
+            store,
+            capacity,
+            Prices(store),
+            Allowance(store),
+            lifecycle,
+            filesystems,
+            faults,
+            Journal(),
+        )
     finally:
         await lifecycle.close()
         store.close()
@@ -78,7 +101,9 @@ def make_app(cloud: Cloud, hub: Sequence[web.RouteDef], rate_limit: RateLimit) -
         client_max_size=LARGEST_BODY,
     )
     api.add_routes(routes)
-    app = web.Application(middlewares=[cloud.journal.middleware()], client_max_size=LARGEST_BODY)
+    app = web.Application(
+        middlewares=[cloud.journal.middleware(), cloud.faults.hub_middleware()], client_max_size=LARGEST_BODY
+    )
     app[CLOUD] = cloud
     app.add_subapp(API_PREFIX, api)
     app.add_subapp(CONTROL_PREFIX, control_app(operations_of(routes)))
@@ -100,8 +125,10 @@ async def serve(settings: Settings) -> None:
     asked = _stop_signal()
     state = settings.state
     with state.exclusive():
-        machines = _machines(settings)
-        async with open_cloud(state, machines, settings.time_scale) as cloud:
+        faults = Faults()
+        machines = _machines(settings, faults)
+        async with open_cloud(state, machines, settings.time_scale, settings.seed, faults) as cloud:
+            _begin_trouble(cloud, settings)
             tokens = HubTokens(cloud.credentials.hf_token, cloud.credentials.hf_token_without_access)
             app = make_app(cloud, hub_routes(state.hub, tokens), settings.rate_limit)
             async with _listen(app, settings) as url:
@@ -111,10 +138,17 @@ async def serve(settings: Settings) -> None:
                 await asked.wait()
 
 
-def _machines(settings: Settings) -> Machines:
-    return (
-        NoMachines() if settings.machines == "none" else ProcessMachines(settings.state.machines, settings.accelerator)
-    )
+def _machines(settings: Settings, faults: Faults) -> Machines:
+    if settings.machines == "none":
+        return NoMachines()
+    return ProcessMachines(settings.state.machines, settings.accelerator, SshTrouble(faults))
+
+
+def _begin_trouble(cloud: Cloud, settings: Settings) -> None:
+    if settings.capacity_seed is not None:
+        cloud.capacity.drift.seed = settings.capacity_seed
+    if settings.scenario is not None:
+        play(cloud, settings.scenario, settings.seed, operations_of(api_routes()))
 
 
 @asynccontextmanager

@@ -9,11 +9,14 @@ from typing import Any, Generic, TypeVar
 from localcloud.errors import LocalCloudError
 from localcloud.records import (
     CapacityRecord,
+    DriftRecord,
     FilesystemRecord,
     FirewallRule,
     GlobalRulesRecord,
     InstanceRecord,
+    LaunchCountRecord,
     PriceRecord,
+    QuotaRecord,
     Record,
     RulesetRecord,
     SshKeyRecord,
@@ -102,6 +105,9 @@ class Store:
                 self.rulesets = self._table("rulesets", RulesetRecord)
                 self.capacity = self._table("capacity", CapacityRecord)
                 self.prices = self._table("prices", PriceRecord)
+                self.drift = self._table("drift", DriftRecord)
+                self.quotas = self._table("quotas", QuotaRecord)
+                self.launches = self._table("launches", LaunchCountRecord)
                 self._global_rules = self._table("global_rules", GlobalRulesRecord)
         except sqlite3.DatabaseError as error:
             raise LocalCloudError(f"{path} cannot be read ({error}); `down` clears the state away") from None

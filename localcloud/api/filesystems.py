@@ -18,6 +18,7 @@ from localcloud.api.errors import (
     filesystem_in_wrong_region,
     filesystem_not_found,
     launch_object_not_found,
+    quota_exceeded,
 )
 from localcloud.cloud import Cloud, cloud_of
 from localcloud.records import GONE, FilesystemRecord, MountedFilesystem
@@ -53,6 +54,8 @@ async def create_filesystem(request: web.Request) -> web.Response:
     cloud = cloud_of(request)
     if _named(cloud, asked.name):
         raise duplicate_filesystem()
+    if not cloud.allowance.has_filesystem():
+        raise quota_exceeded()
     filesystem = FilesystemRecord(
         id=uuid.uuid4().hex, name=asked.name, region=asked.region, created=datetime.now(UTC).isoformat()
     )

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from localcloud.api.catalogue import region_json
 from localcloud.api.envelope import ok, path_id, read_body
-from localcloud.api.errors import check_region, ruleset_in_use, ruleset_not_found
+from localcloud.api.errors import check_region, quota_exceeded, ruleset_in_use, ruleset_not_found
 from localcloud.cloud import Cloud, cloud_of
 from localcloud.records import GONE, FirewallRule, InstanceRecord, RulesetRecord
 
@@ -78,6 +78,8 @@ async def create_firewall_ruleset(request: web.Request) -> web.Response:
     asked = await read_body(request, NewRuleset)
     check_region(asked.region)
     cloud = cloud_of(request)
+    if not cloud.allowance.has_firewall_ruleset():
+        raise quota_exceeded()
     ruleset = RulesetRecord(
         id=uuid.uuid4().hex,
         name=asked.name,

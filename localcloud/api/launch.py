@@ -15,6 +15,7 @@ from localcloud.api.errors import (
     insufficient_capacity,
     invalid_parameters,
     launch_object_not_found,
+    quota_exceeded,
 )
 from localcloud.api.filesystems import RequestedMount, mounted
 from localcloud.api.instances import Name, RequestedTag, tags_of
@@ -85,7 +86,9 @@ def _instance(cloud: Cloud, asked: LaunchRequest) -> InstanceRecord:
     key = _ssh_key(cloud, asked.ssh_key_names[0])
     filesystems = mounted(cloud, asked.region_name, asked.file_system_names, asked.file_system_mounts)
     ruleset_ids = [_ruleset_in(cloud, ruleset.id.hex, asked.region_name) for ruleset in asked.firewall_rulesets]
-    if asked.region_name not in cloud.capacity.regions(asked.instance_type_name):
+    if not cloud.allowance.has_instance():
+        raise quota_exceeded()
+    if not cloud.capacity.can_launch(asked.instance_type_name, asked.region_name):
         raise insufficient_capacity()
     image = _image(cloud, asked)
     return InstanceRecord(
@@ -108,8 +111,12 @@ def _instance(cloud: Cloud, asked: LaunchRequest) -> InstanceRecord:
 
 
 def _marked(instance: InstanceRecord, mark: LaunchMark) -> InstanceRecord:
-    hidden_until = instance.boot_began + mark.hidden_seconds
-    return instance.model_copy(update={"boot_ends_in": mark.boot_ends_in, "hidden_until": hidden_until})
+    marks = {
+        "boot_ends_in": mark.boot_ends_in,
+        "hidden_until": instance.boot_began + mark.hidden_seconds,
+        "preempted_after": mark.preempted_after_seconds,
+    }
+    return instance.model_copy(update=marks)
 
 
 def _check_catalogue(asked: LaunchRequest) -> None:

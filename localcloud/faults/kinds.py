@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from localcloud.api.errors import insufficient_capacity, internal_error, provider_unavailable, quota_exceeded
-from localcloud.faults import after, before, late, marks
+from localcloud.faults import after, before, downloads, late, marks
 from localcloud.faults.call import Strike
+from localcloud.faults.operations import HUB, SSH
 from localcloud.records import Status
 
 
@@ -13,17 +14,22 @@ from localcloud.records import Status
 class Kind:
     """A way to go wrong."""
 
-    strike: Strike
+    strike: Strike | None
+    """None for what the machine does itself."""
     operations: frozenset[str] | None = None
-    """Those it fits; None for all."""
+    """Those it fits; None for all of the API."""
     seconds: float | None = None
     """How long it takes unless asked otherwise; None when time has nothing to do with it."""
+    takes_bytes: bool = False
 
 
 _LAUNCH = frozenset({"launch"})
 _TERMINATE = frozenset({"terminate"})
 _SHOWS_INSTANCES = frozenset({"list-instances", "get-instance", "update-instance", "restart", "terminate"})
 _HAS_QUOTA = frozenset({"launch", "create-filesystem", "create-firewall-ruleset"})
+_CONNECT = frozenset({"ssh-connect"})
+_COMMAND = frozenset({"ssh-command"})
+_FILE = frozenset({"hub-file"})
 
 KINDS: Mapping[str, Kind] = {
     "drop-before": Kind(before.drop_before),
@@ -47,8 +53,18 @@ KINDS: Mapping[str, Kind] = {
     "boot-unhealthy": Kind(marks.boot_ends_in(Status.UNHEALTHY), _LAUNCH),
     "boot-terminated": Kind(marks.boot_ends_in(Status.TERMINATED), _LAUNCH),
     "boot-preempted": Kind(marks.boot_ends_in(Status.PREEMPTED), _LAUNCH),
+    "preempted": Kind(marks.preempted, _LAUNCH, seconds=60.0),
     "ignored": Kind(marks.ignored, _TERMINATE),
     "slow": Kind(marks.slow, _TERMINATE, seconds=30.0),
+    "ssh-refuse": Kind(None, _CONNECT, seconds=0.0),
+    "ssh-drop": Kind(None, _COMMAND, seconds=0.0, takes_bytes=True),
+    "hub-cut": Kind(before.drop_before, HUB),
+    "hub-429": Kind(downloads.refuse(429, "Too Many Requests"), HUB),
+    "hub-500": Kind(downloads.refuse(500, "Internal Server Error"), HUB),
+    "hub-503": Kind(downloads.refuse(503, "Service Unavailable"), HUB),
+    "hub-slow": Kind(downloads.slow, _FILE, seconds=30.0),
+    "hub-truncated": Kind(downloads.truncated, _FILE),
+    "hub-wrong-bytes": Kind(downloads.wrong_bytes, _FILE),
 }
 
 
@@ -68,4 +84,6 @@ def kind_for(operation: str, name: str) -> Kind:
 
 
 def _fits(kind: Kind, operation: str) -> bool:
-    return kind.operations is None or operation in kind.operations
+    if kind.operations is None:
+        return operation not in SSH | HUB
+    return operation in kind.operations

@@ -19,6 +19,8 @@ class LaunchMark:
     """The state it turns into instead of getting an address; `booting` is for ever. None for a usual boot."""
     hidden_seconds: float = 0.0
     """How long the API does not know it."""
+    preempted_after_seconds: float | None = None
+    """How long after it became active it is taken away; None for never."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ def boot_ends_in(status: Status) -> Strike:
 async def invisible(call: Call) -> web.StreamResponse:
     """For a while the API does not know the instance, which boots and is billed."""
     call.request[LAUNCH_MARK] = LaunchMark(hidden_seconds=call.seconds)
+    return await call.answer()
+
+
+async def preempted(call: Call) -> web.StreamResponse:
+    """The instance boots, is active for a while, and is taken away."""
+    call.request[LAUNCH_MARK] = LaunchMark(preempted_after_seconds=call.seconds)
     return await call.answer()
 
 

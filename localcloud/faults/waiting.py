@@ -1,27 +1,20 @@
 """The faults still to come."""
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-from pydantic import BaseModel, ConfigDict, Field
 
 from localcloud.faults.call import Call
 from localcloud.faults.delays import Delays
-from localcloud.faults.kinds import KINDS, kind_for
+from localcloud.faults.fault import Fault
+from localcloud.faults.kinds import KINDS
+from localcloud.faults.operations import HUB, SSH
+from localcloud.faults.sender import machine_that_sent
 from localcloud.journal import operation_of
-
-
-class Fault(BaseModel):
-    """The next `times` calls of `operation` suffer a fault of a kind; `seconds` is None for the kind's own."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    operation: str
-    kind: str
-    times: int = Field(default=1, ge=1)
-    seconds: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+from localcloud.paths import API_PREFIX, CONTROL_PREFIX
 
 
 @dataclass
@@ -30,41 +23,69 @@ class Faults:
 
     waiting: list[Fault] = field(default_factory=list)
     delays: Delays = field(default_factory=Delays)
+    has_ssh: bool = False
+    """Whether the machines of this cloud have SSH that can go wrong."""
 
     def add(self, fault: Fault, operations: Collection[str]) -> Fault:
-        """Let it come, after those asked for before; the fault with its seconds filled in.
+        """Let it come, after those asked for before; the fault with everything filled in.
 
         Raises:
-            ValueError: one line: it can never come, because it is none of the `operations` or has no such kind.
+            ValueError: one line: it can never come, because it is none of the `operations`, has no such kind, or is of
+                SSH on machines that have none.
         """
-        if fault.operation not in operations:
-            raise ValueError(f"operation '{fault.operation}' is not one of {', '.join(sorted(operations))}")
-        kind = kind_for(fault.operation, fault.kind)
-        if fault.seconds is None:
-            fault.seconds = kind.seconds
-        elif kind.seconds is None:
-            raise ValueError(f"seconds: kind '{fault.kind}' takes none")
+        known = {*operations, *HUB, *SSH}
+        if fault.operation not in known:
+            raise ValueError(f"operation '{fault.operation}' is not one of {', '.join(sorted(known))}")
+        if fault.operation in SSH and not self.has_ssh:
+            raise ValueError(f"operation '{fault.operation}': this cloud has no machines; use --machines process")
+        fault.complete()
         self.waiting.append(fault)
         return fault
 
-    def take(self, operation: str) -> Fault | None:
-        """The fault that the next call of an operation suffers; one of its times is used up by asking."""
-        fault = next((one for one in self.waiting if one.operation == operation), None)
-        if fault is None:
-            return None
-        fault.times -= 1
-        if fault.times == 0:
-            self.waiting.remove(fault)
-        return fault
+    def take(self, operations: Collection[str], instance: str | None = None) -> Fault | None:
+        """The fault that the next call suffers, of a machine when `instance` names it; asking uses up one of its times.
+
+        Only one strikes; one that has a probability and does not come up lets the next one try.
+        """
+        for fault in self.waiting:
+            if fault.operation in operations and fault.is_for(instance) and fault.comes_up():
+                if fault.use_up():
+                    self.waiting.remove(fault)
+                return fault
+        return None
 
     def middleware(self) -> Middleware:
         """Stands between the API's checks and the endpoint, so that a refused call uses up no fault."""
 
         @web.middleware
         async def fail(request: web.Request, handler: Handler) -> web.StreamResponse:
-            fault = self.take(operation_of(request))
-            if fault is None:
-                return await handler(request)
-            return await KINDS[fault.kind].strike(Call(request, handler, fault.seconds or 0.0, self.delays))
+            return await self._strike(self.take({operation_of(request)}), request, handler)
 
         return fail
+
+    def hub_middleware(self) -> Middleware:
+        """Stands before the hub; what is not for the hub passes."""
+
+        @web.middleware
+        async def fail(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if request.path.startswith((API_PREFIX + "/", CONTROL_PREFIX + "/")):
+                return await handler(request)
+            return await self._strike(await self._take_for_hub(request), request, handler)
+
+        return fail
+
+    async def _take_for_hub(self, request: web.Request) -> Fault | None:
+        operations = {"hub"}
+        if operation_of(request) == "resolve" and request.method == "GET":
+            operations.add("hub-file")
+        sender = None
+        if any(one.instance and one.operation in operations for one in self.waiting):
+            sender = await asyncio.to_thread(machine_that_sent, request)
+        return self.take(operations, sender)
+
+    async def _strike(self, fault: Fault | None, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if fault is None:
+            return await handler(request)
+        strike = KINDS[fault.kind].strike
+        assert strike is not None
+        return await strike(Call(request, handler, fault.seconds or 0.0, self.delays))

@@ -3,11 +3,12 @@
 import asyncio
 from pathlib import Path
 
-from aiohttp import ETag, web
+from aiohttp import web
 
 from localcloud.hub import listing, refusals
 from localcloud.hub.access import Caller, HubTokens, identify, require_access
 from localcloud.hub.catalog import ModelSpec, find_model
+from localcloud.hub.files import HubFile
 from localcloud.hub.refusals import Handler, refusing
 from localcloud.hub.repository import Repository, RepositoryFile, make_repository
 
@@ -30,18 +31,6 @@ def hub_routes(root: Path, tokens: HubTokens) -> list[web.RouteDef]:
         *(web.get(path, refusing(handler)) for path, handler in handlers.items()),
         web.post(f"{api}/paths-info/{{revision}}", refusing(hub.paths_info)),
     ]
-
-
-class _NamedByContent(web.FileResponse):
-    """A file under the ETag in its headers, where aiohttp would make one from the time of the file on disk."""
-
-    @property
-    def etag(self) -> ETag | None:
-        return super().etag
-
-    @etag.setter
-    def etag(self, value: ETag | str | None) -> None:
-        """Leave the ETag as it is."""
 
 
 class _Hub:
@@ -92,7 +81,7 @@ class _Hub:
         file = repository.files.get(request.match_info["path"])
         if file is None:
             raise refusals.file_not_found(repository.commit)
-        return _NamedByContent(repository.folder / file.path, headers=_file_headers(repository, file))
+        return HubFile(repository.folder / file.path, _file_headers(repository, file))
 
     def _caller(self, request: web.Request) -> Caller:
         return identify(request.headers.get("Authorization"), self._tokens)

@@ -29,6 +29,7 @@ from localcloud.machines.boot import first_boot, start_units
 from localcloud.machines.disk import Disk
 from localcloud.machines.errors import MachineError
 from localcloud.machines.processes import end_processes
+from localcloud.machines.ssh_faults import SshFaults
 from localcloud.machines.ssh_server import PORT, SshServer
 
 _ADDRESSES = 256 * 254
@@ -41,9 +42,10 @@ class ProcessMachines:
     kind = "process"
     ssh_port = PORT
 
-    def __init__(self, root: Path, accelerator: Accelerator | None = None) -> None:
+    def __init__(self, root: Path, accelerator: Accelerator | None = None, faults: SshFaults | None = None) -> None:
         self._root = root
         self._accelerator = accelerator
+        self._faults = faults
         self._servers: dict[str, SshServer] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._addresses = _addresses(root)
@@ -106,7 +108,7 @@ class ProcessMachines:
 
     async def _listen(self, disk: Disk, ip: str) -> None:
         await self._stop_listening(disk.instance_id)
-        server = SshServer(disk, ip)
+        server = SshServer(disk, ip, self._faults)
         try:
             await server.listen()
         except OSError as error:

@@ -14,6 +14,7 @@ from asyncssh.packet import SSHPacket
 from localcloud.machines import ssh_session
 from localcloud.machines.disk import Disk
 from localcloud.machines.environment import USER
+from localcloud.machines.ssh_faults import Drop, NoSshFaults, OutputLimit, SshFaults
 
 PORT = 2222
 
@@ -28,14 +29,16 @@ logging.getLogger("asyncssh").setLevel(logging.WARNING)
 class SshServer:
     """A listening server and the connections it has accepted."""
 
-    def __init__(self, disk: Disk, ip: str) -> None:
+    def __init__(self, disk: Disk, ip: str, faults: SshFaults | None = None) -> None:
         self.disk = disk
         self.ip = ip
+        self.faults = faults or NoSshFaults()
         self.environment = disk.environment()
         self.entry = disk.entry()
         self.connections: set[asyncssh.SSHServerConnection] = set()
         self.sessions: set[asyncio.Future[None]] = set()
         self._listener: asyncssh.SSHAcceptor | None = None
+        self._deafness: asyncio.Task[None] | None = None
 
     async def listen(self) -> None:
         """Accept connections on (ip, PORT). Raises OSError when something else listens there."""
@@ -56,16 +59,33 @@ class SshServer:
 
     async def close(self) -> None:
         """Stop listening, drop every connection and hang up on what runs in its sessions."""
-        if self._listener is None:
-            return
-        self._listener.close()
+        if self._deafness is not None:
+            self._deafness.cancel()
+            await asyncio.gather(self._deafness, return_exceptions=True)
+        if self._listener is not None:
+            self._listener.close()
         connections = list(self.connections)
         for connection in connections:
             connection.abort()
         await asyncio.gather(*(connection.wait_closed() for connection in connections), return_exceptions=True)
         await asyncio.gather(*self.sessions, return_exceptions=True)
-        await self._listener.wait_closed()
+        if self._listener is not None:
+            await self._listener.wait_closed()
         self._listener = None
+
+    def go_deaf(self, seconds: float) -> None:
+        """Refuse connections for a while; those that there are go on."""
+        if seconds and self._deafness is None:
+            self._deafness = asyncio.ensure_future(self._be_deaf(seconds))
+
+    async def _be_deaf(self, seconds: float) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            await self._listener.wait_closed()
+            self._listener = None
+        await asyncio.sleep(seconds)
+        await self.listen()
+        self._deafness = None
 
 
 class _Connection(asyncssh.SSHServer):
@@ -79,6 +99,10 @@ class _Connection(asyncssh.SSHServer):
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
         self._server.connections.add(conn)
+        refused_for = self._server.faults.refuse(self._server.disk.instance_id)
+        if refused_for is not None:
+            conn.abort()
+            self._server.go_deaf(refused_for)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self._connection)
@@ -118,8 +142,18 @@ class _Connection(asyncssh.SSHServer):
         environment = {**server.environment, **_addresses(self._connection)}
         running = asyncio.ensure_future(ssh_session.serve(session, server.disk.home, environment, server.entry))
         self._server.sessions.add(running)
+        self._lose(session, self._server.faults.drop(self._server.disk.instance_id))
         running.add_done_callback(self._server.sessions.discard)
         await running
+
+    def _lose(self, session: ssh_session.Session, drop: Drop | None) -> None:
+        """Let the connection go in the middle of the session, as the fault says."""
+        if drop is None:
+            return
+        if drop.after_bytes is not None:
+            session.limit = OutputLimit(drop.after_bytes, self._connection.abort)
+        if drop.seconds is not None:
+            asyncio.get_running_loop().call_later(drop.seconds, self._connection.abort)
 
     def _open_sftp(self, channel: SSHChannel[bytes]) -> "_Sftp":
         disk = self._server.disk

@@ -14,6 +14,8 @@ from typing import Any, BinaryIO
 import asyncssh
 from asyncssh.channel import SSHChannel
 
+from localcloud.machines.ssh_faults import OutputLimit
+
 _SHELL = "/bin/bash"
 _SFTP_VERSION = 3
 _CHUNK = 64 * 1024
@@ -59,6 +61,7 @@ class Session(asyncssh.SSHServerProcess[bytes]):
     ) -> None:
         super().__init__(lambda _: run(self), open_sftp, _SFTP_VERSION, allow_scp=False)
         self.child: Child | None = None
+        self.limit = OutputLimit()
 
     def signal_received(self, signal: str) -> None:
         if self.child is not None:
@@ -213,7 +216,8 @@ async def _feed(session: Session, child: Child) -> None:
 async def _follow(session: Session, child: Child) -> None:
     """Carry the output to the client to its end, then the way the process ended."""
     targets = (session.stdout, session.stderr)
-    pumps = [asyncio.ensure_future(_pump(*ends)) for ends in zip(child.outputs, targets, strict=False)]
+    ends = zip(child.outputs, targets, strict=False)
+    pumps = [asyncio.ensure_future(_pump(session, source, target)) for source, target in ends]
     try:
         status = await child.process.wait()
         # What a shell leaves behind on its terminal does not hold the session.
@@ -227,12 +231,13 @@ async def _follow(session: Session, child: Child) -> None:
         session.exit(status)
 
 
-async def _pump(source: asyncio.StreamReader, target: asyncssh.SSHWriter[bytes]) -> None:
+async def _pump(session: Session, source: asyncio.StreamReader, target: asyncssh.SSHWriter[bytes]) -> None:
     # A terminal that nobody holds any more reads as an error (EIO), not as an end.
     with suppress(*_GONE):
         while data := await source.read(_CHUNK):
-            target.write(data)
+            target.write(session.limit.cut(data))
             await target.drain()
+            session.limit.end_if_reached()
 
 
 def _number(name: str) -> signal.Signals:

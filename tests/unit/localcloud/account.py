@@ -1,7 +1,8 @@
 """A local cloud without a process: the real application, driven request by request on a loop of its own."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +132,17 @@ class Account:
     def wait(self, seconds: float) -> None:
         """Let the cloud live for a while."""
         self._run(asyncio.sleep(seconds))
+
+    def until(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
+        """Let the cloud live until something is true of it."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "never came true"
+            self.wait(0.01)
+
+    def until_status(self, instance_id: str, status: str | None) -> None:
+        """Let the cloud live until an instance is in a state, or gone."""
+        self.until(lambda: self.status(instance_id) == status)
 
     def status(self, instance_id: str) -> str | None:
         """State of an instance, None when it is not there."""

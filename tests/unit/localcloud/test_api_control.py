@@ -32,19 +32,18 @@ def test_the_journal_tells_what_was_asked_and_what_came_of_it(account: Account) 
 def test_a_forced_status_is_what_the_api_says(tmp_path: Path, status: str) -> None:
     with open_account(tmp_path, time_scale=0.005) as account:
         instance_id = account.launched()
-        account.wait(0.35)
-        assert account.status(instance_id) == "active"
+        account.until_status(instance_id, "active")
         changed = account.control("PATCH", f"/instances/{instance_id}", {"status": status})
         assert changed["status"] == status
         assert account.status(instance_id) == status
 
 
 def test_a_forced_status_during_the_boot_is_not_overwritten_by_its_end(tmp_path: Path) -> None:
-    with open_account(tmp_path, time_scale=0.005) as account:
+    with open_account(tmp_path, time_scale=0.001) as account:
         instance_id = account.launched()
         assert account.status(instance_id) == "booting"
         account.control("PATCH", f"/instances/{instance_id}", {"status": "unhealthy"})
-        account.wait(0.4)
+        account.wait(0.5)
         assert account.status(instance_id) == "unhealthy"
 
 

@@ -65,23 +65,21 @@ def test_an_instance_boots_gets_an_address_becomes_active_and_is_forgotten_after
             "reason_description": "Instance has not launched yet",
         }
 
-        account.wait(0.35)
+        account.until(lambda: "ip" in account.get(f"/instances/{instance_id}").data)
         reachable = account.get(f"/instances/{instance_id}").data
         assert reachable["status"] == "booting"
         assert reachable["hostname"] == reachable["ip"]
         assert reachable["jupyter_token"] in reachable["jupyter_url"]
 
-        account.wait(0.4)
+        account.until_status(instance_id, "active")
         active = account.get(f"/instances/{instance_id}").data
         assert (active["status"], active["ip"]) == ("active", reachable["ip"])
         assert active["actions"]["terminate"] == {"available": True}
 
         answer = account.post("/instance-operations/terminate", {"instance_ids": [instance_id]})
         assert [one["status"] for one in answer.data["terminated_instances"]] == ["terminating"]
-        account.wait(0.3)
-        assert account.status(instance_id) == "terminated"
-        account.wait(0.6)
-        assert account.status(instance_id) is None
+        account.until_status(instance_id, "terminated")
+        account.until_status(instance_id, None)
         assert account.get("/instances").data == []
 
 

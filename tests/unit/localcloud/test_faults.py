@@ -7,6 +7,7 @@ import pytest
 from localcloud.api.routes import api_routes
 from localcloud.control import operations_of
 from localcloud.faults.kinds import KINDS, kind_for
+from localcloud.faults.operations import HUB, SSH
 from tests.unit.localcloud.account import Account
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "local-cloud.md"
@@ -26,7 +27,7 @@ def test_faults_of_an_operation_come_in_the_order_asked_for(account: Account) ->
 
 def test_a_fault_may_be_asked_for_as_good_as_for_ever(account: Account) -> None:
     asked = account.fault("list-instances", "error-500", times=10**12)
-    assert asked == {"operation": "list-instances", "kind": "error-500", "times": 10**12, "seconds": None}
+    assert asked == {"operation": "list-instances", "kind": "error-500", "times": 10**12}
     assert [account.get("/instances").status for _ in range(20)] == [500] * 20
 
 
@@ -88,7 +89,7 @@ def test_a_refusal_names_only_kinds_that_fit() -> None:
 
 
 def test_no_kind_is_for_an_operation_that_there_is_not() -> None:
-    operations = operations_of(api_routes())
+    operations = operations_of(api_routes()) | SSH | HUB
     assert {operation for kind in KINDS.values() for operation in kind.operations or ()} <= operations
 
 
