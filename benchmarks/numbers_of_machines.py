@@ -15,7 +15,7 @@ from statistics import median
 
 from benchmarks.table import Table, against
 from components.cloud.limits import LAUNCH_INTERVAL_VARIABLE, REQUEST_INTERVAL_VARIABLE, Limits
-from localcloud.lifecycle import ACTIVE_AFTER
+from localcloud.timings import boot_times
 from tests.engine.conftest import FLEET_PROGRAM
 from tests.local_cloud import LocalCloud, local_cloud
 from tests.pulumi_project import project
@@ -57,7 +57,8 @@ def _measure(folder: Path, number: int, pace: float, calls: Table, times: Table)
             seconds.append(time.monotonic() - began)
             counts.append(_counts(cloud))
             gaps = gaps or _launch_gaps(cloud)
-    expected = number * launch + ACTIVE_AFTER * pace
+    boots = (boot_times(0, "gpu_1x_gh200", one).active * pace for one in range(1, number + 1))
+    expected = max(one * launch + boot for one, boot in enumerate(boots, 1))
     calls.add(number, *counts)
     times.add(
         number,

@@ -1,8 +1,8 @@
 """Capacity that comes and goes by itself: a function of a seed and the time, so that it can be played again."""
 
 import math
-import time
 from random import Random
+from time import time as now
 
 from localcloud.records import DriftRecord
 from localcloud.store import Store
@@ -11,11 +11,11 @@ STEP_SECONDS = 60.0
 """How long things stay as they are, at time scale 1; our choice, since Lambda says nothing about it."""
 SHORTEST_STEP = 0.1
 """Seconds; at time scale 0 there would be no step."""
-TIDE_STEPS = 16
+TIDE_STEPS = 8
 """In how many steps the tendency changes."""
 FLICKER = 0.35
 """How far a single step strays from the tendency, which goes from 0 to 1."""
-SCARCE = 0.4
+SCARCE = 0.45
 """Below it there is none."""
 
 
@@ -38,14 +38,14 @@ class Drift:
         if seed is None:
             self._store.drift.delete(DriftRecord.ID)
         elif seed != self.seed:
-            self._store.drift.put(DriftRecord(seed=seed, began=time.time()))
+            self._store.drift.put(DriftRecord(seed=seed, began=now()))
 
     def is_there(self, instance_type: str, region: str, steps_ago: int) -> bool:
         """Whether there is capacity; always, when it is off."""
         record = self._store.drift.get(DriftRecord.ID)
         if record is None:
             return True
-        step = int((time.time() - record.began) / self._step) - steps_ago
+        step = int((now() - record.began) / self._step) - steps_ago
         return level(record.seed, instance_type, region, max(0, step)) >= SCARCE
 
 

@@ -14,9 +14,9 @@ ACTIVE_ONE_GPU = (113.0, 250.0)
 ACTIVE_MORE_GPUS = (600.0, 900.0)
 SSH_BEFORE_ACTIVE = (27.0, 62.0)
 
-TERMINATED_AFTER = 10.0
-FORGOTTEN_AFTER = 60.0
-"""After `terminated`. Nobody has measured these two; they are our choice."""
+TERMINATED_AFTER = 30.0
+FORGOTTEN_AFTER = 180.0
+"""After `terminated`. Nobody has measured these two, but what an instance holds can be in use for a minute or so."""
 
 
 def boot_times(seed: int, instance_type: str, number: int) -> BootTimes:

@@ -16,7 +16,7 @@ import requests
 from tests.control_side import ControlSide
 from tests.engine.pulumi_cli import REPOSITORY
 
-TIME_SCALE = "0.02"
+TIME_SCALE = "0.007"
 
 EMPTY_ACCOUNT = {"instances": 0, "ssh-keys": 0, "firewall-rulesets": 0}
 

@@ -9,7 +9,7 @@ from scripts.local.errors import LocalError
 from scripts.local.place import CLOUD_STATE, PORT, ROOT
 from scripts.local.ports import listeners
 
-TIME_SCALE = 0.1
+TIME_SCALE = 0.03
 """Boots take seconds where the real cloud takes minutes."""
 
 

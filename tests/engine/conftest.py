@@ -12,7 +12,7 @@ from tests.signals import let_signals_arrive
 PROGRAMS = Path(__file__).parent / "programs"
 MACHINE_PROGRAM = PROGRAMS / "machine.py"
 FLEET_PROGRAM = PROGRAMS / "fleet.py"
-FLEET_TIME_SCALE = "0.02"
+FLEET_TIME_SCALE = "0.007"
 
 
 @pytest.fixture(scope="session", autouse=True)
