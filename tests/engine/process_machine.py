@@ -16,6 +16,7 @@ from localcloud.machines.accelerator import Accelerator
 from localcloud.machines.base import MachineSpec, Mount
 from localcloud.machines.process import ProcessMachines
 from localcloud.machines.processes import processes_of
+from localcloud.machines.ssh_faults import SshFaults
 
 WEB_UNIT = """[Unit]
 Description=Files over HTTP
@@ -89,6 +90,7 @@ async def booted(
     mounts: tuple[Mount, ...] = (),
     accelerator: Accelerator | None = None,
     gpus: int = 1,
+    faults: SshFaults | None = None,
 ) -> AsyncIterator[Machine]:
     folder = root / uuid4().hex
     folder.mkdir()
@@ -96,7 +98,7 @@ async def booted(
     pair = asyncssh.generate_private_key("ssh-ed25519")
     pair.write_private_key(key)
     key.chmod(0o600)
-    machines = ProcessMachines(root / "machines", accelerator)
+    machines = ProcessMachines(root / "machines", accelerator, faults)
     instance_id = uuid4().hex
     public = pair.export_public_key().decode()
     spec = MachineSpec(

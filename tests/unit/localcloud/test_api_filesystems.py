@@ -98,8 +98,7 @@ def test_a_filesystem_in_use_is_not_deleted_until_its_instance_is_gone(tmp_path:
         assert account.status(instance_id) == "terminating"
         refused = _delete(account, made["id"])
         assert (refused.status, refused.code) == (400, "filesystems/filesystem-in-use")
-        account.wait(0.7)
-        assert account.status(instance_id) == "terminated"
+        account.until_status(instance_id, "terminated")
         assert _is_in_use(account) == [False]
         assert _delete(account, made["id"]).status == 200
 
