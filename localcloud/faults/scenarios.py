@@ -41,7 +41,6 @@ SCENARIOS: Mapping[str, Scenario] = {
             Chance(("launch",), "insufficient-capacity", 0.25),
             Chance(("launch",), "drop-after", 0.15),
             Chance(("launch",), "invisible", 0.15, seconds=2.0),
-            Chance(("launch",), "boot-unhealthy", 0.1),
             Chance(("terminate",), "slow", 0.3, seconds=3.0),
             Chance(("ssh-connect",), "ssh-refuse", 0.05),
             Chance(("ssh-command",), "ssh-drop", 0.03, seconds=2.0),

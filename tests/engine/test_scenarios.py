@@ -1,0 +1,36 @@
+"""A bad day at Lambda, lived through with the real engine: some more runs, and never a machine too many."""
+
+import pytest
+
+from tests.account_state import assert_nothing_is_left, assert_state_knows_the_account
+from tests.local_cloud import LocalCloud
+from tests.pulumi_project import Project
+
+RUNS = 8
+"""How often a command may be run until it succeeds."""
+MACHINES = 2
+
+
+def _until_it_succeeds(project: Project, cloud: LocalCloud, command: str, scenario: str, seed: int) -> None:
+    """Run a command again while it fails, under a scenario that is over after it."""
+    faults = cloud.control("POST", "/scenario", {"name": scenario, "seed": seed})
+    assert faults
+    runs = []
+    while not runs or (runs[-1].status != 0 and len(runs) < RUNS):
+        runs.append(project.pulumi(command, "--yes", "--skip-preview", succeeds=None))
+    cloud.control("DELETE", "/faults")
+    assert runs[-1].status == 0, "\n".join(run.output for run in runs)
+    assert all("Traceback" not in run.output for run in runs)
+
+
+@pytest.mark.parametrize("scenario", ["bad-tuesday", "flaky-network"])
+def test_a_bad_day_costs_some_more_runs_and_leaves_account_and_state_equal(
+    fleet: Project, api_cloud: LocalCloud, scenario: str
+) -> None:
+    fleet.configure(count=MACHINES, capacityTimeoutSeconds=60)
+    _until_it_succeeds(fleet, api_cloud, "up", scenario, seed=2)
+    assert_state_knows_the_account(fleet, api_cloud, MACHINES)
+    _until_it_succeeds(fleet, api_cloud, "destroy", scenario, seed=3)
+    assert_nothing_is_left(fleet, api_cloud)
+    failed = [one for one in api_cloud.requests() if one["status"] is None or one["status"] >= 400]
+    assert failed, "nothing went wrong on that day"
