@@ -217,6 +217,7 @@ def machine_spec(instance: InstanceRecord, filesystems: FilesystemFolders) -> Ma
         user_data=instance.user_data,
         gpus=INSTANCE_TYPES[instance.instance_type].gpus,
         mounts=tuple(Mount(one.name, filesystems.folder(one.id), one.mount_point) for one in instance.filesystems),
+        disk_bytes=instance.disk_bytes,
     )
 
 

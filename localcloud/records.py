@@ -90,6 +90,8 @@ class InstanceRecord(Record):
     preempted_after: float | None = None
     """A fault: seconds from `active` until it is taken away, at any time scale."""
     preempted_at: float | None = None
+    disk_bytes: int | None = None
+    """A fault: how much its disk holds."""
     hidden_until: float = 0.0
     """A fault: the API does not know it before."""
     extra_termination_seconds: float = 0.0

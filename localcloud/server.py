@@ -31,6 +31,7 @@ from localcloud.machines.accelerator import Accelerator
 from localcloud.machines.base import Machines
 from localcloud.machines.none import NoMachines
 from localcloud.machines.process import ProcessMachines
+from localcloud.machines.small_disk import can_mount
 from localcloud.paths import API_PREFIX, CONTROL_PREFIX
 from localcloud.prices import Prices
 from localcloud.quotas import Allowance
@@ -72,7 +73,8 @@ async def open_cloud(
     filesystems = FilesystemFolders(state.filesystems, time_scale)
     lifecycle = Lifecycle(store, machines, filesystems, time_scale, seed)
     faults = faults or Faults()
-    faults.has_ssh = machines.kind != NoMachines.kind
+    faults.has_ssh = machines.kind == ProcessMachines.kind
+    faults.has_small_disks = machines.kind == ProcessMachines.kind and can_mount()
     capacity = Capacity(store, Drift(store, time_scale))
     try:
         await asyncio.to_thread(filesystems.keep_only, {one.id for one in store.filesystems.all()})

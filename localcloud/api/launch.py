@@ -115,6 +115,7 @@ def _marked(instance: InstanceRecord, mark: LaunchMark) -> InstanceRecord:
         "boot_ends_in": mark.boot_ends_in,
         "hidden_until": instance.boot_began + mark.hidden_seconds,
         "preempted_after": mark.preempted_after_seconds,
+        "disk_bytes": mark.disk_bytes,
     }
     return instance.model_copy(update=marks)
 

@@ -19,6 +19,7 @@ class Call:
     handler: Handler
     seconds: float
     delays: Delays
+    after_bytes: int | None = None
 
     async def answer(self) -> web.Response:
         """What the API says, its refusals included; it has acted when this returns."""

@@ -54,6 +54,7 @@ KINDS: Mapping[str, Kind] = {
     "boot-terminated": Kind(marks.boot_ends_in(Status.TERMINATED), _LAUNCH),
     "boot-preempted": Kind(marks.boot_ends_in(Status.PREEMPTED), _LAUNCH),
     "preempted": Kind(marks.preempted, _LAUNCH, seconds=60.0),
+    "disk-full": Kind(marks.disk_full, _LAUNCH, takes_bytes=True),
     "ignored": Kind(marks.ignored, _TERMINATE),
     "slow": Kind(marks.slow, _TERMINATE, seconds=30.0),
     "ssh-refuse": Kind(None, _CONNECT, seconds=0.0),

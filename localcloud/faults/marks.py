@@ -10,6 +10,9 @@ from aiohttp import web
 from localcloud.faults.call import Call, Strike
 from localcloud.records import Status
 
+SMALL_DISK_BYTES = 64 * 1024 * 1024
+"""Room to boot and to begin an install."""
+
 
 @dataclass(frozen=True)
 class LaunchMark:
@@ -21,6 +24,8 @@ class LaunchMark:
     """How long the API does not know it."""
     preempted_after_seconds: float | None = None
     """How long after it became active it is taken away; None for never."""
+    disk_bytes: int | None = None
+    """How much its disk holds; None for as much as there is."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,13 @@ async def invisible(call: Call) -> web.StreamResponse:
 async def preempted(call: Call) -> web.StreamResponse:
     """The instance boots, is active for a while, and is taken away."""
     call.request[LAUNCH_MARK] = LaunchMark(preempted_after_seconds=call.seconds)
+    return await call.answer()
+
+
+async def disk_full(call: Call) -> web.StreamResponse:
+    """The instance has a disk that is soon full."""
+    size = SMALL_DISK_BYTES if call.after_bytes is None else call.after_bytes
+    call.request[LAUNCH_MARK] = LaunchMark(disk_bytes=size)
     return await call.answer()
 
 

@@ -25,19 +25,23 @@ class Faults:
     delays: Delays = field(default_factory=Delays)
     has_ssh: bool = False
     """Whether the machines of this cloud have SSH that can go wrong."""
+    has_small_disks: bool = False
+    """Whether a machine can have a disk of its own, of any size."""
 
     def add(self, fault: Fault, operations: Collection[str]) -> Fault:
         """Let it come, after those asked for before; the fault with everything filled in.
 
         Raises:
-            ValueError: one line: it can never come, because it is none of the `operations`, has no such kind, or is of
-                SSH on machines that have none.
+            ValueError: one line: it can never come, because it is none of the `operations`, has no such kind, or the
+                machines of this cloud cannot play it.
         """
         known = {*operations, *HUB, *SSH}
         if fault.operation not in known:
             raise ValueError(f"operation '{fault.operation}' is not one of {', '.join(sorted(known))}")
         if fault.operation in SSH and not self.has_ssh:
-            raise ValueError(f"operation '{fault.operation}': this cloud has no machines; use --machines process")
+            raise ValueError(f"operation '{fault.operation}': only with --machines process")
+        if fault.kind == "disk-full" and not self.has_small_disks:
+            raise ValueError("kind 'disk-full': needs --machines process and a local cloud that runs as root")
         fault.complete()
         self.waiting.append(fault)
         return fault
@@ -88,4 +92,4 @@ class Faults:
             return await handler(request)
         strike = KINDS[fault.kind].strike
         assert strike is not None
-        return await strike(Call(request, handler, fault.seconds or 0.0, self.delays))
+        return await strike(Call(request, handler, fault.seconds or 0.0, self.delays, fault.after_bytes))

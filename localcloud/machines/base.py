@@ -32,6 +32,8 @@ class MachineSpec:
     gpus: int = 0
     """How many the instance type has; which accelerator they are is a matter of the kind of machine."""
     mounts: tuple[Mount, ...] = ()
+    disk_bytes: int | None = None
+    """A fault: how much the disk holds, where a machine can have one of its own; None for as much as there is."""
 
 
 class Machines(Protocol):

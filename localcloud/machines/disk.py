@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import shutil
+import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ import asyncssh
 
 from localcloud.errors import LocalCloudError
 from localcloud.folders import remove_folder
-from localcloud.machines import mounts
+from localcloud.machines import mounts, small_disk
 from localcloud.machines.accelerator import Accelerator
 from localcloud.machines.base import MachineSpec
 from localcloud.machines.environment import USER, machine_environment
@@ -49,6 +50,9 @@ class Disk:
         Raises MachineError when a process cannot be marked on this computer, or a link cannot be made.
         """
         check_markable()
+        if spec.disk_bytes is not None:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            small_disk.mount(self.path, spec.disk_bytes)
         for folder in ("bin", "etc/ssh", "var/log/journal", "var/lib/cloud", "var/lib/systemd", "run", "mnt", "tmp"):
             (self.path / folder).mkdir(parents=True, exist_ok=True)
         self.authorized_keys.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -99,6 +103,7 @@ class Disk:
     def remove(self) -> None:
         """Take the whole disk away; fine when it is gone already. Blocks, for gigabytes of small files for seconds."""
         self.temporary.unlink(missing_ok=True)
+        small_disk.unmount(self.path)
         try:
             remove_folder(self.path)
         except LocalCloudError as error:
@@ -167,7 +172,9 @@ def _base_interpreter() -> str:
 
 
 def _write(path: Path, text: str, mode: int) -> None:
-    """Replace the file at once: a running machine may be reading it."""
+    """Replace the file at once: a running machine may be reading it. What is as it should be needs no room on a disk."""
+    if path.exists() and path.read_text() == text and stat.S_IMODE(path.stat().st_mode) == mode:
+        return
     new = path.with_name(f".{path.name}.new")
     new.touch(mode=mode)
     new.chmod(mode)

@@ -91,6 +91,7 @@ async def booted(
     accelerator: Accelerator | None = None,
     gpus: int = 1,
     faults: SshFaults | None = None,
+    disk_bytes: int | None = None,
 ) -> AsyncIterator[Machine]:
     folder = root / uuid4().hex
     folder.mkdir()
@@ -102,7 +103,15 @@ async def booted(
     instance_id = uuid4().hex
     public = pair.export_public_key().decode()
     spec = MachineSpec(
-        instance_id, machines.allocate_ip(set()), "box", "gpu_1x_gh200", (public,), user_data, gpus, mounts
+        instance_id,
+        machines.allocate_ip(set()),
+        "box",
+        "gpu_1x_gh200",
+        (public,),
+        user_data,
+        gpus,
+        mounts,
+        disk_bytes,
     )
     try:
         await machines.start(spec)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.account_state import assert_nothing_is_left, assert_state_knows_the_account
 from tests.local_cloud import LocalCloud
-from tests.pulumi_project import Project
+from tests.pulumi_project import Project, Run
 
 RUNS = 8
 """How often a command may be run until it succeeds."""
@@ -15,7 +15,7 @@ def _until_it_succeeds(project: Project, cloud: LocalCloud, command: str, scenar
     """Run a command again while it fails, under a scenario that is over after it."""
     faults = cloud.control("POST", "/scenario", {"name": scenario, "seed": seed})
     assert faults
-    runs = []
+    runs: list[Run] = []
     while not runs or (runs[-1].status != 0 and len(runs) < RUNS):
         runs.append(project.pulumi(command, "--yes", "--skip-preview", succeeds=None))
     cloud.control("DELETE", "/faults")

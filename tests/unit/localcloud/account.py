@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aiohttp import ClientError, ClientTimeout
+from aiohttp import ClientError, ClientTimeout, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from localcloud.edge import RateLimit
@@ -84,6 +84,10 @@ class Account:
     def outcome(self, task: "asyncio.Task[T]") -> T:
         """Let the cloud live until something begun is over; what came of it."""
         return self._loop.run_until_complete(task)
+
+    def raw_bytes(self, path: str) -> bytes:
+        """Body of a GET of any path, as it came."""
+        return self._run(self._bytes(path))
 
     def leave(self) -> None:
         """Close the connections of what was begun."""
@@ -164,6 +168,9 @@ class Account:
         is_json = response.content_type == "application/json"
         return Answer(response.status, text, await response.json() if is_json else None)
 
+    async def _bytes(self, path: str) -> bytes:
+        return await (await self._client.get(path)).read()
+
     async def _raw(self, path: str) -> bytes:
         server = self._client.server
         reader, writer = await asyncio.open_connection(server.host, server.port)
@@ -181,6 +188,7 @@ def open_account(
     machines: Machines | None = None,
     time_scale: float = 0.0,
     rate_limit: RateLimit = "off",
+    hub: Sequence[web.RouteDef] = (),
 ) -> Iterator[Account]:
     """A cloud on a state directory; leaving it is a shutdown."""
     loop = asyncio.new_event_loop()
@@ -188,7 +196,7 @@ def open_account(
 
     async def start() -> Account:
         cloud = await stack.enter_async_context(open_cloud(StateDirectory(state), machines or NoMachines(), time_scale))
-        server = TestServer(make_app(cloud, [], rate_limit))
+        server = TestServer(make_app(cloud, hub, rate_limit))
         client: TestClient[Any, Any] = await stack.enter_async_context(TestClient(server))
         return Account(loop, client, cloud.credentials.api_key)
 

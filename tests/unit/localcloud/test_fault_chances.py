@@ -68,7 +68,13 @@ def test_faults_of_ssh_are_refused_where_there_are_no_machines(account: Account)
     body = {"operation": "ssh-command", "kind": "ssh-drop"}
     answer = account.call("POST", "/_localcloud/faults", body, {})
     assert answer.status == 400
-    assert "this cloud has no machines; use --machines process" in answer.json["error"]
+    assert "only with --machines process" in answer.json["error"]
+
+
+def test_a_full_disk_is_refused_where_machines_have_no_disk_of_their_own(account: Account) -> None:
+    answer = account.call("POST", "/_localcloud/faults", {"operation": "launch", "kind": "disk-full"}, {})
+    line = "kind 'disk-full': needs --machines process and a local cloud that runs as root"
+    assert (answer.status, answer.json) == (400, {"error": line})
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

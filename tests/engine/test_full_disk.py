@@ -1,0 +1,41 @@
+"""A machine whose disk is full: writes fail as they do on a real one."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from localcloud.machines.base import MachineSpec
+from localcloud.machines.process import ProcessMachines
+from localcloud.machines.small_disk import can_mount
+from tests.engine.process_machine import booted, check
+
+SIZE = 4 * 1024 * 1024
+
+
+@pytest.mark.skipif(not can_mount(), reason="only root may mount")
+def test_writes_on_a_full_disk_fail_for_want_of_space_and_nothing_is_left(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with booted(tmp_path, disk_bytes=SIZE) as machine:
+            full = await machine.ssh("echo early > kept; head -c 8000000 /dev/zero > big")
+            assert (full.status, "No space left on device" in full.errors) == (1, True), full
+            await machine.machines.resume(machine.spec)
+            assert (await machine.ssh("cat kept; rm big; echo late > kept; cat kept")).output == "early\nlate\n"
+            disk = machine.home.parents[1]
+            assert disk.is_mount()
+        assert not disk.exists()
+
+    check(scenario())
+
+
+@pytest.mark.skipif(not can_mount(), reason="only root may mount")
+def test_a_small_disk_is_removed_by_a_cloud_that_did_not_make_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        machines = ProcessMachines(tmp_path)
+        spec = MachineSpec(uuid4().hex, machines.allocate_ip(set()), "box", "gpu_1x_gh200", (), None, disk_bytes=SIZE)
+        await machines.start(spec)
+        await machines.close()
+        await ProcessMachines(tmp_path).destroy(spec.instance_id)
+        assert list(tmp_path.iterdir()) == []
+
+    check(scenario())
