@@ -172,7 +172,7 @@ def _base_interpreter() -> str:
 
 
 def _write(path: Path, text: str, mode: int) -> None:
-    """Replace the file at once: a running machine may be reading it. What is as it should be needs no room on a disk."""
+    """Replace the file at once: a running machine may be reading it. One that is right needs no room on a full disk."""
     if path.exists() and path.read_text() == text and stat.S_IMODE(path.stat().st_mode) == mode:
         return
     new = path.with_name(f".{path.name}.new")
