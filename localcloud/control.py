@@ -42,6 +42,7 @@ def control_app(operations: set[str]) -> web.Application:
             web.patch("/instances/{id}", _force_status),
             web.put("/capacity", _set_capacity),
             web.delete("/capacity", _forget_capacity),
+            web.get("/capacity-drift", _show_drift),
             web.put("/capacity-drift", _set_drift),
             web.get("/quotas", _show_quotas),
             web.put("/quotas", _set_quotas),
@@ -185,6 +186,10 @@ async def _set_capacity(request: web.Request) -> web.Response:
 async def _forget_capacity(request: web.Request) -> web.Response:
     cloud_of(request).capacity.forget()
     return web.json_response({})
+
+
+async def _show_drift(request: web.Request) -> web.Response:
+    return web.json_response({"seed": cloud_of(request).capacity.drift.seed})
 
 
 async def _set_drift(request: web.Request) -> web.Response:

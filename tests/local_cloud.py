@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -72,10 +72,11 @@ def local_cloud(
     time_scale: str = TIME_SCALE,
     rate_limit: str = "off",
     accelerator: str = "none",
+    more_options: Sequence[str] = (),
 ) -> Iterator[LocalCloud]:
     """A local cloud on a free port; in the end every machine is destroyed."""
     options = ["--machines", machines, "--time-scale", time_scale, "--rate-limit", rate_limit]
-    options += ["--accelerator", accelerator]
+    options += ["--accelerator", accelerator, *more_options]
     _localcloud("up", "--state", str(state), "--port", "0", *options)
     try:
         status = json.loads(_localcloud("status", "--state", str(state), "--json"))

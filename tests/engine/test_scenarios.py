@@ -1,9 +1,11 @@
 """A bad day at Lambda, lived through with the real engine: some more runs, and never a machine too many."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.account_state import assert_nothing_is_left, assert_state_knows_the_account
-from tests.local_cloud import LocalCloud
+from tests.local_cloud import LocalCloud, local_cloud
 from tests.pulumi_project import Project, Run
 
 RUNS = 8
@@ -34,3 +36,13 @@ def test_a_bad_day_costs_some_more_runs_and_leaves_account_and_state_equal(
     assert_nothing_is_left(fleet, api_cloud)
     failed = [one for one in api_cloud.requests() if one["status"] is None or one["status"] >= 400]
     assert failed, "nothing went wrong on that day"
+
+
+def test_a_cloud_can_be_brought_up_with_its_trouble(tmp_path: Path) -> None:
+    flags = ["--scenario=bad-tuesday", "--seed=2", "--capacity-seed=5"]
+    with local_cloud(tmp_path / "state", "none", more_options=flags) as cloud:
+        faults = cloud.control("GET", "/faults")
+        assert faults
+        assert cloud.control("GET", "/capacity-drift") == {"seed": 5}
+        cloud.control("DELETE", "/faults")
+        assert cloud.control("POST", "/scenario", {"name": "bad-tuesday", "seed": 2}) == faults
