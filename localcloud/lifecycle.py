@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine
 
 from localcloud.catalogue import INSTANCE_TYPES
 from localcloud.filesystems import FilesystemFolders
+from localcloud.inbound import inbound_rules
 from localcloud.machines.base import Machines, MachineSpec, Mount
 from localcloud.records import GONE, InstanceRecord, Status
 from localcloud.store import Store
@@ -99,9 +100,21 @@ class Lifecycle:
         self._begin(instance_id, self._forget)
         return changed
 
+    async def firewall_changed(self) -> None:
+        """Rules were written: every machine lets in what they say now when this returns."""
+        for instance in self._store.instances.all():
+            current = self._store.instances.get(instance.id)
+            if current is None or current.ip is None or current.status in {*GONE, Status.TERMINATING}:
+                continue
+            try:
+                await self._machines.firewall(current.id, current.ip, inbound_rules(self._store, current))
+            except Exception as error:
+                _say(current.id, "its firewall could not be changed", error)
+                self._change(current.id, status=Status.UNHEALTHY)
+
     async def _resume(self, instance: InstanceRecord) -> None:
         try:
-            await self._machines.resume(machine_spec(instance, self._filesystems))
+            await self._machines.resume(self._spec(instance))
         except Exception as error:
             _say(instance.id, "its machine could not be resumed", error)
             self._change(instance.id, status=Status.UNHEALTHY)
@@ -136,7 +149,7 @@ class Lifecycle:
             if instance.ip is None:
                 taken = {other.ip for other in self._store.instances.all() if other.ip}
                 instance = self._change(instance_id, ip=self._machines.allocate_ip(taken))
-            spec = machine_spec(instance, self._filesystems)
+            spec = self._spec(instance)
             await (self._machines.restart(spec) if instance.pending == "restart" else self._machines.start(spec))
         except Exception as error:
             _say(instance_id, f"its machine could not {instance.pending}", error)
@@ -176,6 +189,22 @@ class Lifecycle:
         self._store.instances.put(changed)
         return changed
 
+    def _spec(self, instance: InstanceRecord) -> MachineSpec:
+        """What the machine of an instance that has an address is made from."""
+        assert instance.ip is not None
+        mounts = (Mount(one.name, self._filesystems.folder(one.id), one.mount_point) for one in instance.filesystems)
+        return MachineSpec(
+            instance_id=instance.id,
+            ip=instance.ip,
+            hostname=instance.hostname or instance.ip.replace(".", "-"),
+            instance_type=instance.instance_type,
+            authorized_keys=tuple(instance.authorized_keys),
+            user_data=instance.user_data,
+            gpus=INSTANCE_TYPES[instance.instance_type].gpus,
+            mounts=tuple(mounts),
+            firewall=inbound_rules(self._store, instance),
+        )
+
     def _begin(self, instance_id: str, life: Life) -> None:
         """Make `life` the one task of the instance, after the end of the one before."""
         earlier = self._tasks.get(instance_id)
@@ -198,21 +227,6 @@ class Lifecycle:
             del self._tasks[instance_id]
         if not task.cancelled() and (error := task.exception()):
             _say(instance_id, "its life stopped", error)
-
-
-def machine_spec(instance: InstanceRecord, filesystems: FilesystemFolders) -> MachineSpec:
-    """What the machine of an instance that has an address is made from."""
-    assert instance.ip is not None
-    return MachineSpec(
-        instance_id=instance.id,
-        ip=instance.ip,
-        hostname=instance.hostname or instance.ip.replace(".", "-"),
-        instance_type=instance.instance_type,
-        authorized_keys=tuple(instance.authorized_keys),
-        user_data=instance.user_data,
-        gpus=INSTANCE_TYPES[instance.instance_type].gpus,
-        mounts=tuple(Mount(one.name, filesystems.folder(one.id), one.mount_point) for one in instance.filesystems),
-    )
 
 
 def _has_machine(instance: InstanceRecord) -> bool:

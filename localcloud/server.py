@@ -27,8 +27,7 @@ from localcloud.journal import Journal
 from localcloud.lifecycle import Lifecycle
 from localcloud.machines.accelerator import Accelerator
 from localcloud.machines.base import Machines
-from localcloud.machines.none import NoMachines
-from localcloud.machines.process import ProcessMachines
+from localcloud.machines.kinds import machines_of_kind
 from localcloud.paths import API_PREFIX, CONTROL_PREFIX
 from localcloud.prices import Prices
 from localcloud.state import RunningServer, StateDirectory, write_private
@@ -48,7 +47,7 @@ class Settings:
     state: StateDirectory
     host: str
     port: int
-    machines: Literal["process", "none"]
+    machines: Literal["process", "nspawn", "none"]
     time_scale: float
     rate_limit: RateLimit
     accelerator: Accelerator | None
@@ -100,7 +99,7 @@ async def serve(settings: Settings) -> None:
     asked = _stop_signal()
     state = settings.state
     with state.exclusive():
-        machines = _machines(settings)
+        machines = machines_of_kind(settings.machines, state.machines, settings.accelerator)
         async with open_cloud(state, machines, settings.time_scale) as cloud:
             tokens = HubTokens(cloud.credentials.hf_token, cloud.credentials.hf_token_without_access)
             app = make_app(cloud, hub_routes(state.hub, tokens), settings.rate_limit)
@@ -109,12 +108,6 @@ async def serve(settings: Settings) -> None:
                 write_private(state.server, running.model_dump_json() + "\n")
                 print(url, flush=True)
                 await asked.wait()
-
-
-def _machines(settings: Settings) -> Machines:
-    return (
-        NoMachines() if settings.machines == "none" else ProcessMachines(settings.state.machines, settings.accelerator)
-    )
 
 
 @asynccontextmanager

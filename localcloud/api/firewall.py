@@ -106,6 +106,7 @@ async def update_firewall_ruleset(request: web.Request) -> web.Response:
     if asked.rules is not None:
         ruleset = ruleset.model_copy(update={"rules": _kept(asked.rules)})
     cloud.store.rulesets.put(ruleset)
+    await cloud.lifecycle.firewall_changed()
     return ok(_ruleset_json(cloud, ruleset))
 
 
@@ -130,6 +131,7 @@ async def update_global_firewall_ruleset(request: web.Request) -> web.Response:
     cloud = cloud_of(request)
     if asked.rules is not None:
         cloud.store.global_rules = _kept(asked.rules)
+        await cloud.lifecycle.firewall_changed()
     return ok(_global_json(cloud))
 
 
@@ -141,9 +143,10 @@ async def list_firewall_rules(request: web.Request) -> web.Response:
 async def set_firewall_rules(request: web.Request) -> web.Response:
     """Replace the rules of every region."""
     asked = await read_body(request, InboundRules)
-    store = cloud_of(request).store
-    store.global_rules = _kept(asked.data)
-    return ok(_rules_json(store.global_rules))
+    cloud = cloud_of(request)
+    cloud.store.global_rules = _kept(asked.data)
+    await cloud.lifecycle.firewall_changed()
+    return ok(_rules_json(cloud.store.global_rules))
 
 
 def _find(cloud: Cloud, ruleset_id: str) -> RulesetRecord:

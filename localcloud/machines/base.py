@@ -1,8 +1,11 @@
 """The border between Lambda's API and the machines: all that one knows of the other."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from localcloud.records import FirewallRule
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class MachineSpec:
     gpus: int = 0
     """How many the instance type has; which accelerator they are is a matter of the kind of machine."""
     mounts: tuple[Mount, ...] = ()
+    firewall: tuple[FirewallRule, ...] = ()
+    """What is let in, as it is at the moment; nothing else is."""
 
 
 class Machines(Protocol):
@@ -54,6 +59,10 @@ class Machines(Protocol):
 
     async def restart(self, spec: MachineSpec) -> None:
         """Reboot: end the processes, start the enabled units, listen for SSH."""
+        ...
+
+    async def firewall(self, instance_id: str, ip: str, rules: Sequence[FirewallRule]) -> None:
+        """Let in what these rules say from now on, and nothing else; a machine that is not there is fine."""
         ...
 
     async def destroy(self, instance_id: str) -> None:
