@@ -24,6 +24,7 @@ _CLOUD_INIT = """\
 datasource_list: [NoCloud]
 network: {config: disabled}
 manage_etc_hosts: true
+locale: false
 apt: {preserve_sources_list: true}
 ssh_genkeytypes: [ed25519, ecdsa]
 system_info:
@@ -36,6 +37,14 @@ system_info:
     lock_passwd: true
 """
 """What Lambda's images say too: the login user. The rest is because the network is set from outside."""
+
+_DPKG_OPTIONS = (
+    "--dpkgopt=force-unsafe-io",
+    "--dpkgopt=path-exclude=/usr/share/man/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*",
+    "--dpkgopt=path-exclude=/usr/share/doc/*",
+)
+"""A build that a crash breaks off is done again, and nobody reads manuals there."""
 
 _MASKED = ("apt-daily.timer", "apt-daily-upgrade.timer", "console-getty.service", "systemd-modules-load.service")
 """Nobody wants packages renewed on a machine that lives for an hour; there is neither a console nor a module."""
@@ -57,7 +66,16 @@ class Recipe:
     @property
     def key(self) -> str:
         """Changes with everything that could change the image."""
-        parts = (platform.machine(), self.suite, self.sources, self.apt_options, _PACKAGES, _CLOUD_INIT, _MASKED)
+        parts = (
+            platform.machine(),
+            self.suite,
+            self.sources,
+            self.apt_options,
+            _PACKAGES,
+            _DPKG_OPTIONS,
+            _CLOUD_INIT,
+            _MASKED,
+        )
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
@@ -99,7 +117,7 @@ def _build(recipe: Recipe, image: Path) -> None:
     remove_folder(draft)
     options.write_text(recipe.apt_options)
     command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--include={_PACKAGES}"]
-    command += [f"--aptopt={options}", recipe.suite, str(draft), *(["-"] if recipe.sources else [])]
+    command += [*_DPKG_OPTIONS, f"--aptopt={options}", recipe.suite, str(draft), *(["-"] if recipe.sources else [])]
     with log.open("w") as output:
         done = subprocess.run(
             command,
@@ -128,6 +146,7 @@ def _settle(root: Path) -> None:
         mask = root / "etc/systemd/system" / unit
         mask.unlink(missing_ok=True)
         mask.symlink_to("/dev/null")
+    (root / "etc/default/locale").write_text("LANG=C.UTF-8\n")
     (root / "lambda" / "nfs").mkdir(parents=True)
 
 
