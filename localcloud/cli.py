@@ -139,6 +139,8 @@ def _prepare(options: argparse.Namespace) -> None:
     from localcloud.machines.nspawn.image import image_folder
     from localcloud.machines.nspawn.tools import check_host
 
+    if options.accelerator != "none":
+        raise LocalCloudError("--accelerator is for --machines process: machines of the kind nspawn have no GPU")
     check_host()
     image_folder(os.environ)
 

@@ -41,8 +41,20 @@ def check_host() -> None:
         wrong.append(f"need Debian packages that are not there: apt-get install {' '.join(missing)}")
     if not wrong and cgroup_root() is None:
         wrong.append("need the cgroup2 file system, mounted and writable")
+    if not wrong and (refusal := _refusal()):
+        wrong.append(f"need a kernel that allows network namespaces and nftables, and this one says `{refusal}`")
     if wrong:
         raise LocalCloudError(f"machines of the kind nspawn {', and '.join(wrong)}; or use --machines process")
+
+
+def _refusal() -> str | None:
+    """What a kernel, or a container around this computer's programs, has against machines; None when nothing."""
+    try:
+        run(["unshare", "--mount", "--net", "true"])
+        run(["nft", "list", "tables"])
+    except MachineError as error:
+        return str(error)
+    return None
 
 
 def cgroup_root() -> Path | None:

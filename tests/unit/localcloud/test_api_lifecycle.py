@@ -7,6 +7,7 @@ import pytest
 
 from localcloud.machines.base import MachineSpec
 from localcloud.machines.none import NoMachines
+from localcloud.store import GLOBAL_RULES
 from tests.unit.localcloud.account import PUBLIC_KEY, Account, open_account
 
 ACTIONS = {"migrate", "rebuild", "restart", "cold_reboot", "terminate"}
@@ -92,7 +93,16 @@ def test_the_machine_is_made_from_what_was_launched(tmp_path: Path) -> None:
         account.wait(0.05)
         ip = account.get(f"/instances/{instance_id}").data["ip"]
     assert machines.specs == [
-        MachineSpec(instance_id, ip, "head", "gpu_1x_gh200", (PUBLIC_KEY,), "#!/bin/sh\n", gpus=1)
+        MachineSpec(
+            instance_id,
+            ip,
+            "head",
+            "gpu_1x_gh200",
+            (PUBLIC_KEY,),
+            "#!/bin/sh\n",
+            gpus=1,
+            firewall=tuple(GLOBAL_RULES.rules),
+        )
     ]
 
 
