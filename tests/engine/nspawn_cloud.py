@@ -1,5 +1,8 @@
 """A local cloud with nspawn machines, as its users reach it: over the API and over SSH."""
 
+import secrets
+import socket
+import struct
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,6 +21,8 @@ from tests.local_cloud import LocalCloud, local_cloud
 
 PATIENCE = 240.0
 """Seconds for whatever a machine does, on however busy a computer."""
+QUIET = 1.0
+"""Seconds after which what has not answered is taken for shut."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +40,14 @@ class Debian:
         return done.stdout.strip()
 
     def try_ssh(
-        self, command: str, key: Path | None = None, known_hosts: Path | None = None
+        self, command: str, key: Path | None = None, known_hosts: Path | None = None, connect_seconds: int = 30
     ) -> "subprocess.CompletedProcess[str]":
         """The command as it ended; 255 when SSH itself did not get through."""
         checking = "yes" if known_hosts else "no"
         options = {
             "BatchMode": "yes",
             "IdentitiesOnly": "yes",
-            "ConnectTimeout": "10",
+            "ConnectTimeout": str(connect_seconds),
             "StrictHostKeyChecking": checking,
             "UserKnownHostsFile": known_hosts or "/dev/null",
         }
@@ -52,7 +57,7 @@ class Debian:
 
     def wait_for(self, command: str) -> str:
         """What the command prints once it succeeds, over a connection that may have to be made again and again."""
-        done = wait_for(lambda: (done := self.try_ssh(command)).returncode == 0 and done)
+        done = wait_for(lambda: (done := self.try_ssh(command, connect_seconds=3)).returncode == 0 and done)
         return str(done.stdout).strip()
 
 
@@ -117,6 +122,40 @@ def debian_cloud(folder: Path) -> Iterator[DebianCloud]:
         debians = DebianCloud(cloud, key)
         debians.api("POST", "/ssh-keys", {"name": "key", "public_key": key.with_suffix(".pub").read_text()})
         yield debians
+
+
+def reaches(ip: str, port: int, within: float = 20.0) -> bool:
+    """Whether this computer connects within some seconds; what the firewall refuses is silence."""
+    try:
+        socket.create_connection((ip, port), timeout=within).close()
+    except TimeoutError:
+        return False
+    return True
+
+
+def reaches_from(machine: Debian, ip: str, port: int, within: float = 20.0) -> bool:
+    """Whether a machine connects to another."""
+    return machine.try_ssh(f"timeout {within} bash -c '</dev/tcp/{ip}/{port}'").returncode == 0
+
+
+def pings(ip: str) -> bool:
+    """Whether an echo request (RFC 792) of this computer is answered; `ping` is not everywhere."""
+    # A new identifier each time: to the firewall the next request with the same one belongs to the first.
+    body = struct.pack("!HH", secrets.randbelow(0x10000), 1) + b"payload!"
+    total = sum(struct.unpack("!6H", body)) + 0x0800
+    total = (total & 0xFFFF) + (total >> 16)
+    request = struct.pack("!HH", 0x0800, ~(total + (total >> 16)) & 0xFFFF) + body
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
+        raw.settimeout(QUIET)
+        try:
+            raw.sendto(request, (ip, 0))
+            while True:
+                answer, (sender, _) = raw.recvfrom(1024)
+                if sender == ip and answer[20] == 0:
+                    return True
+        except (TimeoutError, PermissionError):
+            # The kernel tells its own programs that the firewall took the packet.
+            return False
 
 
 def make_key(path: Path) -> None:

@@ -2,10 +2,7 @@
 
 import json
 import os
-import secrets
 import signal
-import socket
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +11,17 @@ import pytest
 from localcloud.errors import LocalCloudError
 from localcloud.machines.nspawn.network import gateway_of
 from localcloud.machines.nspawn.tools import check_host
-from tests.engine.nspawn_cloud import Debian, DebianCloud, debian_cloud, make_key, wait_for
+from tests.engine.nspawn_cloud import (
+    QUIET,
+    Debian,
+    DebianCloud,
+    debian_cloud,
+    make_key,
+    pings,
+    reaches,
+    reaches_from,
+    wait_for,
+)
 
 
 def _why_not() -> str | None:
@@ -32,9 +39,6 @@ SSH_AND_PING = [
     {"protocol": "icmp", "source_network": "0.0.0.0/0", "description": "ping"},
 ]
 WEB = 8000
-
-QUIET = 2.0
-"""Seconds after which what has not answered is taken for shut."""
 
 
 class Pair:
@@ -93,39 +97,6 @@ def _listens(machine: Debian, port: int = WEB) -> None:
     machine.wait_for(f"curl -fsS -o /dev/null http://localhost:{port}")
 
 
-def _reaches(ip: str, port: int, within: float = 20.0) -> bool:
-    """Whether this computer connects within some seconds; what the firewall refuses is silence."""
-    try:
-        socket.create_connection((ip, port), timeout=within).close()
-    except TimeoutError:
-        return False
-    return True
-
-
-def _reaches_from(machine: Debian, ip: str, port: int, within: float = 20.0) -> bool:
-    return machine.try_ssh(f"timeout {within} bash -c '</dev/tcp/{ip}/{port}'").returncode == 0
-
-
-def _pings(ip: str) -> bool:
-    """Whether an echo request (RFC 792) of this computer is answered; `ping` is not everywhere."""
-    # A new identifier each time: to the firewall the next request with the same one belongs to the first.
-    body = struct.pack("!HH", secrets.randbelow(0x10000), 1) + b"payload!"
-    total = sum(struct.unpack("!6H", body)) + 0x0800
-    total = (total & 0xFFFF) + (total >> 16)
-    request = struct.pack("!HH", 0x0800, ~(total + (total >> 16)) & 0xFFFF) + body
-    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
-        raw.settimeout(QUIET)
-        try:
-            raw.sendto(request, (ip, 0))
-            while True:
-                answer, (sender, _) = raw.recvfrom(1024)
-                if sender == ip and answer[20] == 0:
-                    return True
-        except (TimeoutError, PermissionError):
-            # The kernel tells its own programs that the firewall took the packet.
-            return False
-
-
 def test_a_machine_is_a_debian_that_its_user_rules(pair: Pair) -> None:
     machine = pair.first
     assert machine.ssh("cloud-init status --wait").endswith("status: done")
@@ -172,25 +143,25 @@ def test_packages_come_from_the_registry_of_this_computer(pair: Pair) -> None:
 
 def test_all_is_closed_but_ssh_and_ping(pair: Pair) -> None:
     _listens(pair.second)
-    assert _reaches(pair.second.ip, 22)
-    assert _pings(pair.second.ip)
-    assert not _reaches(pair.second.ip, WEB, QUIET)
-    assert not _reaches_from(pair.first, pair.second.ip, WEB, QUIET)
-    assert _reaches_from(pair.first, pair.second.ip, 22)
+    assert reaches(pair.second.ip, 22)
+    assert pings(pair.second.ip)
+    assert not reaches(pair.second.ip, WEB, QUIET)
+    assert not reaches_from(pair.first, pair.second.ip, WEB, QUIET)
+    assert reaches_from(pair.first, pair.second.ip, 22)
 
 
 def test_a_ruleset_lets_in_whom_it_names_as_soon_as_it_is_edited(pair: Pair) -> None:
     _listens(pair.first)
     this_computer, other_machine = gateway_of(pair.first.ip), pair.second.ip
-    assert not _reaches(pair.first.ip, WEB, QUIET)
+    assert not reaches(pair.first.ip, WEB, QUIET)
     pair.let_in(f"{this_computer}/32")
-    assert _reaches(pair.first.ip, WEB)
-    assert not _reaches_from(pair.second, pair.first.ip, WEB, QUIET)
+    assert reaches(pair.first.ip, WEB)
+    assert not reaches_from(pair.second, pair.first.ip, WEB, QUIET)
     pair.let_in(f"{other_machine}/32")
-    assert not _reaches(pair.first.ip, WEB, QUIET)
-    assert _reaches_from(pair.second, pair.first.ip, WEB)
+    assert not reaches(pair.first.ip, WEB, QUIET)
+    assert reaches_from(pair.second, pair.first.ip, WEB)
     pair.let_in()
-    assert not _reaches_from(pair.second, pair.first.ip, WEB, QUIET)
+    assert not reaches_from(pair.second, pair.first.ip, WEB, QUIET)
 
 
 def test_global_rules_hold_for_every_machine(pair: Pair) -> None:
@@ -198,14 +169,14 @@ def test_global_rules_hold_for_every_machine(pair: Pair) -> None:
     everything = {"protocol": "all", "port_range": [1, 65535], "source_network": "0.0.0.0/0", "description": ""}
     try:
         pair.cloud.api("PUT", "/firewall-rules", {"data": []})
-        assert [_reaches(machine.ip, 22, QUIET) for machine in (pair.first, pair.second)] == [False, False]
-        assert not _pings(pair.first.ip)
+        assert [reaches(machine.ip, 22, QUIET) for machine in (pair.first, pair.second)] == [False, False]
+        assert not pings(pair.first.ip)
         pair.cloud.api("PATCH", "/firewall-rulesets/global", {"rules": [everything]})
-        assert _reaches(pair.second.ip, WEB)
-        assert _pings(pair.first.ip)
+        assert reaches(pair.second.ip, WEB)
+        assert pings(pair.first.ip)
     finally:
         pair.cloud.api("PATCH", "/firewall-rulesets/global", {"rules": SSH_AND_PING})
-    assert not _reaches(pair.second.ip, WEB, QUIET)
+    assert not reaches(pair.second.ip, WEB, QUIET)
 
 
 @pytest.mark.parametrize("by", ["sudo reboot", "the API"])
@@ -220,7 +191,7 @@ def test_a_reboot_is_real_and_keeps_disk_and_address(pair: Pair, by: str) -> Non
     machine.wait_for(f"test $({boot}) != {before}")
     assert machine.ssh("ls ~/kept; ls /run/lost 2>/dev/null; true") == "/home/ubuntu/kept"
     assert pair.cloud.active(machine.id).ip == machine.ip
-    assert not _reaches(machine.ip, WEB, QUIET)
+    assert not reaches(machine.ip, WEB, QUIET)
 
 
 def test_a_killed_cloud_leaves_its_machine_running_and_down_leaves_nothing(pair: Pair, tmp_path: Path) -> None:
@@ -236,7 +207,7 @@ def test_a_killed_cloud_leaves_its_machine_running_and_down_leaves_nothing(pair:
         assert other.left_of(machine.id)
     assert other.left_of(machine.id) == []
     assert pair.first.ssh("whoami") == "ubuntu"
-    assert not _reaches(pair.second.ip, WEB, QUIET)
+    assert not reaches(pair.second.ip, WEB, QUIET)
 
 
 def test_a_terminated_machine_leaves_nothing(pair: Pair) -> None:
