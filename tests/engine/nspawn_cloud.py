@@ -138,7 +138,7 @@ def reaches_from(machine: Debian, ip: str, port: int, within: float = 20.0) -> b
     return machine.try_ssh(f"timeout {within} bash -c '</dev/tcp/{ip}/{port}'").returncode == 0
 
 
-def pings(ip: str) -> bool:
+def pings(ip: str, within: float = 20.0) -> bool:
     """Whether an echo request (RFC 792) of this computer is answered; `ping` is not everywhere."""
     # A new identifier each time: to the firewall the next request with the same one belongs to the first.
     body = struct.pack("!HH", secrets.randbelow(0x10000), 1) + b"payload!"
@@ -146,7 +146,7 @@ def pings(ip: str) -> bool:
     total = (total & 0xFFFF) + (total >> 16)
     request = struct.pack("!HH", 0x0800, ~(total + (total >> 16)) & 0xFFFF) + body
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as raw:
-        raw.settimeout(QUIET)
+        raw.settimeout(within)
         try:
             raw.sendto(request, (ip, 0))
             while True:
