@@ -49,8 +49,6 @@ _DPKG_OPTIONS = (
 _MASKED = ("apt-daily.timer", "apt-daily-upgrade.timer", "console-getty.service", "systemd-modules-load.service")
 """Nobody wants packages renewed on a machine that lives for an hour; there is neither a console nor a module."""
 
-_BUILD_SECONDS = 900
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -91,9 +89,9 @@ def image_folder(environment: Mapping[str, str]) -> Path:
     if image.is_dir():
         return image
     cache.mkdir(parents=True, exist_ok=True)
-    with _locked(cache / "lock"):
+    with _locked(cache / "lock") as lock:
         if not image.is_dir():
-            _build(recipe, image)
+            _build(recipe, image, lock)
     return image
 
 
@@ -111,12 +109,15 @@ def _recipe_of_this_computer() -> Recipe:
     )
 
 
-def _build(recipe: Recipe, image: Path) -> None:
+def _build(recipe: Recipe, image: Path, lock: int) -> None:
     print("localcloud: building the image of the machines, which takes a minute once", file=sys.stderr, flush=True)
     draft, log, options = (image.with_name(f"building{end}") for end in ("", ".log", ".apt"))
     remove_folder(draft)
     options.write_text(recipe.apt_options)
-    command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--include={_PACKAGES}"]
+    # mmdebstrap mounts parts of this computer's /dev and /sys into the draft. Killed, it would leave them there for the
+    # next build to remove; in a mount namespace of its own they go with it.
+    command = ["unshare", "--mount", "--propagation=private", "--"]
+    command += ["mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--include={_PACKAGES}"]
     command += [*_DPKG_OPTIONS, f"--aptopt={options}", recipe.suite, str(draft), *(["-"] if recipe.sources else [])]
     with log.open("w") as output:
         done = subprocess.run(
@@ -126,7 +127,8 @@ def _build(recipe: Recipe, image: Path) -> None:
             stdout=output,
             stderr=output,
             text=True,
-            timeout=_BUILD_SECONDS,
+            # It holds the lock too: after a kill of this process nobody touches the draft before it has ended.
+            pass_fds=(lock,),
             check=False,
         )
     if done.returncode != 0:
@@ -156,11 +158,11 @@ def _last_error(log: Path) -> str:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """One build at a time, also of several local clouds; the kernel lets go even after a kill."""
+def _locked(path: Path) -> Iterator[int]:
+    """One build at a time, also of several local clouds; the lock's descriptor. The kernel lets go after a kill."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
