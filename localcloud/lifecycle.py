@@ -70,7 +70,9 @@ class Lifecycle:
 
     def restart(self, instance_id: str) -> InstanceRecord:
         """Begin to reboot an instance that has a machine; it keeps its address."""
-        changed = self._change(instance_id, status=Status.BOOTING, pending="restart", boot_began=time.time())
+        changed = self._change(
+            instance_id, status=Status.BOOTING, pending="restart", boot_began=time.time(), has_launched=True
+        )
         self._begin(instance_id, self._boot)
         return changed
 

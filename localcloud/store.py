@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from localcloud.errors import LocalCloudError
 from localcloud.records import (
+    AuditRecord,
     CapacityRecord,
     FilesystemRecord,
     FirewallRule,
@@ -102,6 +103,7 @@ class Store:
                 self.rulesets = self._table("rulesets", RulesetRecord)
                 self.capacity = self._table("capacity", CapacityRecord)
                 self.prices = self._table("prices", PriceRecord)
+                self.audit = self._table("audit", AuditRecord)
                 self._global_rules = self._table("global_rules", GlobalRulesRecord)
         except sqlite3.DatabaseError as error:
             raise LocalCloudError(f"{path} cannot be read ({error}); `down` clears the state away") from None

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from localcloud.api.audit import note
 from localcloud.api.catalogue import region_json
-from localcloud.api.envelope import ok, path_id, read_body
+from localcloud.api.envelope import RequestBody, ok, path_id, read_body
 from localcloud.api.errors import (
     check_region,
     duplicate_filesystem,
@@ -18,22 +19,23 @@ from localcloud.api.errors import (
     filesystem_in_wrong_region,
     filesystem_not_found,
     launch_object_not_found,
+    quota_exceeded,
 )
 from localcloud.cloud import Cloud, cloud_of
-from localcloud.records import GONE, FilesystemRecord, MountedFilesystem
+from localcloud.records import GONE, OWNER, FilesystemRecord, MountedFilesystem
 
-OWNER = {"id": "3da5a70a57a7422ea8a7203f98b2198b", "email": "me@example.com", "status": "active"}
-"""The one user of the account."""
+MOST_FILESYSTEMS = 24
+"""How many an account may have, says Lambda's documentation."""
 
 
-class NewFilesystem(BaseModel):
+class NewFilesystem(RequestBody):
     """A filesystem to make; the field is `region` here, not `region_name`."""
 
     name: str = Field(min_length=1, max_length=60, pattern=r"^[a-zA-Z]+[0-9a-zA-Z-]*$")
     region: str
 
 
-class RequestedMount(BaseModel):
+class RequestedMount(RequestBody):
     """Where a filesystem is to be found on the machine."""
 
     mount_point: str = Field(max_length=256, pattern=r"^(/home|/lambda/nfs|/data)[/a-zA-Z0-9-]*$")
@@ -53,11 +55,15 @@ async def create_filesystem(request: web.Request) -> web.Response:
     cloud = cloud_of(request)
     if _named(cloud, asked.name):
         raise duplicate_filesystem()
+    if len(cloud.store.filesystems.all()) >= MOST_FILESYSTEMS:
+        raise quota_exceeded()
     filesystem = FilesystemRecord(
         id=uuid.uuid4().hex, name=asked.name, region=asked.region, created=datetime.now(UTC).isoformat()
     )
     cloud.filesystems.make(filesystem.id)
-    cloud.store.filesystems.put(filesystem)
+    with cloud.store.transaction():
+        cloud.store.filesystems.put(filesystem)
+        note(cloud, "filesystem", "created", [filesystem.id], region=filesystem.region)
     return ok(await _filesystem_json(cloud, filesystem))
 
 
@@ -69,7 +75,9 @@ async def delete_filesystem(request: web.Request) -> web.Response:
         raise filesystem_not_found()
     if _is_in_use(cloud, filesystem_id):
         raise filesystem_in_use()
-    cloud.store.filesystems.delete(filesystem_id)
+    with cloud.store.transaction():
+        cloud.store.filesystems.delete(filesystem_id)
+        note(cloud, "filesystem", "deleted", [filesystem_id])
     await asyncio.to_thread(cloud.filesystems.remove, filesystem_id)
     return ok({"deleted_ids": [filesystem_id]})
 

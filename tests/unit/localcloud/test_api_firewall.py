@@ -90,5 +90,5 @@ def test_both_views_of_the_global_rules_are_one(account: Account) -> None:
 
 
 def test_the_global_ruleset_cannot_be_deleted(account: Account) -> None:
-    assert account.call("DELETE", "/api/v1/firewall-rulesets/global").status == 400
+    assert account.call("DELETE", "/api/v1/firewall-rulesets/global").status == 405
     assert account.get("/firewall-rulesets/global").data["id"] == "global"
