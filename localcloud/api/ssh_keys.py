@@ -46,7 +46,8 @@ async def create_ssh_key(request: web.Request) -> web.Response:
     public_key = asked.public_key
     if public_key is None:
         # An RSA key takes a good part of a second to make.
-        pair = await asyncio.to_thread(asyncssh.generate_private_key, "ssh-rsa", comment=asked.name)
+        comment = asked.name if asked.name.isprintable() else None
+        pair = await asyncio.to_thread(asyncssh.generate_private_key, "ssh-rsa", comment=comment)
         public_key = pair.export_public_key("openssh").decode().strip()
         private = {"private_key": pair.export_private_key("pkcs1-pem").decode()}
     cloud = cloud_of(request)

@@ -51,7 +51,8 @@ class Findings:
 def explore(url: str, api_key: str, phase: str, examples: int, seed: int) -> Findings:
     """Let one phase of schemathesis loose on the API, with at most so many examples an operation."""
     document = amend(read_document())
-    narrow_launches(document, KEY_NAME, list(INSTANCE_TYPES), DEFAULT_FAMILY)
+    key = {"type": "string"} if phase == "stateful" else {"type": "string", "enum": [KEY_NAME]}
+    narrow_launches(document, key, list(INSTANCE_TYPES), DEFAULT_FAMILY)
     if phase == "stateful":
         add_links(document)
         keep_linked(document)

@@ -1,6 +1,6 @@
 """Where the real service differs from its document, or says more than the document can: the one list of it.
 
-The check of conformity reads the document with every `amend` done to it, so that it checks what is known of the service.
+The check of conformity reads the document with every `amend` done to it, and so checks what is known of the service.
 `may_refuse` are operations whose document lets through what the service refuses for reasons that no schema can say: 400
 is then an answer to a request that is well-formed. All else is as in the document.
 """
@@ -150,6 +150,7 @@ DEVIATIONS = (
         "an SSH key that an instance holds cannot be deleted: 400",
         "seen live; the code is that of documents up to 1.5, and 1.10 has none",
         _key_in_use,
+        may_refuse=("deleteSSHKey",),
     ),
     Deviation(
         "GET /filesystems is answered like GET /file-systems",

@@ -35,6 +35,12 @@ def add_links(document: Document) -> None:
     _link(document, ("post", "/filesystems"), "filesystemDelete", {"id": made})
     for follower in ("getFirewallRuleset", "updateFirewallRuleset", "deleteFirewallRuleset"):
         _link(document, ("post", "/firewall-rulesets"), follower, {"id": made})
+    a_launch = {
+        "region_name": "us-east-3",
+        "instance_type_name": "gpu_1x_gh200",
+        "ssh_key_names": ["$response.body#/data/name"],
+    }
+    _link(document, ("post", "/ssh-keys"), "launchInstance", body=a_launch)
     launched = "$response.body#/data/instance_ids/0"
     for follower in ("getInstance", "postInstance"):
         _link(document, ("post", "/instance-operations/launch"), follower, {"id": launched})
@@ -68,13 +74,13 @@ def _link(
     links[follower] = link
 
 
-def narrow_launches(document: Document, key: str, instance_types: list[str], image_family: str) -> None:
-    """Let a launch ask for what a new account has; anything else is what the service refuses."""
+def narrow_launches(document: Document, key: Document, instance_types: list[str], image_family: str) -> None:
+    """Let a launch ask for what the account has; anything else is what the service refuses."""
     launch = operation(document, "post", "/instance-operations/launch")["requestBody"]["content"]["application/json"]
     family = {"type": "string", "enum": [image_family]}
     launch["schema"]["properties"] |= {
         "instance_type_name": {"type": "string", "enum": instance_types},
-        "ssh_key_names": {"type": "array", "items": {"type": "string", "enum": [key]}, "minItems": 1, "maxItems": 1},
+        "ssh_key_names": {"type": "array", "items": key, "minItems": 1, "maxItems": 1},
         "image": {"type": "object", "properties": {"family": family}, "required": ["family"]},
     }
     for named in ("file_system_names", "file_system_mounts", "firewall_rulesets"):

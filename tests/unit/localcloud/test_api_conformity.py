@@ -11,7 +11,7 @@ from tests.unit.localcloud.document import ROOT, read_document
 
 SEED = 20260824
 
-EXAMPLES = {"examples": 1, "coverage": 1, "fuzzing": 12, "stateful": 15}
+EXAMPLES = {"examples": 1, "coverage": 1, "fuzzing": 12, "stateful": 25}
 """Of each phase, for an operation or, in the last one, for the whole."""
 
 LEAST_REQUESTS = {"examples": 30, "coverage": 500, "fuzzing": 200, "stateful": 60}

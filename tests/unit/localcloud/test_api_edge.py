@@ -165,3 +165,35 @@ def test_a_banned_client_gets_a_page_and_nothing_is_done_for_it(tmp_path: Path) 
         assert account.control("GET", "/instances") == []
     with open_account(tmp_path) as account:
         assert [key["name"] for key in account.get("/ssh-keys").data] == ["key0", "key1"]
+
+
+def test_the_key_may_be_followed_by_the_colon_that_the_document_writes(account: Account) -> None:
+    encoded = base64.b64encode(account.api_key.encode()).decode()
+    assert account.call("GET", INSTANCES, headers={"Authorization": f"Basic {encoded}:"}).data == []
+
+
+def test_a_wrong_method_is_told_which_are_right(account: Account) -> None:
+    assert account.call("DELETE", INSTANCES).status == 405
+    assert account.call("DELETE", "/api/v1/firewall-rulesets/global").status == 405
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/ssh-keys", {"name": "mine", "public_key": None}),
+        ("/ssh-keys", {"name": 5}),
+        ("/filesystems", {"name": "weights", "region": None}),
+        ("/firewall-rulesets", {"name": "set", "region": "us-east-3", "rules": None}),
+        ("/instance-operations/terminate", {"instance_ids": None}),
+        ("/instance-operations/terminate", {"instance_ids": ["abc"]}),
+        ("/instance-operations/terminate", []),
+    ],
+)
+def test_a_value_of_another_type_is_refused(account: Account, path: str, body: object) -> None:
+    answer = account.post(path, body)
+    assert (answer.status, answer.code) == (400, "global/invalid-parameters")
+
+
+def test_a_body_that_is_too_large_is_a_wrong_parameter(account: Account) -> None:
+    answer = account.post("/ssh-keys", {"name": "x" * 9_000_000})
+    assert (answer.status, answer.code) == (400, "global/invalid-parameters")
