@@ -133,7 +133,11 @@ def _ssh_key(cloud: Cloud, name: str) -> SshKeyRecord:
 
 def _one_line_key(key: SshKeyRecord) -> str:
     """OpenSSH's form of a key, which may have been registered in another one."""
-    return asyncssh.import_public_key(key.public_key).export_public_key("openssh").decode().strip()
+    public_key = asyncssh.import_public_key(key.public_key.encode())
+    if not (public_key.get_comment_bytes() or b"").isascii():
+        # A remark that the SSH server of a machine could not read.
+        public_key.set_comment(None)
+    return public_key.export_public_key("openssh").decode().strip()
 
 
 def _ruleset_in(cloud: Cloud, ruleset_id: str, region: str) -> str:

@@ -28,7 +28,7 @@ class NewKey(RequestBody):
     def _is_a_key(cls, text: str | None) -> str | None:
         if text is not None:
             try:
-                asyncssh.import_public_key(text)
+                asyncssh.import_public_key(text.encode())
             except asyncssh.KeyImportError:
                 raise ValueError("Input should be a valid SSH public key") from None
         return text
@@ -46,7 +46,7 @@ async def create_ssh_key(request: web.Request) -> web.Response:
     public_key = asked.public_key
     if public_key is None:
         # An RSA key takes a good part of a second to make.
-        comment = asked.name if asked.name.isprintable() else None
+        comment = asked.name if asked.name.isascii() and asked.name.isprintable() else None
         pair = await asyncio.to_thread(asyncssh.generate_private_key, "ssh-rsa", comment=comment)
         public_key = pair.export_public_key("openssh").decode().strip()
         private = {"private_key": pair.export_private_key("pkcs1-pem").decode()}
