@@ -116,17 +116,16 @@ async def _destroy_machines(state: StateDirectory) -> int:
     """Destroy the machine of every instance on disk, also of those that the database does not know; how many."""
     # Only here, since importing SSH takes a good part of a second.
     from localcloud.machines.errors import MachineError
-    from localcloud.machines.process import ProcessMachines
+    from localcloud.machines.kinds import all_kinds
 
-    machines = ProcessMachines(state.machines)
-    instance_ids = _known_instances(state) | machines.on_disk()
+    instance_ids = _known_instances(state)
     try:
-        for instance_id in instance_ids:
-            await machines.destroy(instance_id)
+        for machines in all_kinds(state.machines):
+            instance_ids |= machines.on_disk()
+            for instance_id in instance_ids:
+                await machines.destroy(instance_id)
     except MachineError as error:
         raise LocalCloudError(f"{error}; `down` may be tried again") from None
-    finally:
-        await machines.close()
     return len(instance_ids)
 
 

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -57,7 +58,9 @@ def _serving(parser: argparse.ArgumentParser, run: Command) -> None:
     parser.add_argument(
         "--port", type=_port, default=DEFAULT_PORT, help="port, 0 for a free one (default: %(default)s)"
     )
-    parser.add_argument("--machines", choices=["process", "none"], default="process", help="what an instance is")
+    parser.add_argument(
+        "--machines", choices=["process", "nspawn", "none"], default="process", help="what an instance is"
+    )
     parser.add_argument(
         "--accelerator",
         default="none",
@@ -129,6 +132,7 @@ def _serve(options: argparse.Namespace) -> int:
     from localcloud.machines.accelerator import read_accelerator
     from localcloud.server import Settings, serve
 
+    _prepare(options)
     settings = Settings(
         state=_state(options),
         host=options.host,
@@ -145,7 +149,21 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
+def _prepare(options: argparse.Namespace) -> None:
+    """Have what the machines need, before anything of an account is made."""
+    if options.machines != "nspawn":
+        return
+    from localcloud.machines.nspawn.image import image_folder
+    from localcloud.machines.nspawn.tools import check_host
+
+    if options.accelerator != "none":
+        raise LocalCloudError("--accelerator is for --machines process: machines of the kind nspawn have no GPU")
+    check_host()
+    image_folder(os.environ)
+
+
 def _up(options: argparse.Namespace) -> int:
+    _prepare(options)
     state = _state(options)
     names = ("host", "port", "machines", "time_scale", "rate_limit", "accelerator", "seed", "capacity_seed", "scenario")
     given = {name: getattr(options, name) for name in names}

@@ -1,7 +1,9 @@
 """The network edge in front of Lambda's API (Cloudflare): it answers before the API sees a request, and not in JSON."""
 
 import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from aiohttp import web
@@ -14,6 +16,22 @@ LAUNCH_PATH = f"{API_PREFIX}/instance-operations/launch"
 REQUEST_SECONDS = 1.0
 LAUNCH_SECONDS = 12.0
 """Lambda's intervals (API 1.10.0)."""
+
+
+@dataclass(frozen=True)
+class Ban:
+    """When the edge has had enough of a client that goes on asking, in refusals and seconds."""
+
+    refusals: int
+    within: float
+    seconds: float
+
+
+BAN = Ban(refusals=20, within=15.0, seconds=30.0)
+"""An assumption: it is known that the edge bans for a while, and neither after what nor for how long.
+
+A client that waits a second after each refusal stays below it; a few that are refused at the same moment do too.
+"""
 
 RateLimit = float | Literal["lambda", "off"]
 """Lambda's limits, none, or a factor on Lambda's intervals."""
@@ -40,6 +58,29 @@ class TokenBucket:
         return True
 
 
+class Bouncer:
+    """Counts refusals and shuts the door; `factor` stretches all of the ban's times. A ban is not made longer."""
+
+    def __init__(self, ban: Ban, factor: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._ban = ban
+        self._factor = factor
+        self._clock = clock
+        self._refused: deque[float] = deque(maxlen=ban.refusals)
+        self._shut_until = clock()
+
+    def is_shut(self) -> bool:
+        """Whether the ban holds now."""
+        return self._clock() < self._shut_until
+
+    def refused(self) -> None:
+        """A request came too early; perhaps it was one too many."""
+        now = self._clock()
+        self._refused.append(now)
+        if len(self._refused) == self._ban.refusals and now - self._refused[0] < self._ban.within * self._factor:
+            self._shut_until = now + self._ban.seconds * self._factor
+            self._refused.clear()
+
+
 def check_user_agent() -> Middleware:
     """Refuses requests without a User-Agent and those of Python's urllib, as seen live (Cloudflare error 1010)."""
 
@@ -63,14 +104,19 @@ def rate_limits(limit: RateLimit) -> list[Middleware]:
 def limit_rate(factor: float, clock: Callable[[], float] = time.monotonic) -> Middleware:
     """One request and one launch for each of Lambda's intervals times `factor`, in real seconds at every time scale.
 
-    The small bursts forgive a client that keeps to the limit and whose requests arrive unevenly.
+    The small bursts forgive a client that keeps to the limit and whose requests arrive unevenly. One that goes on
+    without waiting is banned: for a while it gets no request through at all.
     """
     requests = TokenBucket(REQUEST_SECONDS * factor, 2.0, clock)
     launches = TokenBucket(LAUNCH_SECONDS * factor, 1.05, clock)
+    bouncer = Bouncer(BAN, factor, clock)
 
     @web.middleware
     async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if bouncer.is_shut():
+            return banned()
         if not requests.take() or (request.path == LAUNCH_PATH and not launches.take()):
+            bouncer.refused()
             return too_many_requests()
         return await handler(request)
 
@@ -80,6 +126,11 @@ def limit_rate(factor: float, clock: Callable[[], float] = time.monotonic) -> Mi
 def too_many_requests() -> web.Response:
     """What the edge says to a client that asks too often."""
     return web.Response(status=429, text="error code: 1015")
+
+
+def banned() -> web.Response:
+    """What the edge says to a client that did not listen to that."""
+    return html_page(429, "error code: 1015: you have been banned temporarily")
 
 
 def html_page(status: int, title: str) -> web.Response:

@@ -13,6 +13,7 @@ import time
 
 from localcloud.catalogue import INSTANCE_TYPES
 from localcloud.filesystems import FilesystemFolders
+from localcloud.inbound import inbound_rules
 from localcloud.machines.base import Machines, MachineSpec, Mount
 from localcloud.records import GONE, InstanceRecord, LaunchCountRecord, Status
 from localcloud.store import Store
@@ -65,7 +66,9 @@ class Lifecycle:
 
     def restart(self, instance_id: str) -> InstanceRecord:
         """Begin to reboot an instance that has a machine; it keeps its address."""
-        changed = self._change(instance_id, status=Status.BOOTING, pending="restart", boot_began=time.time())
+        changed = self._change(
+            instance_id, status=Status.BOOTING, pending="restart", boot_began=time.time(), has_launched=True
+        )
         self._tasks.begin(instance_id, self._boot)
         return changed
 
@@ -95,9 +98,21 @@ class Lifecycle:
         self._tasks.begin(instance_id, self._forget)
         return changed
 
+    async def firewall_changed(self) -> None:
+        """Rules were written: every machine lets in what they say now when this returns."""
+        for instance in self._store.instances.all():
+            current = self._store.instances.get(instance.id)
+            if current is None or current.ip is None or current.status in {*GONE, Status.TERMINATING}:
+                continue
+            try:
+                await self._machines.firewall(current.id, current.ip, inbound_rules(self._store, current))
+            except Exception as error:
+                say(current.id, "its firewall could not be changed", error)
+                self._change(current.id, status=Status.UNHEALTHY)
+
     async def _resume(self, instance: InstanceRecord) -> None:
         try:
-            await self._machines.resume(machine_spec(instance, self._filesystems))
+            await self._machines.resume(self._spec(instance))
         except Exception as error:
             say(instance.id, "its machine could not be resumed", error)
             self._change(instance.id, status=Status.UNHEALTHY)
@@ -154,7 +169,7 @@ class Lifecycle:
         """Do what the machine still has to do; when it cannot, the instance is unhealthy unless it is ending anyway."""
         instance = self._get(instance_id)
         try:
-            spec = machine_spec(instance, self._filesystems)
+            spec = self._spec(instance)
             await (self._machines.restart(spec) if instance.pending == "restart" else self._machines.start(spec))
         except Exception as error:
             self._break(instance_id, f"its machine could not {instance.pending}", error)
@@ -204,21 +219,22 @@ class Lifecycle:
         self._store.instances.put(changed)
         return changed
 
-
-def machine_spec(instance: InstanceRecord, filesystems: FilesystemFolders) -> MachineSpec:
-    """What the machine of an instance that has an address is made from."""
-    assert instance.ip is not None
-    return MachineSpec(
-        instance_id=instance.id,
-        ip=instance.ip,
-        hostname=instance.hostname or instance.ip.replace(".", "-"),
-        instance_type=instance.instance_type,
-        authorized_keys=tuple(instance.authorized_keys),
-        user_data=instance.user_data,
-        gpus=INSTANCE_TYPES[instance.instance_type].gpus,
-        mounts=tuple(Mount(one.name, filesystems.folder(one.id), one.mount_point) for one in instance.filesystems),
-        disk_bytes=instance.disk_bytes,
-    )
+    def _spec(self, instance: InstanceRecord) -> MachineSpec:
+        """What the machine of an instance that has an address is made from."""
+        assert instance.ip is not None
+        mounts = (Mount(one.name, self._filesystems.folder(one.id), one.mount_point) for one in instance.filesystems)
+        return MachineSpec(
+            instance_id=instance.id,
+            ip=instance.ip,
+            hostname=instance.hostname or instance.ip.replace(".", "-"),
+            instance_type=instance.instance_type,
+            authorized_keys=tuple(instance.authorized_keys),
+            user_data=instance.user_data,
+            gpus=INSTANCE_TYPES[instance.instance_type].gpus,
+            mounts=tuple(mounts),
+            disk_bytes=instance.disk_bytes,
+            firewall=inbound_rules(self._store, instance),
+        )
 
 
 def _has_machine(instance: InstanceRecord) -> bool:

@@ -1,6 +1,7 @@
 """What the account holds, as it is kept on disk. Times are seconds since the epoch."""
 
 import time
+from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Literal
 
@@ -82,6 +83,8 @@ class InstanceRecord(Record):
     pending: Literal["start", "restart"] | None = "start"
     """What the machine still has to do; it is made up for when the emulator comes back."""
     boot_began: float
+    has_launched: bool = False
+    """It was up before, so a boot is a restart."""
     ended: float | None = None
     """When termination began."""
     boot_ends_in: Status | None = None
@@ -149,6 +152,21 @@ class GlobalRulesRecord(Record):
 
     id: str = "global"
     rules: list[FirewallRule]
+
+
+OWNER = {"id": "3da5a70a57a7422ea8a7203f98b2198b", "email": "me@example.com", "status": "active"}
+"""The one user of the account."""
+
+
+class AuditRecord(Record):
+    """Something that was done to the account with its API key; it is never changed."""
+
+    time: datetime
+    resource: str
+    """The type of what it was done to, like `ssh_key`."""
+    action: str
+    resource_ids: list[str]
+    details: dict[str, str]
 
 
 class CapacityRecord(Record):

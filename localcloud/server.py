@@ -29,7 +29,7 @@ from localcloud.journal import Journal
 from localcloud.lifecycle import Lifecycle
 from localcloud.machines.accelerator import Accelerator
 from localcloud.machines.base import Machines
-from localcloud.machines.none import NoMachines
+from localcloud.machines.kinds import machines_of_kind
 from localcloud.machines.process import ProcessMachines
 from localcloud.machines.small_disk import can_mount
 from localcloud.paths import API_PREFIX, CONTROL_PREFIX
@@ -54,7 +54,7 @@ class Settings:
     state: StateDirectory
     host: str
     port: int
-    machines: Literal["process", "none"]
+    machines: Literal["process", "nspawn", "none"]
     time_scale: float
     rate_limit: RateLimit
     accelerator: Accelerator | None
@@ -128,7 +128,7 @@ async def serve(settings: Settings) -> None:
     state = settings.state
     with state.exclusive():
         faults = Faults()
-        machines = _machines(settings, faults)
+        machines = machines_of_kind(settings.machines, state.machines, settings.accelerator, SshTrouble(faults))
         async with open_cloud(state, machines, settings.time_scale, settings.seed, faults) as cloud:
             _begin_trouble(cloud, settings)
             tokens = HubTokens(cloud.credentials.hf_token, cloud.credentials.hf_token_without_access)
@@ -138,12 +138,6 @@ async def serve(settings: Settings) -> None:
                 write_private(state.server, running.model_dump_json() + "\n")
                 print(url, flush=True)
                 await asked.wait()
-
-
-def _machines(settings: Settings, faults: Faults) -> Machines:
-    if settings.machines == "none":
-        return NoMachines()
-    return ProcessMachines(settings.state.machines, settings.accelerator, SshTrouble(faults))
 
 
 def _begin_trouble(cloud: Cloud, settings: Settings) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from localcloud.errors import LocalCloudError
 from localcloud.records import (
+    AuditRecord,
     CapacityRecord,
     DriftRecord,
     FilesystemRecord,
@@ -108,6 +109,7 @@ class Store:
                 self.drift = self._table("drift", DriftRecord)
                 self.quotas = self._table("quotas", QuotaRecord)
                 self.launches = self._table("launches", LaunchCountRecord)
+                self.audit = self._table("audit", AuditRecord)
                 self._global_rules = self._table("global_rules", GlobalRulesRecord)
         except sqlite3.DatabaseError as error:
             raise LocalCloudError(f"{path} cannot be read ({error}); `down` clears the state away") from None
@@ -119,7 +121,13 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All writes of the block or none. The block must not await: there is one connection."""
+        """All writes of the block or none; within another one it is a part of that one.
+
+        The block must not await: there is one connection.
+        """
+        if self._connection.in_transaction:
+            yield
+            return
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield

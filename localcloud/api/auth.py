@@ -32,7 +32,8 @@ def _keys(scheme: str, value: str) -> list[bytes]:
     if scheme != "basic":
         return []
     try:
-        user, _, password = base64.b64decode(plain, validate=True).partition(b":")
+        # The document also writes the colon after the encoded key.
+        user, _, password = base64.b64decode(plain.removesuffix(b":"), validate=True).partition(b":")
     except binascii.Error:
         return [plain]
     return [plain] if password else [plain, user]

@@ -6,12 +6,30 @@ from typing import TypeVar
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import to_json
 
 from localcloud.api.errors import ApiError, internal_error, invalid_parameters, not_found
 
-Body = TypeVar("Body", bound=BaseModel)
+DASHED = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class RequestBody(BaseModel):
+    """Base of every body and its parts: a number is no string, and a field that has no value is left out, not null."""
+
+    model_config = ConfigDict(strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_nulls(cls, given: object) -> object:
+        if isinstance(given, dict):
+            for name, value in given.items():
+                if value is None and name in cls.model_fields:
+                    raise ValueError(f"Field '{name}' should not be null")
+        return given
+
+
+Body = TypeVar("Body", bound=RequestBody)
 
 
 def ok(data: object) -> web.Response:
@@ -37,8 +55,13 @@ async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse
         return error_response(error)
     except web.HTTPNotFound:
         return error_response(not_found())
+    except web.HTTPMethodNotAllowed as error:
+        answer = error_response(ApiError(error.status, "global/invalid-parameters", f"{error.reason}."))
+        answer.headers["Allow"] = error.headers["Allow"]
+        return answer
     except web.HTTPException as error:
-        return error_response(ApiError(error.status, "global/invalid-parameters", f"{error.reason}."))
+        # A body that is too large, and the like: the document knows 400 for all that is wrong with a request.
+        return error_response(invalid_parameters(f"{error.reason}."))
     except Exception as error:
         print(f"localcloud: {request.method} {request.path}: {error!r}", file=sys.stderr, flush=True)
         return error_response(internal_error())
@@ -66,11 +89,12 @@ def path_id(request: web.Request) -> str:
         ApiError: 400, not 404, for anything else; the text is as seen live.
     """
     given = request.match_info["id"]
-    plain = given.replace("-", "")
-    if len(plain) != 32:
-        problem = f"invalid length: expected length 32 for simple format, found {len(plain)}"
-    elif not re.fullmatch(r"[0-9a-fA-F]+", plain):
+    if DASHED.fullmatch(given):
+        return given.replace("-", "").lower()
+    if len(given) != 32:
+        problem = f"invalid length: expected length 32 for simple format, found {len(given)}"
+    elif not re.fullmatch(r"[0-9a-fA-F]+", given):
         problem = "invalid character"
     else:
-        return plain.lower()
+        return given.lower()
     raise invalid_parameters(f"Error in request path at 'id': Input should be a valid UUID, {problem}")

@@ -136,6 +136,11 @@ def internal_error(status: int = 500) -> ApiError:
     )
 
 
+def not_implemented(what: str) -> ApiError:
+    """The local cloud does not play a part of the API; the status and the code are its own."""
+    return ApiError(501, "global/not-implemented", f"The local cloud has no {what}.")
+
+
 def check_region(name: str) -> None:
     """Raises: ApiError when there is no such region."""
     if name not in REGIONS:

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel, Field
+from pydantic import Field
 
+from localcloud.api.audit import note
 from localcloud.api.catalogue import region_json
-from localcloud.api.envelope import ok, path_id, read_body
+from localcloud.api.envelope import RequestBody, ok, path_id, read_body
 from localcloud.api.errors import (
     check_region,
     duplicate_filesystem,
@@ -21,20 +22,17 @@ from localcloud.api.errors import (
     quota_exceeded,
 )
 from localcloud.cloud import Cloud, cloud_of
-from localcloud.records import GONE, FilesystemRecord, MountedFilesystem
-
-OWNER = {"id": "3da5a70a57a7422ea8a7203f98b2198b", "email": "me@example.com", "status": "active"}
-"""The one user of the account."""
+from localcloud.records import GONE, OWNER, FilesystemRecord, MountedFilesystem
 
 
-class NewFilesystem(BaseModel):
+class NewFilesystem(RequestBody):
     """A filesystem to make; the field is `region` here, not `region_name`."""
 
     name: str = Field(min_length=1, max_length=60, pattern=r"^[a-zA-Z]+[0-9a-zA-Z-]*$")
     region: str
 
 
-class RequestedMount(BaseModel):
+class RequestedMount(RequestBody):
     """Where a filesystem is to be found on the machine."""
 
     mount_point: str = Field(max_length=256, pattern=r"^(/home|/lambda/nfs|/data)[/a-zA-Z0-9-]*$")
@@ -60,7 +58,9 @@ async def create_filesystem(request: web.Request) -> web.Response:
         id=uuid.uuid4().hex, name=asked.name, region=asked.region, created=datetime.now(UTC).isoformat()
     )
     cloud.filesystems.make(filesystem.id)
-    cloud.store.filesystems.put(filesystem)
+    with cloud.store.transaction():
+        cloud.store.filesystems.put(filesystem)
+        note(cloud, "filesystem", "created", [filesystem.id], region=filesystem.region)
     return ok(await _filesystem_json(cloud, filesystem))
 
 
@@ -72,7 +72,9 @@ async def delete_filesystem(request: web.Request) -> web.Response:
         raise filesystem_not_found()
     if _is_in_use(cloud, filesystem_id):
         raise filesystem_in_use()
-    cloud.store.filesystems.delete(filesystem_id)
+    with cloud.store.transaction():
+        cloud.store.filesystems.delete(filesystem_id)
+        note(cloud, "filesystem", "deleted", [filesystem_id])
     await asyncio.to_thread(cloud.filesystems.remove, filesystem_id)
     return ok({"deleted_ids": [filesystem_id]})
 

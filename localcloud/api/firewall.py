@@ -6,26 +6,39 @@ from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal, Self
 
 from aiohttp import web
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from localcloud.api.audit import note
 from localcloud.api.catalogue import region_json
-from localcloud.api.envelope import ok, path_id, read_body
+from localcloud.api.envelope import RequestBody, ok, path_id, read_body
 from localcloud.api.errors import check_region, quota_exceeded, ruleset_in_use, ruleset_not_found
 from localcloud.cloud import Cloud, cloud_of
 from localcloud.records import GONE, FirewallRule, InstanceRecord, RulesetRecord
 
 GLOBAL_NAME = "Default Workspace Global Rules"
 
-Port = Annotated[int, Field(ge=1, le=65535)]
+
+def _whole(given: object) -> object:
+    """A whole number may be written with a point and a zero."""
+    return int(given) if isinstance(given, float) and given.is_integer() else given
+
+
+def _text(given: object) -> object:
+    if not isinstance(given, str):
+        raise ValueError("Input should be a string")
+    return given
+
+
+Port = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=65535)]
 RulesetName = Annotated[str, Field(max_length=64)]
 
 
-class RequestedRule(BaseModel):
+class RequestedRule(RequestBody):
     """A rule as it may be asked for; a bare address means that address alone."""
 
     protocol: Literal["tcp", "udp", "icmp", "all"]
-    port_range: tuple[Port, Port] | None = None
-    source_network: IPv4Network
+    port_range: Annotated[list[Port], Field(min_length=2, max_length=2)] | None = None
+    source_network: Annotated[IPv4Network, BeforeValidator(_text)]
     description: str = Field(max_length=128)
 
     @model_validator(mode="after")
@@ -40,7 +53,7 @@ class RequestedRule(BaseModel):
         return self
 
 
-class NewRuleset(BaseModel):
+class NewRuleset(RequestBody):
     """A ruleset to make."""
 
     name: RulesetName
@@ -48,20 +61,20 @@ class NewRuleset(BaseModel):
     rules: list[RequestedRule]
 
 
-class RulesetChange(BaseModel):
+class RulesetChange(RequestBody):
     """Rules given replace all rules; the region stays."""
 
     name: RulesetName | None = None
     rules: list[RequestedRule] | None = None
 
 
-class GlobalChange(BaseModel):
+class GlobalChange(RequestBody):
     """The global ruleset keeps its name."""
 
     rules: list[RequestedRule] | None = None
 
 
-class InboundRules(BaseModel):
+class InboundRules(RequestBody):
     """Body of PUT /firewall-rules, which is wrapped like an answer."""
 
     data: list[RequestedRule]
@@ -87,7 +100,9 @@ async def create_firewall_ruleset(request: web.Request) -> web.Response:
         rules=_kept(asked.rules),
         created=datetime.now(UTC).isoformat(),
     )
-    cloud.store.rulesets.put(ruleset)
+    with cloud.store.transaction():
+        cloud.store.rulesets.put(ruleset)
+        note(cloud, "firewall_ruleset", "created", [ruleset.id], region=ruleset.region)
     return ok(_ruleset_json(cloud, ruleset))
 
 
@@ -107,7 +122,10 @@ async def update_firewall_ruleset(request: web.Request) -> web.Response:
         ruleset = ruleset.model_copy(update={"name": asked.name})
     if asked.rules is not None:
         ruleset = ruleset.model_copy(update={"rules": _kept(asked.rules)})
-    cloud.store.rulesets.put(ruleset)
+    with cloud.store.transaction():
+        cloud.store.rulesets.put(ruleset)
+        note(cloud, "firewall_ruleset", "updated", [ruleset.id])
+    await cloud.lifecycle.firewall_changed()
     return ok(_ruleset_json(cloud, ruleset))
 
 
@@ -117,7 +135,9 @@ async def delete_firewall_ruleset(request: web.Request) -> web.Response:
     ruleset = _find(cloud, path_id(request))
     if _holders(cloud, ruleset.id):
         raise ruleset_in_use()
-    cloud.store.rulesets.delete(ruleset.id)
+    with cloud.store.transaction():
+        cloud.store.rulesets.delete(ruleset.id)
+        note(cloud, "firewall_ruleset", "deleted", [ruleset.id])
     return ok({})
 
 
@@ -131,7 +151,7 @@ async def update_global_firewall_ruleset(request: web.Request) -> web.Response:
     asked = await read_body(request, GlobalChange)
     cloud = cloud_of(request)
     if asked.rules is not None:
-        cloud.store.global_rules = _kept(asked.rules)
+        await _set_global(cloud, asked.rules)
     return ok(_global_json(cloud))
 
 
@@ -143,9 +163,16 @@ async def list_firewall_rules(request: web.Request) -> web.Response:
 async def set_firewall_rules(request: web.Request) -> web.Response:
     """Replace the rules of every region."""
     asked = await read_body(request, InboundRules)
-    store = cloud_of(request).store
-    store.global_rules = _kept(asked.data)
-    return ok(_rules_json(store.global_rules))
+    cloud = cloud_of(request)
+    await _set_global(cloud, asked.data)
+    return ok(_rules_json(cloud.store.global_rules))
+
+
+async def _set_global(cloud: Cloud, rules: list[RequestedRule]) -> None:
+    with cloud.store.transaction():
+        cloud.store.global_rules = _kept(rules)
+        note(cloud, "firewall_ruleset", "updated", ["global"])
+    await cloud.lifecycle.firewall_changed()
 
 
 def _find(cloud: Cloud, ruleset_id: str) -> RulesetRecord:

@@ -4,10 +4,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from aiohttp import web
-from pydantic import BaseModel, Field, field_validator
+from pydantic import Field, field_validator
 
+from localcloud.api.audit import note
 from localcloud.api.catalogue import instance_type_json, region_json
-from localcloud.api.envelope import ok, path_id, read_body
+from localcloud.api.envelope import RequestBody, ok, path_id, read_body
 from localcloud.api.errors import conflict, instance_not_found
 from localcloud.cloud import Cloud, cloud_of
 from localcloud.faults.marks import TERMINATE_MARK, TerminateMark
@@ -18,7 +19,7 @@ Name = Annotated[str, Field(max_length=64)]
 ACTIONS = ("migrate", "rebuild", "restart", "cold_reboot", "terminate")
 
 
-class RequestedTag(BaseModel):
+class RequestedTag(RequestBody):
     """A tag as it may be asked for; keys that begin with `lambda-ai-` are Lambda's own."""
 
     key: str = Field(max_length=55, pattern=r"^[a-z][a-z0-9:-]+$")
@@ -32,14 +33,14 @@ class RequestedTag(BaseModel):
         return key
 
 
-class Modification(BaseModel):
+class Modification(RequestBody):
     """What can be changed on an instance; tags replace all tags (in newer documents than 1.10.0 of August 2026)."""
 
     name: Name | None = None
     tags: list[RequestedTag] | None = None
 
 
-class InstanceIds(BaseModel):
+class InstanceIds(RequestBody):
     """The instances that an operation is for."""
 
     instance_ids: list[UUID]
@@ -48,6 +49,9 @@ class InstanceIds(BaseModel):
 async def list_instances(request: web.Request) -> web.Response:
     """All instances, for a while also those that are terminated."""
     cloud = cloud_of(request)
+    if "cluster_id" in request.query:
+        # There are no clusters, so no instance is part of one.
+        return ok([])
     return ok([instance_json(cloud, one) for one in cloud.store.instances.all() if not one.is_hidden()])
 
 
@@ -67,21 +71,24 @@ async def update_instance(request: web.Request) -> web.Response:
         instance = instance.model_copy(update={"name": asked.name})
     if asked.tags is not None:
         instance = instance.model_copy(update={"tags": tags_of(asked.tags)})
-    cloud.store.instances.put(instance)
+    with cloud.store.transaction():
+        cloud.store.instances.put(instance)
+        note(cloud, "instance", "updated", [instance.id])
     return ok(instance_json(cloud, instance))
 
 
 async def terminate(request: web.Request) -> web.Response:
-    """End instances: all of them or, when one is not there, none."""
+    """End instances: all of them or, when one is not there, none. One that is ending already is no error."""
     asked = await read_body(request, InstanceIds)
     cloud = cloud_of(request)
-    instances = [_find_alive(cloud, instance_id.hex) for instance_id in asked.instance_ids]
+    instances = _all_alive(cloud, asked)
     mark = request.get(TERMINATE_MARK, TerminateMark())
     if mark.is_ignored:
         ending = [instance.model_copy(update={"status": Status.TERMINATING}) for instance in instances]
     else:
         with cloud.store.transaction():
             ending = [cloud.lifecycle.terminate(instance.id, mark.extra_seconds) for instance in instances]
+            _note_each(cloud, "terminated", [one for one in instances if one.status != Status.TERMINATING])
     return ok({"terminated_instances": [instance_json(cloud, instance) for instance in ending]})
 
 
@@ -89,11 +96,12 @@ async def restart(request: web.Request) -> web.Response:
     """Reboot instances: all of them or, when one is not in a state for it, none."""
     asked = await read_body(request, InstanceIds)
     cloud = cloud_of(request)
-    instances = [_find_alive(cloud, instance_id.hex) for instance_id in asked.instance_ids]
+    instances = _all_alive(cloud, asked)
     if any("restart" not in _available(instance) for instance in instances):
         raise conflict()
     with cloud.store.transaction():
         restarting = [cloud.lifecycle.restart(instance.id) for instance in instances]
+        _note_each(cloud, "restarted", instances)
     return ok({"restarted_instances": [instance_json(cloud, instance) for instance in restarting]})
 
 
@@ -142,24 +150,29 @@ def _addresses(instance: InstanceRecord, ip: str) -> dict[str, str]:
 
 def _actions(instance: InstanceRecord) -> dict[str, dict[str, Any]]:
     available = _available(instance)
-    reason = {"available": False} | _why_blocked(instance.status)
+    reason = {"available": False} | _why_blocked(instance)
     return {action: {"available": True} if action in available else reason for action in ACTIONS}
 
 
 def _available(instance: InstanceRecord) -> set[str]:
     """What can be done now; a fresh instance cannot even be terminated, says the live API (and does it if asked)."""
-    if instance.ip is None or instance.status in {*GONE, Status.TERMINATING}:
+    if instance.status in {*GONE, Status.TERMINATING}:
         return set()
+    if instance.ip is None:
+        return set() if instance.status == Status.BOOTING else {"terminate"}
     if instance.status == Status.BOOTING:
         return {"terminate"}
     return {"rebuild", "restart", "cold_reboot", "terminate"}
 
 
-def _why_blocked(status: Status) -> dict[str, str]:
-    if status == Status.BOOTING:
-        return {"reason_code": "vm-has-not-launched", "reason_description": "Instance has not launched yet"}
-    if status in {*GONE, Status.TERMINATING}:
+def _why_blocked(instance: InstanceRecord) -> dict[str, str]:
+    """The codes are the document's; which state has which, and the texts, are our own."""
+    if instance.status in {*GONE, Status.TERMINATING}:
         return {"reason_code": "vm-is-terminating", "reason_description": "Instance is terminating"}
+    if instance.has_launched and instance.status == Status.BOOTING:
+        return {"reason_code": "vm-action-in-progress", "reason_description": "Instance is restarting"}
+    if instance.ip is None or instance.status == Status.BOOTING:
+        return {"reason_code": "vm-has-not-launched", "reason_description": "Instance has not launched yet"}
     return {"reason_code": "vm-is-too-old", "reason_description": "Instance does not support this operation"}
 
 
@@ -176,3 +189,13 @@ def _find_alive(cloud: Cloud, instance_id: str) -> InstanceRecord:
     if instance.status in GONE:
         raise instance_not_found()
     return instance
+
+
+def _all_alive(cloud: Cloud, asked: InstanceIds) -> list[InstanceRecord]:
+    """Each of the instances once, however often it is asked for."""
+    return [_find_alive(cloud, instance_id) for instance_id in dict.fromkeys(one.hex for one in asked.instance_ids)]
+
+
+def _note_each(cloud: Cloud, action: str, instances: list[InstanceRecord]) -> None:
+    for instance in instances:
+        note(cloud, "instance", action, [instance.id])

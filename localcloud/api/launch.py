@@ -7,9 +7,10 @@ from typing import Annotated, Self
 
 import asyncssh
 from aiohttp import web
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from localcloud.api.envelope import ok, read_body
+from localcloud.api.audit import note
+from localcloud.api.envelope import RequestBody, ok, read_body
 from localcloud.api.errors import (
     check_region,
     insufficient_capacity,
@@ -28,7 +29,7 @@ USER_DATA_BYTES = 1_000_000
 """The document says 1 MB."""
 
 
-class RequestedImage(BaseModel):
+class RequestedImage(RequestBody):
     """An image by its id, or the newest of a family."""
 
     id: str | None = None
@@ -41,26 +42,26 @@ class RequestedImage(BaseModel):
         return self
 
 
-class RequestedRuleset(BaseModel):
+class RequestedRuleset(RequestBody):
     """A firewall ruleset of the same region."""
 
     id: uuid.UUID
 
 
-class LaunchRequest(BaseModel):
+class LaunchRequest(RequestBody):
     """Body of a launch, Lambda API 1.10.0. `quantity` is of older documents and still accepted when it is 1."""
 
     region_name: str
     instance_type_name: str
     ssh_key_names: Annotated[list[str], Field(min_length=1, max_length=1)]
-    file_system_names: list[str] = []
-    file_system_mounts: list[RequestedMount] = []
+    file_system_names: list[str] = Field(default=[])
+    file_system_mounts: list[RequestedMount] = Field(default=[])
     hostname: str | None = Field(default=None, max_length=63, pattern=r"^[a-z0-9][0-9a-z-]{0,62}$")
     name: Name | None = None
     image: RequestedImage = RequestedImage(family=DEFAULT_FAMILY)
     user_data: str | None = None
-    tags: list[RequestedTag] = []
-    firewall_rulesets: list[RequestedRuleset] = []
+    tags: list[RequestedTag] = Field(default=[])
+    firewall_rulesets: list[RequestedRuleset] = Field(default=[])
     quantity: int = 1
 
     @field_validator("user_data")
@@ -76,7 +77,10 @@ async def launch(request: web.Request) -> web.Response:
     asked = await read_body(request, LaunchRequest)
     cloud = cloud_of(request)
     instance = _marked(_instance(cloud, asked), request.get(LAUNCH_MARK, LaunchMark()))
-    cloud.lifecycle.launch(instance)
+    with cloud.store.transaction():
+        cloud.lifecycle.launch(instance)
+        where = {"instance_type": instance.instance_type, "region": instance.region}
+        note(cloud, "instance", "launched", [instance.id], **where)
     return ok({"instance_ids": [instance.id]})
 
 
@@ -137,7 +141,11 @@ def _ssh_key(cloud: Cloud, name: str) -> SshKeyRecord:
 
 def _one_line_key(key: SshKeyRecord) -> str:
     """OpenSSH's form of a key, which may have been registered in another one."""
-    return asyncssh.import_public_key(key.public_key).export_public_key("openssh").decode().strip()
+    public_key = asyncssh.import_public_key(key.public_key.encode())
+    if not (public_key.get_comment_bytes() or b"").isascii():
+        # A remark that the SSH server of a machine could not read.
+        public_key.set_comment(None)
+    return public_key.export_public_key("openssh").decode().strip()
 
 
 def _ruleset_in(cloud: Cloud, ruleset_id: str, region: str) -> str:

@@ -1,8 +1,11 @@
 """The border between Lambda's API and the machines: all that one knows of the other."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from localcloud.records import FirewallRule
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class MachineSpec:
     mounts: tuple[Mount, ...] = ()
     disk_bytes: int | None = None
     """A fault: how much the disk holds, where a machine can have one of its own; None for as much as there is."""
+    firewall: tuple[FirewallRule, ...] = ()
+    """What is let in, as it is at the moment; nothing else is."""
 
 
 class Machines(Protocol):
@@ -56,6 +61,10 @@ class Machines(Protocol):
 
     async def restart(self, spec: MachineSpec) -> None:
         """Reboot: end the processes, start the enabled units, listen for SSH."""
+        ...
+
+    async def firewall(self, instance_id: str, ip: str, rules: Sequence[FirewallRule]) -> None:
+        """Let in what these rules say from now on, and nothing else; a machine that is not there is fine."""
         ...
 
     async def destroy(self, instance_id: str) -> None:

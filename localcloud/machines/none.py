@@ -1,9 +1,11 @@
 """No machines at all: the API alone, for tests of what is about the API and for scale."""
 
 import secrets
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
 
 from localcloud.machines.base import MachineSpec
+from localcloud.records import FirewallRule
 
 NOWHERE = IPv4Network("198.18.0.0/15")
 """Set aside for benchmarks by RFC 2544: nothing on any network answers there."""
@@ -30,6 +32,9 @@ class NoMachines:
 
     async def restart(self, spec: MachineSpec) -> None:
         """There is nothing to restart."""
+
+    async def firewall(self, instance_id: str, ip: str, rules: Sequence[FirewallRule]) -> None:
+        """There is no firewall."""
 
     async def destroy(self, instance_id: str) -> None:
         """There is nothing to destroy."""

@@ -20,7 +20,7 @@ import hashlib
 import re
 import socket
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from localcloud.machines.accelerator import Accelerator
@@ -31,6 +31,7 @@ from localcloud.machines.errors import MachineError
 from localcloud.machines.processes import end_processes
 from localcloud.machines.ssh_faults import SshFaults
 from localcloud.machines.ssh_server import PORT, SshServer
+from localcloud.records import FirewallRule
 
 _ADDRESSES = 256 * 254
 _INSTANCE_ID = re.compile("[0-9a-f]{32}")
@@ -83,6 +84,9 @@ class ProcessMachines:
             await asyncio.to_thread(disk.lay, spec, self._accelerator)
             await self._listen(disk, spec.ip)
             await asyncio.to_thread(start_units, disk)
+
+    async def firewall(self, instance_id: str, ip: str, rules: Sequence[FirewallRule]) -> None:
+        """There is no firewall."""
 
     async def destroy(self, instance_id: str) -> None:
         """End and remove everything of the machine, known to this object or not.

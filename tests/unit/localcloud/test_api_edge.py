@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.edge import RateLimit, TokenBucket
+from localcloud.edge import BAN, Bouncer, RateLimit, TokenBucket
 from tests.unit.localcloud.account import Account, open_account
 
 INSTANCES = "/api/v1/instances"
@@ -128,3 +128,72 @@ def test_a_client_that_asks_too_early_waits_the_rest_of_the_interval() -> None:
     assert not bucket.take()
     now = 12.0
     assert bucket.take()
+
+
+def test_a_client_that_goes_on_regardless_is_banned_and_let_in_again_after_a_while() -> None:
+    now = 0.0
+    bouncer = Bouncer(BAN, 1.0, lambda: now)
+    for _ in range(BAN.refusals):
+        assert not bouncer.is_shut()
+        bouncer.refused()
+        now += 0.1
+    assert bouncer.is_shut()
+    now += BAN.seconds
+    assert not bouncer.is_shut()
+    bouncer.refused()
+    assert not bouncer.is_shut()
+
+
+@pytest.mark.parametrize("factor", [0.25, 1.0])
+def test_a_client_that_waits_an_interval_after_each_refusal_is_never_banned(factor: float) -> None:
+    now = 0.0
+    bouncer = Bouncer(BAN, factor, lambda: now)
+    for _ in range(100):
+        bouncer.refused()
+        assert not bouncer.is_shut()
+        now += 1.1 * factor
+
+
+def test_a_banned_client_gets_a_page_and_nothing_is_done_for_it(tmp_path: Path) -> None:
+    with open_account(tmp_path, rate_limit=1000) as account:
+        answers = [account.post("/ssh-keys", {"name": f"key{one}"}) for one in range(2 + BAN.refusals + 1)]
+        assert {answer.status for answer in answers[2:]} == {429}
+        assert answers[-2].text == "error code: 1015"
+        assert "banned temporarily" in answers[-1].text
+        assert answers[-1].json is None
+        # The control side has no limits.
+        assert account.control("GET", "/instances") == []
+    with open_account(tmp_path) as account:
+        assert [key["name"] for key in account.get("/ssh-keys").data] == ["key0", "key1"]
+
+
+def test_the_key_may_be_followed_by_the_colon_that_the_document_writes(account: Account) -> None:
+    encoded = base64.b64encode(account.api_key.encode()).decode()
+    assert account.call("GET", INSTANCES, headers={"Authorization": f"Basic {encoded}:"}).data == []
+
+
+def test_a_wrong_method_is_told_which_are_right(account: Account) -> None:
+    assert account.call("DELETE", INSTANCES).status == 405
+    assert account.call("DELETE", "/api/v1/firewall-rulesets/global").status == 405
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/ssh-keys", {"name": "mine", "public_key": None}),
+        ("/ssh-keys", {"name": 5}),
+        ("/filesystems", {"name": "weights", "region": None}),
+        ("/firewall-rulesets", {"name": "set", "region": "us-east-3", "rules": None}),
+        ("/instance-operations/terminate", {"instance_ids": None}),
+        ("/instance-operations/terminate", {"instance_ids": ["abc"]}),
+        ("/instance-operations/terminate", []),
+    ],
+)
+def test_a_value_of_another_type_is_refused(account: Account, path: str, body: object) -> None:
+    answer = account.post(path, body)
+    assert (answer.status, answer.code) == (400, "global/invalid-parameters")
+
+
+def test_a_body_that_is_too_large_is_a_wrong_parameter(account: Account) -> None:
+    answer = account.post("/ssh-keys", {"name": "x" * 9_000_000})
+    assert (answer.status, answer.code) == (400, "global/invalid-parameters")

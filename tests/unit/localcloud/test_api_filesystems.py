@@ -146,3 +146,10 @@ def test_a_filesystem_of_another_region_is_refused(account: Account, by_name: bo
     answer = account.launch(**{"file_system_names": ["weights"]} if by_name else {"file_system_mounts": mounts})
     assert (answer.status, answer.code) == (400, "instance-operations/launch/file-system-in-wrong-region")
     assert len(account.get("/instances").data) == 1
+
+
+def test_an_account_has_at_most_24(account: Account) -> None:
+    for number in range(24):
+        assert account.post("/filesystems", {"name": f"fs{number}", "region": "us-east-3"}).status == 200
+    answer = account.post("/filesystems", {"name": "more", "region": "us-east-3"})
+    assert (answer.status, answer.code) == (400, "global/quota-exceeded")

@@ -90,5 +90,17 @@ def test_both_views_of_the_global_rules_are_one(account: Account) -> None:
 
 
 def test_the_global_ruleset_cannot_be_deleted(account: Account) -> None:
-    assert account.call("DELETE", "/api/v1/firewall-rulesets/global").status == 400
+    assert account.call("DELETE", "/api/v1/firewall-rulesets/global").status == 405
     assert account.get("/firewall-rulesets/global").data["id"] == "global"
+
+
+@pytest.mark.parametrize("ports", [[22], [22, 23, 24], ["22", "23"], [True, 23], [22.5, 23], None])
+def test_ports_are_two_whole_numbers(account: Account, ports: object) -> None:
+    rule = {"protocol": "tcp", "port_range": ports, "source_network": "0.0.0.0/0", "description": ""}
+    assert account.call("PUT", "/api/v1/firewall-rules", {"data": [rule]}).status == 400
+
+
+def test_a_whole_number_may_be_written_as_a_fraction(account: Account) -> None:
+    rule = {"protocol": "tcp", "port_range": [22.0, 22.0], "source_network": "0.0.0.0/0", "description": ""}
+    answer = account.call("PUT", "/api/v1/firewall-rules", {"data": [rule]})
+    assert answer.data[0]["port_range"] == [22, 22]

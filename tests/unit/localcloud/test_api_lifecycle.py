@@ -7,6 +7,7 @@ import pytest
 
 from localcloud.machines.base import MachineSpec
 from localcloud.machines.none import NoMachines
+from localcloud.store import GLOBAL_RULES
 from tests.unit.localcloud.account import PUBLIC_KEY, Account, open_account
 
 ACTIONS = {"migrate", "rebuild", "restart", "cold_reboot", "terminate"}
@@ -90,7 +91,16 @@ def test_the_machine_is_made_from_what_was_launched(tmp_path: Path) -> None:
         account.wait(0.05)
         ip = account.get(f"/instances/{instance_id}").data["ip"]
     assert machines.specs == [
-        MachineSpec(instance_id, ip, "head", "gpu_1x_gh200", (PUBLIC_KEY,), "#!/bin/sh\n", gpus=1)
+        MachineSpec(
+            instance_id,
+            ip,
+            "head",
+            "gpu_1x_gh200",
+            (PUBLIC_KEY,),
+            "#!/bin/sh\n",
+            gpus=1,
+            firewall=tuple(GLOBAL_RULES.rules),
+        )
     ]
 
 
@@ -218,3 +228,69 @@ def test_a_termination_interrupted_is_finished(tmp_path: Path) -> None:
         account.wait(0.05)
         assert account.status(instance_id) is None
     assert machines.asked == ["destroy"]
+
+
+def _actions(account: Account, instance_id: str) -> dict[str, str]:
+    """What stands in the way of each action; nothing when it is available."""
+    actions = account.get(f"/instances/{instance_id}").data["actions"]
+    assert all(("reason_code" in one) != one["available"] for one in actions.values())
+    return {name: one.get("reason_code", "") for name, one in actions.items()}
+
+
+def _all_blocked(code: str) -> dict[str, str]:
+    return dict.fromkeys(ACTIONS, code)
+
+
+WITH_A_MACHINE = _all_blocked("") | {"migrate": "vm-is-too-old"}
+
+
+def test_what_can_be_done_follows_the_state(tmp_path: Path) -> None:
+    with open_account(tmp_path, time_scale=0.05) as account:
+        instance_id = account.launched()
+        assert _actions(account, instance_id) == _all_blocked("vm-has-not-launched")
+        while "ip" not in account.get(f"/instances/{instance_id}").data:
+            account.wait(0.05)
+        assert account.status(instance_id) == "booting"
+        assert _actions(account, instance_id) == _all_blocked("vm-has-not-launched") | {"terminate": ""}
+        for status in ("active", "unhealthy"):
+            account.control("PATCH", f"/instances/{instance_id}", {"status": status})
+            assert _actions(account, instance_id) == WITH_A_MACHINE
+        account.post("/instance-operations/restart", {"instance_ids": [instance_id]})
+        assert _actions(account, instance_id) == _all_blocked("vm-action-in-progress") | {"terminate": ""}
+        account.terminate(instance_id)
+        assert account.status(instance_id) == "terminating"
+        assert _actions(account, instance_id) == _all_blocked("vm-is-terminating")
+        for status in ("terminated", "preempted"):
+            account.control("PATCH", f"/instances/{instance_id}", {"status": status})
+            assert account.status(instance_id) == status
+            assert _actions(account, instance_id) == _all_blocked("vm-is-terminating")
+
+
+def test_an_instance_that_never_got_an_address_can_only_be_terminated(account: Account) -> None:
+    account.fault("launch", "boot-unhealthy")
+    instance_id = account.launched()
+    account.wait(0.05)
+    assert account.status(instance_id) == "unhealthy"
+    assert _actions(account, instance_id) == _all_blocked("vm-has-not-launched") | {"terminate": ""}
+
+
+def test_an_id_given_twice_is_one_instance(account: Account) -> None:
+    instance_id = account.launched()
+    account.wait(0.05)
+    answer = account.post("/instance-operations/restart", {"instance_ids": [instance_id, instance_id.upper()]})
+    assert [one["id"] for one in answer.data["restarted_instances"]] == [instance_id]
+
+
+def test_terminating_again_is_confirmed_while_it_lasts_and_recorded_once(tmp_path: Path) -> None:
+    with open_account(tmp_path, time_scale=1.0) as account:
+        instance_id = account.launched()
+        for _ in range(3):
+            answer = account.terminate(instance_id)
+            assert [one["status"] for one in answer.data["terminated_instances"]] == ["terminating"]
+        actions = [one["action"] for one in account.get("/audit-events?resource_type=cloud.instance").data]
+        assert actions == ["launched", "terminated"]
+
+
+def test_no_instance_is_part_of_a_cluster(account: Account) -> None:
+    account.launched()
+    assert account.get(f"/instances?cluster_id={'0' * 32}").data == []

@@ -21,6 +21,20 @@ def test_a_pair_made_by_the_server_fits_together_and_its_private_half_is_shown_o
     assert "private_key" not in account.get("/ssh-keys").data[0]
 
 
+@pytest.mark.parametrize("name", ["two\nlines\rand\u00a0more", "büro"], ids=["lines", "accents"])
+def test_a_machine_can_be_launched_with_a_key_of_any_name(account: Account, name: str) -> None:
+    made = account.post("/ssh-keys", {"name": name}).data
+    assert len(made["public_key"].splitlines()) == 1
+    assert account.launch(ssh_key_names=[name]).status == 200
+
+
+def test_a_key_may_have_a_comment_in_any_language(account: Account) -> None:
+    public_key = PUBLIC_KEY.replace("noname", "büro")
+    made = account.post("/ssh-keys", {"name": "mine", "public_key": public_key}).data
+    assert made["public_key"] == public_key
+    assert account.launch(ssh_key_names=["mine"]).status == 200
+
+
 def test_names_are_unique(account: Account) -> None:
     account.post("/ssh-keys", {"name": "mine", "public_key": PUBLIC_KEY})
     answer = account.post("/ssh-keys", {"name": "mine"})

@@ -50,6 +50,21 @@ def test_writes_of_a_transaction_that_failed_are_nowhere(path: Path) -> None:
     store.close()
 
 
+def test_a_transaction_within_another_is_undone_with_it(path: Path) -> None:
+    store = Store(path)
+
+    def fail() -> None:
+        with store.transaction():
+            with store.transaction():
+                store.ssh_keys.put(key("within"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert store.ssh_keys.all() == []
+    store.close()
+
+
 def test_a_write_that_the_disk_refuses_is_not_in_memory_either(path: Path) -> None:
     store = Store(path)
     store.ssh_keys.put(key("before"))

@@ -1,0 +1,116 @@
+"""GET /audit-events: what was done to the account with its API key, oldest first."""
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from localcloud.api.errors import invalid_parameters
+from localcloud.cloud import Cloud, cloud_of
+from localcloud.records import OWNER, AuditRecord
+
+PAGE_SIZE = 100
+"""Events on a page; Lambda does not publish its own."""
+
+CATALOG_VERSION = "2025-09-06"
+"""The one in the document, which does not hold the catalogue itself: the names of resources and actions are ours."""
+
+ACCOUNT_ID = "6b0f7f1f3cbb4be98b1e21b4d1b7e9a2"
+
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+"""RFC 3339, which is what the document means by date-time."""
+
+
+def note(cloud: Cloud, resource: str, action: str, ids: list[str], **details: str) -> None:
+    """Keep that something was done; call it in the transaction that does it."""
+    cloud.store.audit.put(
+        AuditRecord(
+            id=uuid.uuid4().hex,
+            time=datetime.now(UTC),
+            resource=resource,
+            action=action,
+            resource_ids=ids,
+            details=details,
+        )
+    )
+
+
+async def get_audit_events(request: web.Request) -> web.Response:
+    """A page of the events that were asked for; `page_token` is null on the last one."""
+    first, start, end = _place(request), _time(request, "start"), _time(request, "end")
+    resource_type = request.query.get("resource_type")
+    cloud = cloud_of(request)
+    events = cloud.store.audit.all()
+    # Events only ever come to the end, so a place in the list stays what it is.
+    wanted = (
+        (place, event)
+        for place, event in enumerate(events)
+        if place >= first
+        and (start is None or start <= event.time)
+        and (end is None or event.time <= end)
+        and resource_type in {None, f"cloud.{event.resource}"}
+    )
+    page: list[dict[str, Any]] = []
+    for place, event in wanted:
+        if len(page) == PAGE_SIZE:
+            return web.json_response({"data": page, "page_token": _token(place)})
+        page.append(_event_json(cloud, event))
+    return web.json_response({"data": page, "page_token": None})
+
+
+def _time(request: web.Request, name: str) -> datetime | None:
+    given = request.query.get(name)
+    if given is None:
+        return None
+    try:
+        if not TIMESTAMP.fullmatch(given):
+            raise ValueError
+        return datetime.fromisoformat(given.upper())
+    except ValueError:
+        raise invalid_parameters(f"Error in query parameter '{name}': Input should be a valid datetime") from None
+
+
+def _token(place: int) -> str:
+    return base64.b64encode(json.dumps({"next": place}).encode()).decode()
+
+
+def _place(request: web.Request) -> int:
+    """Where the page begins."""
+    given = request.query.get("page_token")
+    if given is None:
+        return 0
+    try:
+        place = json.loads(base64.b64decode(given, validate=True))["next"]
+        if _token(place) != given:
+            raise ValueError
+    except (ValueError, TypeError, LookupError, binascii.Error, RecursionError):
+        raise invalid_parameters("Error in query parameter 'page_token': Input should be a token of a page") from None
+    return int(place)
+
+
+def _event_json(cloud: Cloud, event: AuditRecord) -> dict[str, Any]:
+    lrns = [_lrn(event.resource, resource_id) for resource_id in event.resource_ids]
+    return {
+        "service_name": "cloud",
+        "resource_name": event.resource,
+        "action": event.action,
+        "catalog_version": CATALOG_VERSION,
+        "event_id": event.id,
+        "event_time": event.time.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "actor_lrn": _lrn("identity", OWNER["id"]),
+        "resource_lrns": lrns,
+        "resource_owner_lrn": _lrn("account", ACCOUNT_ID),
+        "request_api_key_lrn": _lrn("api_key", hashlib.sha256(cloud.credentials.api_key.encode()).hexdigest()[:32]),
+        "additional_details": {f"{event.resource}_lrn": lrns[0], **event.details},
+    }
+
+
+def _lrn(kind: str, resource_id: str) -> str:
+    """A Lambda Resource Name."""
+    return f"lrn:cloud:{kind}:{resource_id}"

@@ -1,0 +1,67 @@
+"""The API is the one of Lambda's document, but for the list of deviations."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.localcloud.account import Account
+from tests.unit.localcloud.conformity import explore, served
+from tests.unit.localcloud.deviations import DEVIATIONS, amend, operations_that_may_refuse
+from tests.unit.localcloud.document import ROOT, read_document
+
+SEED = 20260824
+
+EXAMPLES = {"examples": 1, "coverage": 1, "fuzzing": 12, "stateful": 25}
+"""Of each phase, for an operation or, in the last one, for the whole."""
+
+LEAST_REQUESTS = {"examples": 30, "coverage": 500, "fuzzing": 200, "stateful": 60}
+
+
+@pytest.mark.parametrize("phase", EXAMPLES)
+def test_the_api_is_as_documented_whatever_is_asked_of_it(tmp_path: Path, phase: str) -> None:
+    with served(tmp_path) as (url, api_key):
+        findings = explore(url, api_key, phase, EXAMPLES[phase], SEED)
+    assert findings.problems == []
+    assert findings.requests >= LEAST_REQUESTS[phase]
+
+
+def test_every_documented_operation_is_asked_for(tmp_path: Path) -> None:
+    document = amend(read_document())
+    documented = {f"{method.upper()} {path}" for path, ways in document["paths"].items() for method in ways}
+    with served(tmp_path) as (url, api_key):
+        findings = explore(url, api_key, "fuzzing", 1, SEED)
+    assert findings.operations == documented
+
+
+def test_the_check_sees_what_is_not_as_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("localcloud.api.catalogue.region_json", lambda name: {"name": name})
+    with served(tmp_path) as (url, api_key):
+        findings = explore(url, api_key, "fuzzing", 1, SEED)
+    assert any("response_schema_conformance" in problem for problem in findings.problems)
+
+
+def test_each_deviation_says_who_says_so_and_still_is_one() -> None:
+    known = {way["operationId"] for ways in read_document()["paths"].values() for way in ways.values()}
+    assert set(operations_that_may_refuse()) <= known
+    for deviation in DEVIATIONS:
+        assert deviation.source
+        document = read_document()
+        deviation.amend(document)
+        assert document != read_document() or deviation.may_refuse, deviation.what
+
+
+@pytest.mark.parametrize("path", ["/tickets", "/tickets/0", "/tickets/0/attachments"])
+def test_tickets_are_refused_in_plain_words(account: Account, path: str) -> None:
+    for answer in (account.get(path), account.post(path, {})):
+        assert (answer.status, answer.message) == (501, "The local cloud has no support tickets.")
+
+
+def test_fabric_partitions_are_gone(account: Account) -> None:
+    answer = account.post("/fabric", {"name": "one", "region": "us-east-1"})
+    assert (answer.status, answer.code) == (404, "global/not-found")
+
+
+def test_the_wrong_spelling_of_filesystems_is_a_wrong_method(account: Account) -> None:
+    answer = account.call("POST", f"{ROOT}/file-systems", {"name": "weights", "region": "us-east-3"})
+    assert answer.status == 405
+    assert account.get("/file-systems").data == account.get("/filesystems").data == []
