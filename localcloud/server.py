@@ -96,7 +96,19 @@ async def serve(settings: Settings) -> None:
     Raises:
         LocalCloudError: the state is in use or unreadable, or the port is taken.
     """
-    asked = _stop_signal()
+    asked = stop_signal()
+    async with serving(settings) as running:
+        print(running.url, flush=True)
+        await asked.wait()
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[RunningServer]:
+    """An account that answers for the length of the block.
+
+    Raises:
+        LocalCloudError: the state is in use or unreadable, or the port is taken.
+    """
     state = settings.state
     with state.exclusive():
         machines = machines_of_kind(settings.machines, state.machines, settings.accelerator)
@@ -106,8 +118,7 @@ async def serve(settings: Settings) -> None:
             async with _listen(app, settings) as url:
                 running = RunningServer(pid=os.getpid(), url=url, machines=machines.kind, ssh_port=machines.ssh_port)
                 write_private(state.server, running.model_dump_json() + "\n")
-                print(url, flush=True)
-                await asked.wait()
+                yield running
 
 
 @asynccontextmanager
@@ -134,7 +145,7 @@ def _why_not_listening(error: OSError, settings: Settings) -> str:
     return f"cannot listen on port {settings.port} of {settings.host}: {error.strerror or error}"
 
 
-def _stop_signal() -> asyncio.Event:
+def stop_signal() -> asyncio.Event:
     """Set by SIGTERM and SIGINT from now on, also when they come before everything is up."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
