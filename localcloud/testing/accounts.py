@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -79,16 +80,23 @@ class Accounts:
         self._order(Order(open=False))
 
     def close(self) -> None:
-        """End the server, and with it everything it has made."""
+        """End the server, and with it everything it has made.
+
+        Raises:
+            LocalCloudError: it had to be killed, so something may be left.
+        """
         process = self._process
         for pipe in (process.stdin, process.stdout):
-            if pipe:
-                pipe.close()
+            # An order that the server did not live to read is still in the pipe.
+            with suppress(OSError):
+                if pipe:
+                    pipe.close()
         try:
             process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+            raise LocalCloudError(f"the local cloud of the tests did not end: {self._last_words()}") from None
         finally:
             self._said.close()
 
