@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 import tempfile
 from contextlib import AsyncExitStack
@@ -13,6 +14,8 @@ from localcloud.errors import LocalCloudError
 from localcloud.server import Settings, serving, stop_signal
 from localcloud.state import StateDirectory
 from localcloud.testing.messages import Answer, Order
+
+MEMORY = Path("/dev/shm")  # noqa: S108  # a folder with a random name of its own is made in it
 
 
 class OneAccount:
@@ -50,6 +53,7 @@ class OneAccount:
             machines=self._options.machines,
             time_scale=self._options.time_scale,
             rate_limit=self._options.rate_limit,
+            accelerator=None,
         )
 
     async def _clear(self, state: StateDirectory) -> None:
@@ -65,9 +69,19 @@ def main() -> int:
     parser.add_argument("--time-scale", type=cli.time_scale, required=True)
     parser.add_argument("--rate-limit", type=cli.rate_limit, required=True)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="localcloud-tests-") as folder:
+    with tempfile.TemporaryDirectory(prefix="localcloud-tests-", dir=_folders(options.machines)) as folder:
         asyncio.run(_serve(OneAccount(Path(folder), options)))
     return 0
+
+
+def _folders(machines: str) -> Path | None:
+    """Where the folder of the accounts is made; None for the usual place of temporary files, which TMPDIR names.
+
+    Accounts without machines are small and lie in memory: on a busy disk SQLite takes 50 ms and more to close one.
+    """
+    if machines == "none" and "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK):
+        return MEMORY
+    return None
 
 
 async def _serve(account: OneAccount) -> None:
