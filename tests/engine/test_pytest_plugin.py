@@ -61,8 +61,7 @@ def temporary(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 def leftovers(temporary: Path) -> list[object]:
     """Files in the folder for temporary ones, and processes that have it in their environment."""
-    files: list[object] = sorted(temporary.iterdir())
-    return files + [process for process in psutil.process_iter() if _uses(process, temporary)]
+    return [*temporary.iterdir(), *(process for process in psutil.process_iter() if _uses(process, temporary))]
 
 
 def _uses(process: psutil.Process, temporary: Path) -> bool:
