@@ -49,7 +49,7 @@ class Accounts:
 
     def __init__(self, settings: AccountSettings) -> None:
         paths = [str(PACKAGES), *filter(None, [os.environ.get("PYTHONPATH")])]
-        # A file and not a pipe, which would stop the server when it is full. It has no name, so nobody has to remove it.
+        # A file and not a pipe, which would stop the server when it is full. Without a name it needs no removing.
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed in close()
         self._lock = Lock()
         self._process = subprocess.Popen(
