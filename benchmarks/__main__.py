@@ -1,9 +1,10 @@
 """Every benchmark, the short ones first."""
 
-from benchmarks import nothing_to_do, numbers_of_machines, process_machines
+from benchmarks import fresh_account, nothing_to_do, numbers_of_machines, process_machines
 from tests.signals import let_signals_arrive
 
 let_signals_arrive()
+fresh_account.main()
 process_machines.main()
 nothing_to_do.main()
 numbers_of_machines.main()

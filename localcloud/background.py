@@ -87,7 +87,7 @@ def down(state: StateDirectory) -> str:
     if was_up:
         _stop_server(state)
     with state.exclusive():
-        destroyed = asyncio.run(_destroy_machines(state))
+        destroyed = asyncio.run(destroy_machines(state))
         state.remove()
     return f"{'down' if was_up else 'was not up; state removed'}, {destroyed} instance(s) destroyed"
 
@@ -112,7 +112,7 @@ def _wait_until_it_listens(state: StateDirectory) -> RunningServer | None:
     return running
 
 
-async def _destroy_machines(state: StateDirectory) -> int:
+async def destroy_machines(state: StateDirectory) -> int:
     """Destroy the machine of every instance on disk, also of those that the database does not know; how many."""
     # Only here, since importing SSH takes a good part of a second.
     from localcloud.machines.errors import MachineError

@@ -69,13 +69,13 @@ def _serving(parser: argparse.ArgumentParser, run: Command) -> None:
     )
     parser.add_argument(
         "--time-scale",
-        type=_time_scale,
+        type=time_scale,
         default=1.0,
         help="stretches boots and terminations: 1 is like Lambda, 0 is at once (default: %(default)s)",
     )
     parser.add_argument(
         "--rate-limit",
-        type=_rate_limit,
+        type=rate_limit,
         default="lambda",
         help="Lambda's limits, `off`, or a factor on Lambda's intervals such as 0.1 (default: %(default)s)",
     )
@@ -90,7 +90,8 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _time_scale(text: str) -> float:
+def time_scale(text: str) -> float:
+    """What `--time-scale` takes."""
     try:
         scale = float(text)
     except ValueError:
@@ -100,7 +101,8 @@ def _time_scale(text: str) -> float:
     return scale
 
 
-def _rate_limit(text: str) -> str | float:
+def rate_limit(text: str) -> str | float:
+    """What `--rate-limit` takes."""
     if text in {"lambda", "off"}:
         return text
     try:

@@ -124,7 +124,19 @@ async def serve(settings: Settings) -> None:
     Raises:
         LocalCloudError: the state is in use or unreadable, or the port is taken.
     """
-    asked = _stop_signal()
+    asked = stop_signal()
+    async with serving(settings) as running:
+        print(running.url, flush=True)
+        await asked.wait()
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[RunningServer]:
+    """An account that answers for the length of the block.
+
+    Raises:
+        LocalCloudError: the state is in use or unreadable, or the port is taken.
+    """
     state = settings.state
     with state.exclusive():
         faults = Faults()
@@ -136,8 +148,7 @@ async def serve(settings: Settings) -> None:
             async with _listen(app, settings) as url:
                 running = RunningServer(pid=os.getpid(), url=url, machines=machines.kind, ssh_port=machines.ssh_port)
                 write_private(state.server, running.model_dump_json() + "\n")
-                print(url, flush=True)
-                await asked.wait()
+                yield running
 
 
 def _begin_trouble(cloud: Cloud, settings: Settings) -> None:
@@ -171,7 +182,7 @@ def _why_not_listening(error: OSError, settings: Settings) -> str:
     return f"cannot listen on port {settings.port} of {settings.host}: {error.strerror or error}"
 
 
-def _stop_signal() -> asyncio.Event:
+def stop_signal() -> asyncio.Event:
     """Set by SIGTERM and SIGINT from now on, also when they come before everything is up."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()

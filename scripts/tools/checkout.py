@@ -22,7 +22,9 @@ class Checkout:
 
     @property
     def requirements(self) -> list[Path]:
-        return [self.root / "requirements.txt", self.root / "requirements-dev.txt"]
+        """The last one names the others."""
+        names = ("requirements.txt", "localcloud/requirements.txt", "requirements-dev.txt")
+        return [self.root / name for name in names]
 
     @property
     def tools(self) -> Path:

@@ -1,4 +1,4 @@
-"""`.venv`: Python and the packages of requirements.txt and requirements-dev.txt."""
+"""`.venv`: Python and the packages of requirements-dev.txt and of the files that it names."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ OLDEST_PYTHON = (3, 11)
 
 
 def ensure_virtualenv(checkout: Checkout) -> None:
-    """Bring `.venv` in line with the two requirement files; does nothing when it is.
+    """Bring `.venv` in line with the requirement files; does nothing when it is.
 
     Raises:
         ToolMissingError: the packages could not be installed.

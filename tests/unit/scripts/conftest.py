@@ -27,7 +27,9 @@ def checkout(tmp_path: Path) -> Checkout:
         (module / "go.mod").write_text(pins)
         (module / "go.sum").write_text("")
     here.requirements[0].write_text("pulumi==3.272.0\npulumi-command==1.2.1\n")
-    here.requirements[1].write_text("-r requirements.txt\n")
+    here.requirements[1].parent.mkdir()
+    here.requirements[1].write_text("-c ../requirements.txt\n")
+    here.requirements[-1].write_text("-r requirements.txt\n-r localcloud/requirements.txt\n")
     here.tools.mkdir()
     return here
 

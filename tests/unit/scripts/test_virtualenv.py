@@ -63,7 +63,7 @@ def test_pip_installs_where_uv_cannot(checkout: Checkout, monkeypatch: pytest.Mo
     commands = Commands(monkeypatch, "uv")
     virtualenv.ensure_virtualenv(checkout)
     assert " -m pip install " in commands.lines[-1]
-    assert commands.lines[-1].endswith(f" -r {checkout.requirements[1]}")
+    assert commands.lines[-1].endswith(f" -r {checkout.requirements[-1]}")
 
 
 @pytest.mark.usefixtures("usable_venv")
