@@ -62,6 +62,7 @@ def status(state: StateDirectory) -> dict[str, Any]:
     if running is None:
         raise LocalCloudError(f"not up on {state.path}; start it with `python -m localcloud up`")
     secrets = credentials.read(state.credentials)
+    now = _overview(running)
     return {
         "url": running.url,
         "hf_endpoint": running.url,
@@ -69,7 +70,7 @@ def status(state: StateDirectory) -> dict[str, Any]:
         "pid": running.pid,
         "ssh_port": running.ssh_port,
         "machines": running.machines,
-        "instances": _instances(running),
+        **{name: now[name] for name in ("instances", "cents_per_hour", "faults")},
     }
 
 
@@ -143,17 +144,17 @@ def _known_instances(state: StateDirectory) -> set[str]:
         store.close()
 
 
-def _instances(running: RunningServer) -> list[dict[str, Any]]:
+def _overview(running: RunningServer) -> dict[str, Any]:
     address = urlsplit(running.url)
     connection = HTTPConnection(address.hostname or "", address.port, timeout=10)
     try:
-        connection.request("GET", f"{CONTROL_PREFIX}/instances")
-        rows: list[dict[str, Any]] = json.loads(connection.getresponse().read())
+        connection.request("GET", f"{CONTROL_PREFIX}/overview")
+        now: dict[str, Any] = json.loads(connection.getresponse().read())
     except (OSError, HTTPException, ValueError) as error:
         raise LocalCloudError(f"the server at {running.url} does not answer: {error}") from None
     finally:
         connection.close()
-    return rows
+    return now
 
 
 def _lives(pid: int) -> bool:

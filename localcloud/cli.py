@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -196,14 +197,28 @@ def _table(status: dict[str, Any]) -> str:
         "machines": f"{status['machines']}, SSH on port {status['ssh_port']}",
     }
     lines = [f"{name:<24} {value}" for name, value in words.items()]
+    return "\n".join([*lines, "", *_instance_lines(status), *_fault_lines(status["faults"])])
+
+
+def _instance_lines(status: dict[str, Any]) -> list[str]:
+    """Each instance with what it runs below it, then the price of all."""
     if not status["instances"]:
-        return "\n".join([*lines, "", "no instances"])
-    row = "{:<32}  {:<11}  {:<15}  {:<16}  {:<21}  {:>6}  {}".format
-    lines += ["", row("instance", "status", "ip", "region", "type", "$/h", "name")]
+        return ["no instances"]
+    row = "{:<32}  {:<11}  {:<15}  {:<16}  {:<21}  {:>6}  {:<19}  {}".format
+    lines = [row("instance", "status", "ip", "region", "type", "$/h", "since", "name")]
     for one in status["instances"]:
         price = f"{one['price_cents_per_hour'] / 100:.2f}"
-        ip = one["ip"] or "-"
-        lines.append(
-            row(one["id"], one["status"], ip, one["region"], one["instance_type"], price, one["name"] or "").rstrip()
-        )
-    return "\n".join(lines)
+        since = datetime.fromtimestamp(one["since"]).strftime("%Y-%m-%d %H:%M:%S")
+        words = (one["id"], one["status"], one["ip"] or "-", one["region"], one["instance_type"], price, since)
+        lines.append(row(*words, one["name"] or "").rstrip())
+        lines += [f"  runs {command}" for command in one["commands"]]
+    return [*lines, f"all together ${status['cents_per_hour'] / 100:.2f} an hour"]
+
+
+def _fault_lines(faults: list[dict[str, Any]]) -> list[str]:
+    return [f"fault: {one['operation']} {one['kind']}, {_how_often(one)}" for one in faults]
+
+
+def _how_often(fault: dict[str, Any]) -> str:
+    parts = [f"{fault['probability']:.0%} of calls"] if "probability" in fault else []
+    return ", ".join([*parts, f"{fault['times']} more"] if "times" in fault else parts)

@@ -1,7 +1,6 @@
 """The control side, /_localcloud: what happens to the cloud behind the program's back. No key, this computer only."""
 
 from dataclasses import asdict
-from ipaddress import ip_address
 from typing import Annotated, Any, Self
 
 from aiohttp import web
@@ -11,7 +10,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from localcloud.catalogue import INSTANCE_TYPES, REGIONS
 from localcloud.cloud import Cloud, cloud_of
 from localcloud.faults.fault import Fault
+from localcloud.guard import this_computer_only
 from localcloud.journal import operation_name
+from localcloud.overview import overview
 from localcloud.quotas import Quotas
 from localcloud.records import InstanceRecord, Status
 from localcloud.trouble import play
@@ -29,13 +30,14 @@ def control_app(operations: set[str]) -> web.Application:
         faults = play(cloud_of(request), choice.name, choice.seed, operations)
         return web.json_response([_shown(fault) for fault in faults])
 
-    app = web.Application(middlewares=[_this_computer_only, _one_line_errors])
+    app = web.Application(middlewares=[this_computer_only, _one_line_errors])
     app.add_routes(
         [
             web.post("/faults", add_fault),
             web.get("/faults", _list_faults),
             web.delete("/faults", _clear_faults),
             web.post("/scenario", play_scenario),
+            web.get("/overview", overview(operations)),
             web.get("/requests", _list_requests),
             web.delete("/requests", _clear_requests),
             web.get("/instances", _list_instances),
@@ -121,13 +123,6 @@ class StatusChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     status: Status
-
-
-@web.middleware
-async def _this_computer_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if request.remote is None or not ip_address(request.remote).is_loopback:
-        return web.json_response({"error": "the control side answers this computer only"}, status=403)
-    return await handler(request)
 
 
 @web.middleware

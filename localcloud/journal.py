@@ -8,7 +8,7 @@ from typing import Literal
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from localcloud.paths import API_PREFIX, CONTROL_PREFIX
+from localcloud.paths import API_PREFIX, CONTROL_PREFIX, PAGE_PATHS
 
 KEPT = 10_000
 """Requests remembered; older ones are forgotten."""
@@ -34,11 +34,11 @@ class Journal:
     entries: deque[Entry] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def middleware(self) -> Middleware:
-        """Notes every request but those to the control side."""
+        """Notes every request but those to the control side and the page."""
 
         @web.middleware
         async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if request.path.startswith(CONTROL_PREFIX + "/"):
+            if request.path.startswith(CONTROL_PREFIX + "/") or request.path in PAGE_PATHS:
                 return await handler(request)
             began, clock = time.time(), time.perf_counter()
             status: int | None = 500

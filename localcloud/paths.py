@@ -5,3 +5,6 @@ API_PREFIX = "/api/v1"
 
 CONTROL_PREFIX = "/_localcloud"
 """The control side."""
+
+PAGE_PATHS = frozenset({"/", "/page.css", "/page.js"})
+"""The page."""

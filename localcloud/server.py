@@ -32,6 +32,7 @@ from localcloud.machines.base import Machines
 from localcloud.machines.kinds import machines_of_kind
 from localcloud.machines.process import ProcessMachines
 from localcloud.machines.small_disk import can_mount
+from localcloud.page.routes import page_routes
 from localcloud.paths import API_PREFIX, CONTROL_PREFIX
 from localcloud.prices import Prices
 from localcloud.quotas import Allowance
@@ -109,6 +110,7 @@ def make_app(cloud: Cloud, hub: Sequence[web.RouteDef], rate_limit: RateLimit) -
     app[CLOUD] = cloud
     app.add_subapp(API_PREFIX, api)
     app.add_subapp(CONTROL_PREFIX, control_app(operations_of(routes)))
+    app.add_routes(page_routes())
     app.add_routes(hub)
 
     async def end_delays(_app: web.Application) -> None:

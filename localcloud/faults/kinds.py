@@ -69,6 +69,11 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
+def kinds_for(operation: str) -> list[str]:
+    """Names of the kinds that fit an operation."""
+    return sorted(name for name, kind in KINDS.items() if _fits(kind, operation))
+
+
 def kind_for(operation: str, name: str) -> Kind:
     """The kind of this name.
 
@@ -76,7 +81,7 @@ def kind_for(operation: str, name: str) -> Kind:
         ValueError: one line: there is no such kind, or none for the operation, and which there are for it.
     """
     kind = KINDS.get(name)
-    fitting = sorted(one for one in KINDS if _fits(KINDS[one], operation))
+    fitting = kinds_for(operation)
     if kind is None:
         raise ValueError(f"kind '{name}' is not one of those for '{operation}': {', '.join(fitting)}")
     if not _fits(kind, operation):

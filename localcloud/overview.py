@@ -1,0 +1,62 @@
+"""The cloud at a glance, for `status` and for the page."""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import asdict
+from itertools import islice
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from localcloud.cloud import Cloud, cloud_of
+from localcloud.faults.kinds import kinds_for
+from localcloud.faults.operations import HUB, SSH
+from localcloud.machines.commands import commands_of
+from localcloud.records import GONE, InstanceRecord, Status
+
+SHOWN_REQUESTS = 200
+
+
+def overview(operations: Collection[str]) -> Handler:
+    """Answers with instances, costs, faults set and possible ones, and the last requests, newest first."""
+
+    async def show(request: web.Request) -> web.Response:
+        cloud = cloud_of(request)
+        records = cloud.store.instances.all()
+        instances = [await _instance(cloud, record) for record in records]
+        return web.json_response(
+            {
+                "instances": instances,
+                "cents_per_hour": sum(
+                    one["price_cents_per_hour"]
+                    for one, record in zip(instances, records, strict=True)
+                    if record.status not in GONE
+                ),
+                "faults": [fault.model_dump(exclude_none=True) for fault in cloud.faults.waiting],
+                "kinds": _kinds(operations),
+                "statuses": [str(status) for status in Status],
+                "requests": [asdict(entry) for entry in islice(reversed(cloud.journal.entries), SHOWN_REQUESTS)],
+            }
+        )
+
+    return show
+
+
+async def _instance(cloud: Cloud, record: InstanceRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "name": record.name,
+        "status": record.status,
+        "ip": record.ip,
+        "region": record.region,
+        "instance_type": record.instance_type,
+        "price_cents_per_hour": cloud.prices.offer(record.instance_type).price_cents_per_hour,
+        "since": record.boot_began,
+        "commands": [] if record.status in GONE else await asyncio.to_thread(commands_of, record.id),
+    }
+
+
+def _kinds(operations: Collection[str]) -> dict[str, list[str]]:
+    """The kinds of fault that fit each operation, of the API, of the machines' SSH and of the hub."""
+    return {operation: kinds_for(operation) for operation in sorted({*operations, *HUB, *SSH})}
