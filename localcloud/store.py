@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from localcloud.audit import AuditLog
 from localcloud.errors import LocalCloudError
 from localcloud.records import (
-    AuditRecord,
     CapacityRecord,
     DriftRecord,
     FilesystemRecord,
@@ -109,7 +109,7 @@ class Store:
                 self.drift = self._table("drift", DriftRecord)
                 self.quotas = self._table("quotas", QuotaRecord)
                 self.launches = self._table("launches", LaunchCountRecord)
-                self.audit = self._table("audit", AuditRecord)
+                self.audit = AuditLog(self._connection)
                 self._global_rules = self._table("global_rules", GlobalRulesRecord)
         except sqlite3.DatabaseError as error:
             raise LocalCloudError(f"{path} cannot be read ({error}); `down` clears the state away") from None

@@ -18,6 +18,8 @@ from localcloud.records import OWNER, AuditRecord
 PAGE_SIZE = 100
 """Events on a page; Lambda does not publish its own."""
 
+SERVICE = "cloud"
+
 CATALOG_VERSION = "2025-09-06"
 """The one in the document, which does not hold the catalogue itself: the names of resources and actions are ours."""
 
@@ -43,25 +45,15 @@ def note(cloud: Cloud, resource: str, action: str, ids: list[str], **details: st
 
 async def get_audit_events(request: web.Request) -> web.Response:
     """A page of the events that were asked for; `page_token` is null on the last one."""
-    first, start, end = _place(request), _time(request, "start"), _time(request, "end")
-    resource_type = request.query.get("resource_type")
+    after, start, end = _number(request), _time(request, "start"), _time(request, "end")
+    given = request.query.get("resource_type")
+    service, _, resource = given.partition(".") if given is not None else (SERVICE, "", None)
     cloud = cloud_of(request)
-    events = cloud.store.audit.all()
-    # Events only ever come to the end, so a place in the list stays what it is.
-    wanted = (
-        (place, event)
-        for place, event in enumerate(events)
-        if place >= first
-        and (start is None or start <= event.time)
-        and (end is None or event.time <= end)
-        and resource_type in {None, f"cloud.{event.resource}"}
-    )
-    page: list[dict[str, Any]] = []
-    for place, event in wanted:
-        if len(page) == PAGE_SIZE:
-            return web.json_response({"data": page, "page_token": _token(place)})
-        page.append(_event_json(cloud, event))
-    return web.json_response({"data": page, "page_token": None})
+    # One more than is shown tells whether there are more; of another service there are none.
+    found = cloud.store.audit.page(after, PAGE_SIZE + 1, start, end, resource) if service == SERVICE else []
+    shown = found[:PAGE_SIZE]
+    token = _token(shown[-1][0]) if len(found) > PAGE_SIZE else None
+    return web.json_response({"data": [_event_json(cloud, event) for _, event in shown], "page_token": token})
 
 
 def _time(request: web.Request, name: str) -> datetime | None:
@@ -76,28 +68,28 @@ def _time(request: web.Request, name: str) -> datetime | None:
         raise invalid_parameters(f"Error in query parameter '{name}': Input should be a valid datetime") from None
 
 
-def _token(place: int) -> str:
-    return base64.b64encode(json.dumps({"next": place}).encode()).decode()
+def _token(number: int) -> str:
+    return base64.b64encode(json.dumps({"after": number}).encode()).decode()
 
 
-def _place(request: web.Request) -> int:
-    """Where the page begins."""
+def _number(request: web.Request) -> int:
+    """Of the last event on the page before."""
     given = request.query.get("page_token")
     if given is None:
         return 0
     try:
-        place = json.loads(base64.b64decode(given, validate=True))["next"]
-        if _token(place) != given:
+        number = json.loads(base64.b64decode(given, validate=True))["after"]
+        if not 0 <= number < 2**63 or _token(number) != given:
             raise ValueError
     except (ValueError, TypeError, LookupError, binascii.Error, RecursionError):
         raise invalid_parameters("Error in query parameter 'page_token': Input should be a token of a page") from None
-    return int(place)
+    return int(number)
 
 
 def _event_json(cloud: Cloud, event: AuditRecord) -> dict[str, Any]:
     lrns = [_lrn(event.resource, resource_id) for resource_id in event.resource_ids]
     return {
-        "service_name": "cloud",
+        "service_name": SERVICE,
         "resource_name": event.resource,
         "action": event.action,
         "catalog_version": CATALOG_VERSION,
@@ -113,4 +105,4 @@ def _event_json(cloud: Cloud, event: AuditRecord) -> dict[str, Any]:
 
 def _lrn(kind: str, resource_id: str) -> str:
     """A Lambda Resource Name."""
-    return f"lrn:cloud:{kind}:{resource_id}"
+    return f"lrn:{SERVICE}:{kind}:{resource_id}"

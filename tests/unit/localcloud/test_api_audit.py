@@ -21,12 +21,12 @@ def test_every_write_of_the_account_is_recorded_in_order(account: Account) -> No
     account.call("PATCH", "/api/v1/firewall-rulesets/global", {"rules": []})
     account.call("PUT", "/api/v1/firewall-rules", {"data": []})
     instance = account.launched()
-    account.wait(0.05)
+    account.until_status(instance, "active")
     account.post(f"/instances/{instance}", {"name": "mine"})
     account.post("/instance-operations/restart", {"instance_ids": [instance]})
-    account.wait(0.05)
+    account.until_status(instance, "active")
     account.terminate(instance)
-    account.wait(0.05)
+    account.until_status(instance, None)
     for path in (f"ssh-keys/{key}", f"filesystems/{filesystem}", f"firewall-rulesets/{ruleset}"):
         assert account.call("DELETE", f"/api/v1/{path}").status == 200
     assert _events(account) == [
