@@ -112,6 +112,16 @@ class SshKeyRecord(Record):
     public_key: str
 
 
+class FabricPartitionRecord(Record):
+    """A partition of the compute fabric of one region."""
+
+    name: str
+    region: str
+    workspace_id: str
+    created: str
+    """ISO 8601, UTC."""
+
+
 class FilesystemRecord(Record):
     """A filesystem of one region; the name is unique in the account."""
 

@@ -11,6 +11,7 @@ from localcloud.errors import LocalCloudError
 from localcloud.records import (
     CapacityRecord,
     DriftRecord,
+    FabricPartitionRecord,
     FilesystemRecord,
     FirewallRule,
     GlobalRulesRecord,
@@ -103,6 +104,7 @@ class Store:
                 self.instances = self._table("instances", InstanceRecord)
                 self.ssh_keys = self._table("ssh_keys", SshKeyRecord)
                 self.filesystems = self._table("filesystems", FilesystemRecord)
+                self.fabric_partitions = self._table("fabric_partitions", FabricPartitionRecord)
                 self.rulesets = self._table("rulesets", RulesetRecord)
                 self.capacity = self._table("capacity", CapacityRecord)
                 self.prices = self._table("prices", PriceRecord)

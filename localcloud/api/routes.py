@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from localcloud.api import audit, catalogue, filesystems, firewall, instances, launch, ssh_keys, tickets
+from localcloud.api import audit, catalogue, fabric, filesystems, firewall, instances, launch, ssh_keys, tickets
 
 ID = "{id:(?!global$)[^/]+}"
 """An id in a path, well-formed or not; `global` is no id, so a method that the global ruleset does not know is 405."""
@@ -37,6 +37,9 @@ def api_routes() -> list[web.RouteDef]:
         web.get(f"/firewall-rulesets/{ID}", firewall.get_firewall_ruleset),
         web.patch(f"/firewall-rulesets/{ID}", firewall.update_firewall_ruleset),
         web.delete(f"/firewall-rulesets/{ID}", firewall.delete_firewall_ruleset),
+        web.post("/fabric", fabric.create_fabric_partition),
+        web.post(f"/fabric/{ID}", fabric.update_fabric_partition),
+        web.delete(f"/fabric/{ID}", fabric.delete_fabric_partition),
         web.get("/audit-events", audit.get_audit_events),
         web.route("*", "/tickets", tickets.tickets),
         web.route("*", "/tickets/{rest:.*}", tickets.tickets),

@@ -47,6 +47,7 @@ def _ids_are_uuids(document: Document) -> None:
 def _regions_are_checked(document: Document) -> None:
     region = {"type": "string", "enum": list(REGIONS)}
     _body(document, "post", "/filesystems")["region"] = region
+    _body(document, "post", "/fabric")["region"] = region
     _body(document, "post", "/firewall-rulesets")["region"] = region
     _body(document, "post", "/instance-operations/launch")["region_name"] = region
 
@@ -108,11 +109,6 @@ DEVIATIONS = (
         "support tickets are not played; every call is 501, which the document does not know",
         "a beta that Lambda enables on request, says the document; our choice",
         _drop("/tickets"),
-    ),
-    Deviation(
-        "/fabric is gone: 404",
-        "an unauthenticated look at the live document of September 2026; it is in the copy of August",
-        _drop("/fabric"),
     ),
     Deviation(
         "a malformed id is 400 global/invalid-parameters, in a path and in a body",

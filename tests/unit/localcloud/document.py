@@ -35,6 +35,8 @@ def add_links(document: Document) -> None:
     _link(document, ("post", "/filesystems"), "filesystemDelete", {"id": made})
     for follower in ("getFirewallRuleset", "updateFirewallRuleset", "deleteFirewallRuleset"):
         _link(document, ("post", "/firewall-rulesets"), follower, {"id": made})
+    for follower in ("updateFabricPartition", "deleteFabricPartition"):
+        _link(document, ("post", "/fabric"), follower, {"id": made})
     a_launch = {
         "region_name": "us-east-3",
         "instance_type_name": "gpu_1x_gh200",

@@ -56,9 +56,13 @@ def test_tickets_are_refused_in_plain_words(account: Account, path: str) -> None
         assert (answer.status, answer.message) == (501, "The local cloud has no support tickets.")
 
 
-def test_fabric_partitions_are_gone(account: Account) -> None:
-    answer = account.post("/fabric", {"name": "one", "region": "us-east-1"})
-    assert (answer.status, answer.code) == (404, "global/not-found")
+def test_a_fabric_partition_is_made_renamed_and_removed(account: Account) -> None:
+    made = account.post("/fabric", {"name": "training-one", "region": "us-east-3"}).data
+    assert made["region"]["name"] == "us-east-3"
+    assert account.post(f"/fabric/{made['id']}", {"name": "two"}).data == made | {"name": "two"}
+    assert account.call("DELETE", f"{ROOT}/fabric/{made['id']}").data == {}
+    assert account.post(f"/fabric/{made['id']}", {"name": "two"}).status == 404
+    assert account.post("/fabric", {"name": "UPPER", "region": "us-east-3"}).status == 400
 
 
 def test_the_wrong_spelling_of_filesystems_is_a_wrong_method(account: Account) -> None:
