@@ -49,13 +49,17 @@ class TokenBucket:
 
     def take(self) -> bool:
         """Whether a request may pass now."""
-        now = self._clock()
-        self._tokens = min(self._burst, self._tokens + (now - self._filled) / self._seconds)
-        self._filled = now
-        if self._tokens < 1:
+        if self.left() < 1:
             return False
         self._tokens -= 1
         return True
+
+    def left(self) -> float:
+        """How many requests may pass now; the part of one is the part of its interval that is over."""
+        now = self._clock()
+        self._tokens = min(self._burst, self._tokens + (now - self._filled) / self._seconds)
+        self._filled = now
+        return self._tokens
 
 
 class Bouncer:
@@ -68,9 +72,9 @@ class Bouncer:
         self._refused: deque[float] = deque(maxlen=ban.refusals)
         self._shut_until = clock()
 
-    def is_shut(self) -> bool:
-        """Whether the ban holds now."""
-        return self._clock() < self._shut_until
+    def shut_for(self) -> float:
+        """Seconds for which the ban still holds, 0 when there is none."""
+        return max(0.0, self._shut_until - self._clock())
 
     def refused(self) -> None:
         """A request came too early; perhaps it was one too many."""
@@ -94,33 +98,49 @@ def check_user_agent() -> Middleware:
     return check
 
 
-def rate_limits(limit: RateLimit) -> list[Middleware]:
-    """The middlewares that enforce a limit."""
-    if limit == "off":
-        return []
-    return [limit_rate(1.0 if isinstance(limit, str) else limit)]
-
-
-def limit_rate(factor: float, clock: Callable[[], float] = time.monotonic) -> Middleware:
+class RateLimiter:
     """One request and one launch for each of Lambda's intervals times `factor`, in real seconds at every time scale.
 
     The small bursts forgive a client that keeps to the limit and whose requests arrive unevenly. One that goes on
     without waiting is banned: for a while it gets no request through at all.
     """
-    requests = TokenBucket(REQUEST_SECONDS * factor, 2.0, clock)
-    launches = TokenBucket(LAUNCH_SECONDS * factor, 1.05, clock)
-    bouncer = Bouncer(BAN, factor, clock)
 
-    @web.middleware
-    async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if bouncer.is_shut():
-            return banned()
-        if not requests.take() or (request.path == LAUNCH_PATH and not launches.take()):
-            bouncer.refused()
-            return too_many_requests()
-        return await handler(request)
+    def __init__(self, factor: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._requests = TokenBucket(REQUEST_SECONDS * factor, 2.0, clock)
+        self._launches = TokenBucket(LAUNCH_SECONDS * factor, 1.05, clock)
+        self._bouncer = Bouncer(BAN, factor, clock)
 
-    return limit
+    def middleware(self) -> Middleware:
+        """Answers instead of the API above the limit."""
+
+        @web.middleware
+        async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if self._bouncer.shut_for():
+                return banned()
+            if not self._requests.take() or (request.path == LAUNCH_PATH and not self._launches.take()):
+                self._bouncer.refused()
+                return too_many_requests()
+            return await handler(request)
+
+        return limit
+
+    def budget(self) -> dict[str, float]:
+        """Requests and launches that may pass now, and the seconds of a ban."""
+        left = {
+            "requests": self._requests.left(),
+            "launches": self._launches.left(),
+            "banned_seconds": self._bouncer.shut_for(),
+        }
+        return {name: round(value, 2) for name, value in left.items()}
+
+
+LIMITER = web.AppKey("limiter", RateLimiter)
+"""Of the application that has limits."""
+
+
+def rate_limiter(limit: RateLimit) -> RateLimiter | None:
+    """What enforces a limit; None where there is none."""
+    return None if limit == "off" else RateLimiter(1.0 if limit == "lambda" else limit)
 
 
 def too_many_requests() -> web.Response:

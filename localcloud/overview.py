@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from localcloud.cloud import Cloud, cloud_of
+from localcloud.edge import LIMITER
 from localcloud.faults.kinds import kinds_for
 from localcloud.faults.operations import HUB, SSH
 from localcloud.machines.commands import commands_of
@@ -19,10 +20,11 @@ SHOWN_REQUESTS = 200
 
 
 def overview(operations: Collection[str]) -> Handler:
-    """Answers with instances, costs, faults set and possible ones, and the last requests, newest first."""
+    """Answers with all that the page shows; of the requests the last ones, newest first."""
 
     async def show(request: web.Request) -> web.Response:
         cloud = cloud_of(request)
+        limiter = request.config_dict.get(LIMITER)
         records = cloud.store.instances.all()
         instances = [await _instance(cloud, record) for record in records]
         return web.json_response(
@@ -34,6 +36,7 @@ def overview(operations: Collection[str]) -> Handler:
                     if record.status not in GONE
                 ),
                 "faults": [fault.model_dump(exclude_none=True) for fault in cloud.faults.waiting],
+                "budget": limiter.budget() if limiter else None,
                 "kinds": _kinds(operations),
                 "statuses": [str(status) for status in Status],
                 "requests": [asdict(entry) for entry in islice(reversed(cloud.journal.entries), SHOWN_REQUESTS)],

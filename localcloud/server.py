@@ -19,7 +19,7 @@ from localcloud.cloud import CLOUD, Cloud
 from localcloud.control import control_app, operations_of
 from localcloud.credentials import load_or_create
 from localcloud.drift import Drift
-from localcloud.edge import RateLimit, check_user_agent, rate_limits
+from localcloud.edge import LIMITER, RateLimit, check_user_agent, rate_limiter
 from localcloud.errors import LocalCloudError
 from localcloud.faults.ssh import SshTrouble
 from localcloud.faults.waiting import Faults
@@ -99,8 +99,10 @@ async def open_cloud(
 def make_app(cloud: Cloud, hub: Sequence[web.RouteDef], rate_limit: RateLimit) -> web.Application:
     """The whole application: Lambda's API, the control side, and the hub on the paths between them."""
     routes = api_routes()
+    limiter = rate_limiter(rate_limit)
+    limits = [limiter.middleware()] if limiter else []
     api = web.Application(
-        middlewares=[check_user_agent(), *rate_limits(rate_limit), envelope, authenticate, cloud.faults.middleware()],
+        middlewares=[check_user_agent(), *limits, envelope, authenticate, cloud.faults.middleware()],
         client_max_size=LARGEST_BODY,
     )
     api.add_routes(routes)
@@ -108,6 +110,8 @@ def make_app(cloud: Cloud, hub: Sequence[web.RouteDef], rate_limit: RateLimit) -
         middlewares=[cloud.journal.middleware(), cloud.faults.hub_middleware()], client_max_size=LARGEST_BODY
     )
     app[CLOUD] = cloud
+    if limiter:
+        app[LIMITER] = limiter
     app.add_subapp(API_PREFIX, api)
     app.add_subapp(CONTROL_PREFIX, control_app(operations_of(routes)))
     app.add_routes(page_routes())

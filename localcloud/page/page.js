@@ -75,6 +75,12 @@ function faultLine(one) {
   return make("li", "", `${one.operation}: ${one.kind}, ${parts.filter((part) => part !== null).join(", ")}`);
 }
 
+function budgetLine(budget) {
+  if (budget === null) return "no rate limit";
+  if (budget.banned_seconds > 0) return `banned for ${budget.banned_seconds.toFixed(0)} s more`;
+  return `${budget.requests.toFixed(1)} requests and ${budget.launches.toFixed(1)} launches may be sent now`;
+}
+
 let shownInstances = "";
 function show(now) {
   latest = now;
@@ -85,6 +91,7 @@ function show(now) {
     find("instances").replaceChildren(...now.instances.map((one) => instanceRow(one, now.statuses)));
     shownInstances = instances;
   }
+  find("budget").textContent = budgetLine(now.budget);
   options(form.elements.operation, Object.keys(now.kinds));
   offerKinds();
   find("faults").replaceChildren(...now.faults.map(faultLine));

@@ -68,6 +68,7 @@ def test_a_launch_appears_without_reloading(cloud: LocalCloud, browser: webdrive
     _wait_for_text(browser, "instances", "<b>mine</b>")
     _wait_for_text(browser, "requests", "POST /api/v1/instance-operations/launch")
     _wait_for_text(browser, "summary", "an hour")
+    _wait_for_text(browser, "budget", "no rate limit")
 
 
 def test_faults_are_set_and_cleared_with_the_buttons(cloud: LocalCloud, browser: webdriver.Chrome) -> None:

@@ -134,14 +134,14 @@ def test_a_client_that_goes_on_regardless_is_banned_and_let_in_again_after_a_whi
     now = 0.0
     bouncer = Bouncer(BAN, 1.0, lambda: now)
     for _ in range(BAN.refusals):
-        assert not bouncer.is_shut()
+        assert not bouncer.shut_for()
         bouncer.refused()
         now += 0.1
-    assert bouncer.is_shut()
+    assert bouncer.shut_for()
     now += BAN.seconds
-    assert not bouncer.is_shut()
+    assert not bouncer.shut_for()
     bouncer.refused()
-    assert not bouncer.is_shut()
+    assert not bouncer.shut_for()
 
 
 @pytest.mark.parametrize("factor", [0.25, 1.0])
@@ -150,7 +150,7 @@ def test_a_client_that_waits_an_interval_after_each_refusal_is_never_banned(fact
     bouncer = Bouncer(BAN, factor, lambda: now)
     for _ in range(100):
         bouncer.refused()
-        assert not bouncer.is_shut()
+        assert not bouncer.shut_for()
         now += 1.1 * factor
 
 
@@ -197,3 +197,17 @@ def test_a_value_of_another_type_is_refused(account: Account, path: str, body: o
 def test_a_body_that_is_too_large_is_a_wrong_parameter(account: Account) -> None:
     answer = account.post("/ssh-keys", {"name": "x" * 9_000_000})
     assert (answer.status, answer.code) == (400, "global/invalid-parameters")
+
+
+def test_what_the_limits_still_allow_is_shown_and_looking_costs_nothing(tmp_path: Path) -> None:
+    with open_account(tmp_path, rate_limit=100.0) as account:
+        for _ in range(3):
+            assert account.control("GET", "/overview")["budget"] == {
+                "requests": 2.0,
+                "launches": 1.05,
+                "banned_seconds": 0.0,
+            }
+        account.get("/regions")
+        assert 1.0 <= account.control("GET", "/overview")["budget"]["requests"] < 2.0
+    with open_account(tmp_path) as account:
+        assert account.control("GET", "/overview")["budget"] is None
