@@ -198,7 +198,7 @@ def _kill_while_clients_write(cloud: Cloud, promises: Promises, draw: Random, nu
 
 
 def _assert_every_machine_has_an_instance(cloud: Cloud) -> None:
-    # Instances first: nobody launches any more, and one that was ending may lose its machine and be forgotten meanwhile.
+    # Instances first: nobody launches any more, and one that was ending may be forgotten meanwhile.
     instances = _ids(cloud, without=set())
     assert _machines_with_processes(cloud.state) | _machines_with_disks(cloud.state) <= instances
 
