@@ -19,6 +19,9 @@ Command = Callable[[argparse.Namespace], int]
 
 DEFAULT_STATE = Path(".local/cloud")
 DEFAULT_PORT = 8600
+SMALLEST_DISK_GIB = 1 / 64
+"""Less has no room for what ext4 keeps itself."""
+GIB = 1024**3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,6 +72,11 @@ def _serving(parser: argparse.ArgumentParser, run: Command) -> None:
         help="what nvidia-smi says on machines with GPUs; without one they have no nvidia-smi (default: %(default)s)",
     )
     parser.add_argument(
+        "--disk-gib",
+        type=_disk_gib,
+        help="how much the disk of each process machine holds; needs root",
+    )
+    parser.add_argument(
         "--time-scale",
         type=time_scale,
         default=1.0,
@@ -83,6 +91,16 @@ def _serving(parser: argparse.ArgumentParser, run: Command) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of boot times and of a scenario (default: %(default)s)")
     parser.add_argument("--capacity-seed", type=int, help="let capacity come and go, as follows from this number")
     parser.add_argument("--scenario", type=_scenario, help="a named set of faults, such as bad-tuesday")
+
+
+def _disk_gib(text: str) -> float:
+    try:
+        size = float(text)
+    except ValueError:
+        size = 0.0
+    if not SMALLEST_DISK_GIB <= size <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not the size of a disk ({SMALLEST_DISK_GIB} to 100000 GiB)")
+    return size
 
 
 def _port(text: str) -> int:
@@ -144,6 +162,7 @@ def _serve(options: argparse.Namespace) -> int:
         time_scale=options.time_scale,
         rate_limit=options.rate_limit,
         accelerator=read_accelerator(options.accelerator),
+        disk_bytes=None if options.disk_gib is None else round(options.disk_gib * GIB),
         seed=options.seed,
         capacity_seed=options.capacity_seed,
         scenario=options.scenario,
@@ -154,6 +173,8 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _prepare(options: argparse.Namespace) -> None:
     """Have what the machines need, before anything of an account is made."""
+    if options.disk_gib is not None:
+        _check_disks(options.machines)
     if options.machines != "nspawn":
         return
     from localcloud.machines.nspawn.image import image_folder
@@ -165,10 +186,22 @@ def _prepare(options: argparse.Namespace) -> None:
     image_folder(os.environ)
 
 
+def _check_disks(machines: str) -> None:
+    from localcloud.machines.disk_image import why_not
+
+    if machines != "process":
+        raise LocalCloudError("--disk-gib is for --machines process")
+    if reason := why_not():
+        raise LocalCloudError(f"--disk-gib {reason}")
+
+
 def _up(options: argparse.Namespace) -> int:
     _prepare(options)
     state = _state(options)
-    names = ("host", "port", "machines", "time_scale", "rate_limit", "accelerator", "seed", "capacity_seed", "scenario")
+    names = (
+        *("host", "port", "machines", "accelerator", "disk_gib"),
+        *("time_scale", "rate_limit", "seed", "capacity_seed", "scenario"),
+    )
     given = {name: getattr(options, name) for name in names}
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
     print(background.up(state, [f"--state={state.path}", *flags]))

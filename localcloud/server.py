@@ -59,6 +59,7 @@ class Settings:
     time_scale: float
     rate_limit: RateLimit
     accelerator: Accelerator | None
+    disk_bytes: int | None = None
     seed: int = 0
     capacity_seed: int | None = None
     scenario: str | None = None
@@ -146,7 +147,9 @@ async def serving(settings: Settings) -> AsyncIterator[RunningServer]:
     state = settings.state
     with state.exclusive():
         faults = Faults()
-        machines = machines_of_kind(settings.machines, state.machines, settings.accelerator, SshTrouble(faults))
+        machines = machines_of_kind(
+            settings.machines, state.machines, settings.accelerator, SshTrouble(faults), settings.disk_bytes
+        )
         async with open_cloud(state, machines, settings.time_scale, settings.seed, faults) as cloud:
             _begin_trouble(cloud, settings)
             tokens = HubTokens(cloud.credentials.hf_token, cloud.credentials.hf_token_without_access)

@@ -15,7 +15,7 @@ import asyncssh
 
 from localcloud.errors import LocalCloudError
 from localcloud.folders import remove_folder
-from localcloud.machines import mounts, small_disk
+from localcloud.machines import disk_image, mounts, small_disk
 from localcloud.machines.accelerator import Accelerator
 from localcloud.machines.base import MachineSpec
 from localcloud.machines.environment import USER, machine_environment
@@ -44,8 +44,10 @@ class Disk:
         self._host_key = self.path / "etc" / "ssh" / "ssh_host_ed25519_key"
         self._environment = self.path / "etc" / "environment.json"
 
-    def lay(self, spec: MachineSpec, accelerator: Accelerator | None) -> None:
+    def lay(self, spec: MachineSpec, accelerator: Accelerator | None, size: int | None = None) -> None:
         """Make what is missing and renew the tools; what the machine's user has written stays.
+
+        `size` is how many bytes the disk holds; None for as many as there are.
 
         Raises MachineError when a process cannot be marked on this computer, or a link cannot be made.
         """
@@ -53,6 +55,9 @@ class Disk:
         if spec.disk_bytes is not None:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             small_disk.mount(self.path, spec.disk_bytes)
+        elif size is not None:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            disk_image.mount(self.path, size)
         for folder in ("bin", "etc/ssh", "var/log/journal", "var/lib/cloud", "var/lib/systemd", "run", "mnt", "tmp"):
             (self.path / folder).mkdir(parents=True, exist_ok=True)
         self.authorized_keys.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -103,7 +108,7 @@ class Disk:
     def remove(self) -> None:
         """Take the whole disk away; fine when it is gone already. Blocks, for gigabytes of small files for seconds."""
         self.temporary.unlink(missing_ok=True)
-        small_disk.unmount(self.path)
+        disk_image.unmount(self.path)
         try:
             remove_folder(self.path)
         except LocalCloudError as error:

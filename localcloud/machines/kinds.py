@@ -11,12 +11,16 @@ from localcloud.machines.ssh_faults import SshFaults
 
 
 def machines_of_kind(
-    kind: str, root: Path, accelerator: Accelerator | None, faults: SshFaults | None = None
+    kind: str,
+    root: Path,
+    accelerator: Accelerator | None,
+    faults: SshFaults | None = None,
+    disk_bytes: int | None = None,
 ) -> Machines:
-    """Machines of one kind, below `root`; only process machines have an accelerator, and SSH that can go wrong."""
+    """Machines of one kind, below `root`; only process machines have an accelerator, a size, and SSH that fails."""
     if kind == "none":
         return NoMachines()
-    return NspawnMachines(root) if kind == "nspawn" else ProcessMachines(root, accelerator, faults)
+    return NspawnMachines(root) if kind == "nspawn" else ProcessMachines(root, accelerator, faults, disk_bytes)
 
 
 def all_kinds(root: Path) -> tuple[NspawnMachines, ProcessMachines]:

@@ -43,10 +43,17 @@ class ProcessMachines:
     kind = "process"
     ssh_port = PORT
 
-    def __init__(self, root: Path, accelerator: Accelerator | None = None, faults: SshFaults | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        accelerator: Accelerator | None = None,
+        faults: SshFaults | None = None,
+        disk_bytes: int | None = None,
+    ) -> None:
         self._root = root
         self._accelerator = accelerator
         self._faults = faults
+        self._disk_bytes = disk_bytes
         self._servers: dict[str, SshServer] = {}
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._addresses = _addresses(root)
@@ -63,7 +70,7 @@ class ProcessMachines:
         """First boot. Raises MachineError when the address has been taken meanwhile."""
         disk = self._disk(spec.instance_id)
         async with self._turns[spec.instance_id]:
-            await asyncio.to_thread(disk.lay, spec, self._accelerator)
+            await asyncio.to_thread(disk.lay, spec, self._accelerator, self._disk_bytes)
             await asyncio.to_thread(first_boot, disk, spec)
             await self._listen(disk, spec.ip)
 
@@ -71,7 +78,7 @@ class ProcessMachines:
         """Listen for SSH again. Raises MachineError when the address has been taken meanwhile."""
         disk = self._disk(spec.instance_id)
         async with self._turns[spec.instance_id]:
-            await asyncio.to_thread(disk.lay, spec, self._accelerator)
+            await asyncio.to_thread(disk.lay, spec, self._accelerator, self._disk_bytes)
             await self._listen(disk, spec.ip)
 
     async def restart(self, spec: MachineSpec) -> None:
@@ -81,7 +88,7 @@ class ProcessMachines:
             await self._stop_listening(spec.instance_id)
             await asyncio.to_thread(end_processes, spec.instance_id)
             await asyncio.to_thread(disk.clear_volatile)
-            await asyncio.to_thread(disk.lay, spec, self._accelerator)
+            await asyncio.to_thread(disk.lay, spec, self._accelerator, self._disk_bytes)
             await self._listen(disk, spec.ip)
             await asyncio.to_thread(start_units, disk)
 
