@@ -1,10 +1,19 @@
 """Every benchmark, the short ones first."""
 
-from benchmarks import fresh_account, nothing_to_do, numbers_of_machines, process_machines
+from benchmarks import (
+    fresh_account,
+    local_cloud_load,
+    mixed_requests,
+    nothing_to_do,
+    numbers_of_machines,
+    process_machines,
+)
 from tests.signals import let_signals_arrive
 
 let_signals_arrive()
 fresh_account.main()
 process_machines.main()
+mixed_requests.main()
+local_cloud_load.main()
 nothing_to_do.main()
 numbers_of_machines.main()

@@ -21,7 +21,7 @@ PROBABILITY = 0.05
 STRUCK = {
     "list-instances": "error-503",
     "get-instance": "error-500",
-    "launch": "error-500-after",
+    "launch": "error-500",
     "terminate": "error-503",
     "list-ssh-keys": "error-500",
 }
