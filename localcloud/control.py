@@ -1,20 +1,21 @@
 """The control side, /_localcloud: what happens to the cloud behind the program's back. No key, this computer only."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from localcloud.catalogue import INSTANCE_TYPES, REGIONS
-from localcloud.cloud import Cloud, cloud_of
+from localcloud.cloud import cloud_of
 from localcloud.faults.fault import Fault
 from localcloud.guard import this_computer_only
 from localcloud.journal import operation_name
 from localcloud.overview import overview
 from localcloud.quotas import Quotas
-from localcloud.records import InstanceRecord, Status
+from localcloud.records import Status
+from localcloud.summaries import fault_summary, instance_summary
 from localcloud.trouble import play
 
 
@@ -23,12 +24,12 @@ def control_app(operations: set[str]) -> web.Application:
 
     async def add_fault(request: web.Request) -> web.Response:
         fault = Fault.model_validate_json(await request.read())
-        return web.json_response(_shown(cloud_of(request).faults.add(fault, operations)))
+        return web.json_response(fault_summary(cloud_of(request).faults.add(fault, operations)))
 
     async def play_scenario(request: web.Request) -> web.Response:
         choice = ScenarioChoice.model_validate_json(await request.read())
         faults = play(cloud_of(request), choice.name, choice.seed, operations)
-        return web.json_response([_shown(fault) for fault in faults])
+        return web.json_response([fault_summary(fault) for fault in faults])
 
     app = web.Application(middlewares=[this_computer_only, _one_line_errors])
     app.add_routes(
@@ -140,7 +141,7 @@ async def _one_line_errors(request: web.Request, handler: Handler) -> web.Stream
 
 
 async def _list_faults(request: web.Request) -> web.Response:
-    return web.json_response([_shown(fault) for fault in cloud_of(request).faults.waiting])
+    return web.json_response([fault_summary(fault) for fault in cloud_of(request).faults.waiting])
 
 
 async def _clear_faults(request: web.Request) -> web.Response:
@@ -159,13 +160,15 @@ async def _clear_requests(request: web.Request) -> web.Response:
 
 async def _list_instances(request: web.Request) -> web.Response:
     cloud = cloud_of(request)
-    return web.json_response([_summary(cloud, instance) for instance in cloud.store.instances.all()])
+    return web.json_response([instance_summary(cloud, instance) for instance in cloud.store.instances.all()])
 
 
 async def _force_status(request: web.Request) -> web.Response:
     change = StatusChange.model_validate_json(await request.read())
     cloud = cloud_of(request)
-    return web.json_response(_summary(cloud, await cloud.lifecycle.force(request.match_info["id"], change.status)))
+    return web.json_response(
+        instance_summary(cloud, await cloud.lifecycle.force(request.match_info["id"], change.status))
+    )
 
 
 async def _set_capacity(request: web.Request) -> web.Response:
@@ -206,21 +209,3 @@ async def _set_price(request: web.Request) -> web.Response:
     change = PriceChange.model_validate_json(await request.read())
     cloud_of(request).prices.change(change.instance_type, change.price_cents_per_hour)
     return web.json_response(change.model_dump())
-
-
-def _shown(fault: Fault) -> dict[str, Any]:
-    """What is left of a fault; what does not fit its kind is not in it."""
-    return fault.model_dump(exclude_none=True)
-
-
-def _summary(cloud: Cloud, instance: InstanceRecord) -> dict[str, Any]:
-    """The form of `status --json`."""
-    return {
-        "id": instance.id,
-        "name": instance.name,
-        "status": instance.status,
-        "ip": instance.ip,
-        "region": instance.region,
-        "instance_type": instance.instance_type,
-        "price_cents_per_hour": cloud.prices.offer(instance.instance_type).price_cents_per_hour,
-    }

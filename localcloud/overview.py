@@ -15,6 +15,7 @@ from localcloud.faults.kinds import kinds_for
 from localcloud.faults.operations import HUB, SSH
 from localcloud.machines.commands import commands_of
 from localcloud.records import GONE, InstanceRecord, Status
+from localcloud.summaries import fault_summary, instance_summary
 
 SHOWN_REQUESTS = 200
 
@@ -35,7 +36,7 @@ def overview(operations: Collection[str]) -> Handler:
                     for one, record in zip(instances, records, strict=True)
                     if record.status not in GONE
                 ),
-                "faults": [fault.model_dump(exclude_none=True) for fault in cloud.faults.waiting],
+                "faults": [fault_summary(fault) for fault in cloud.faults.waiting],
                 "budget": limiter.budget() if limiter else None,
                 "kinds": _kinds(operations),
                 "statuses": [str(status) for status in Status],
@@ -48,13 +49,7 @@ def overview(operations: Collection[str]) -> Handler:
 
 async def _instance(cloud: Cloud, record: InstanceRecord) -> dict[str, Any]:
     return {
-        "id": record.id,
-        "name": record.name,
-        "status": record.status,
-        "ip": record.ip,
-        "region": record.region,
-        "instance_type": record.instance_type,
-        "price_cents_per_hour": cloud.prices.offer(record.instance_type).price_cents_per_hour,
+        **instance_summary(cloud, record),
         "since": record.boot_began,
         "commands": [] if record.status in GONE else await asyncio.to_thread(commands_of, record.id),
     }

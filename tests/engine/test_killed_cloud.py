@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +19,7 @@ import pytest
 import requests
 
 from localcloud.machines.environment import MARKER
+from tests.engine.customer import until
 
 KILLS = 4
 MOST_KILLS = 20
@@ -154,13 +155,6 @@ def _ids(cloud: Cloud, *, without: set[str]) -> set[str]:
     return {one["id"] for one in answer if one["status"] not in without}
 
 
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 40
-    while not condition():
-        assert time.monotonic() < deadline, "never came true"
-        time.sleep(0.1)
-
-
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[Path]:
     """A state directory on which nothing is left after the test."""
@@ -188,7 +182,7 @@ def test_a_killed_cloud_loses_no_acknowledged_write_and_leaves_no_machine(state:
     if machines == "process":
         # Those launched before may all have been ended; with one that runs the looks for what is left see something.
         _launch(cloud, "last")
-        _until(lambda: bool(_machines_with_processes(state)))
+        until(lambda: bool(_machines_with_processes(state)))
     _assert_all_can_be_ended(cloud)
     cloud.process.terminate()
     cloud.process.wait(30)
@@ -202,7 +196,7 @@ def _kill_while_clients_write(cloud: Cloud, promises: Promises, draw: Random, nu
         ]
         acknowledged = promises.count()
         time.sleep(draw.uniform(0.3, 1.0))
-        _until(lambda: promises.count() > acknowledged)
+        until(lambda: promises.count() > acknowledged)
         cloud.kill()
     for client in clients:
         client.result()
@@ -218,5 +212,5 @@ def _assert_all_can_be_ended(cloud: Cloud) -> None:
     """No machine outlives its instance: neither a process nor a disk."""
     for instance_id in _ids(cloud, without=ENDING):
         cloud.call("POST", "/instance-operations/terminate", {"instance_ids": [instance_id]})
-    _until(lambda: not _ids(cloud, without={"terminated"}))
+    until(lambda: not _ids(cloud, without={"terminated"}))
     assert _machines_with_processes(cloud.state) | _machines_with_disks(cloud.state) == set()
