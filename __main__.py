@@ -6,37 +6,56 @@ import signal
 import pulumi
 
 from components.cloud.client import LambdaClient
+from components.cloud.filesystem import Filesystem
 from components.machine.host import check_agent
 from components.machine.machine import GpuMachine, GpuMachineArgs, ssh_command
 from components.settings import SettingsError, read_settings
 from components.vllm.api_key import ApiKey
+from components.vllm.decision import decide, wish_of
 from components.vllm.hub import Hub
+from components.vllm.model_facts import ModelFacts
+from components.vllm.model_pin import ModelPin
 from components.vllm.preflight import PreflightError, preflight
+from components.vllm.preflight.plan_text import lines
 from components.vllm.server import ModelServer, ModelServerArgs
-from components.vllm.stack import VllmStack
+from components.vllm.stack import VllmStack, VllmStackArgs
 
 # When a resource fails, the engine interrupts this program; leaving quietly keeps the real error the last thing on
 # the screen.
 signal.signal(signal.SIGINT, lambda *_: os._exit(1))
 
+machine_name = f"{pulumi.get_project()}-{pulumi.get_stack()}"[:48]
 try:
     config, secret_keys = pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env()
     settings = read_settings(config, set(secret_keys), os.environ, pulumi.get_project())
     client = LambdaClient(settings.lambda_api_key, settings.api_url)
-    plan = preflight(settings, client, Hub(settings.hf_endpoint, settings.hf_token))
+    plan = preflight(settings, client, Hub(settings.hf_endpoint, settings.hf_token), machine_name)
 except (SettingsError, PreflightError) as error:
     raise pulumi.RunError(str(error)) from None
 if no_agent := check_agent(os.environ):
     raise pulumi.RunError(no_agent)
-for line in plan.lines:
+for line in lines(plan):
     pulumi.log.info(line)
 
+pin = ModelPin(
+    "model",
+    {
+        "model": settings.model,
+        "revision": settings.model_revision,
+        "facts": plan.facts.to_json() if plan.facts else "",
+        "problem": plan.problem,
+    },
+)
+filesystem = settings.filesystem and Filesystem(
+    "filesystem",
+    {"name": settings.filesystem.name, "region": settings.regions[0], "retain": settings.filesystem.retain},
+)
 image_family, image_id = settings.image
 machine = GpuMachine(
     "machine",
     GpuMachineArgs(
-        name=f"{pulumi.get_project()}-{pulumi.get_stack()}"[:48],
-        instance_types=settings.instance_types,
+        name=machine_name,
+        instance_types=plan.instance_types,
         regions=settings.regions,
         image_family=image_family,
         image_id=image_id,
@@ -47,22 +66,37 @@ machine = GpuMachine(
         max_price_cents_per_hour=settings.max_price_cents_per_hour,
         capacity_timeout_seconds=settings.capacity_timeout_minutes * 60,
         boot_timeout_seconds=settings.boot_timeout_minutes * 60,
+        filesystem_names=[filesystem.name] if filesystem else [],
+        launch_after=[pin],
     ),
 )
-stack = VllmStack("vllm", machine.host)
+stack = VllmStack(
+    "vllm",
+    machine.host,
+    VllmStackArgs(
+        install=settings.install,
+        vllm_version=settings.vllm_version,
+        build_triton=settings.build_triton,
+        driver=settings.driver,
+        cache=filesystem.mount_point.apply(lambda folder: f"{folder}/lambda-vllm") if filesystem else None,
+    ),
+)
 api_key = pulumi.Output.secret(settings.api_key) if settings.api_key else ApiKey("api-key").key
 server = ModelServer(
     "server",
     machine.host,
     stack,
     ModelServerArgs(
-        model=plan.model,
+        model=settings.model,
+        facts=pin.facts,
+        decision=pulumi.Output.all(pin.facts, machine.instance.instance_type).apply(
+            lambda known: decide(ModelFacts.from_json(known[0]), plan.type_fit(known[1]).size, wish_of(settings))
+        ),
         hub_url=settings.hf_endpoint,
         hf_token=settings.hf_token,
         api_key=api_key,
         port=settings.port,
         max_model_len=settings.max_model_len,
-        cpu_offload_gb=settings.cpu_offload_gb,
         vllm_args=settings.vllm_args,
         vllm_env=settings.vllm_env,
         start_timeout_seconds=settings.start_timeout_minutes * 60,
@@ -74,7 +108,7 @@ log_in = pulumi.Output.all(machine.ip, machine.host_key.public_key)
 forward = f"-N -L {settings.port}:localhost:{settings.port} "
 pulumi.export("endpoint", server.endpoint)
 pulumi.export("api_key", pulumi.Output.secret(api_key))
-pulumi.export("model", plan.model.model)
+pulumi.export("model", settings.model)
 pulumi.export("ip", machine.ip)
 pulumi.export("instance_id", machine.instance.id)
 pulumi.export("instance_type", machine.instance.instance_type)

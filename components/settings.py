@@ -23,6 +23,7 @@ from pydantic.alias_generators import to_camel
 from components.cloud.account_folder import DEFAULT_URL
 from components.cloud.firewall_rules import MOST_RULES, Cidr
 from components.cloud.instance_inputs import TagKey, TagValue
+from components.cloud.names import FilesystemName
 
 SECRETS = frozenset({"lambdaApiKey", "hfToken", "apiKey"})
 
@@ -60,6 +61,9 @@ _WHAT_IS_ALLOWED = {
     "hfEndpoint": "a URL such as https://huggingface.co",
     "tags": "keys of 2 to 55 characters a-z, 0-9, - and :, values of up to 128 characters",
     "maxModelLen": "auto, or a number of tokens",
+    "cpuOffloadGb": "auto, or a number of GiB",
+    "vllmVersion": "a version such as 0.32.0, in quotes",
+    "filesystem": "an object such as {name: weights, retain: true}",
     "apiKey": "at least 16 printable characters without spaces",
     "vllmArgs": "flags of `vllm serve` without the leading --, such as max-num-seqs",
     "vllmEnv": "names and values of environment variables",
@@ -68,6 +72,16 @@ _WHAT_IS_ALLOWED = {
 
 class SettingsError(Exception):
     """One or more wrong keys; the text has one line for each."""
+
+
+class FilesystemSetting(BaseModel):
+    """A filesystem that keeps weights and caches between machines."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: FilesystemName
+    retain: bool = True
+    """Whether it stays when the stack is destroyed."""
 
 
 class Settings(BaseModel):
@@ -91,7 +105,12 @@ class Settings(BaseModel):
     api_key: Annotated[str, StringConstraints(pattern=r"^[!-~]{16,}$")] | None = None
     port: Annotated[PortNumber, Field(ge=1024)] = 8000
     max_model_len: Literal["auto"] | Annotated[int, Field(gt=0)] = "auto"
-    cpu_offload_gb: Annotated[float, Field(ge=0)] = 0
+    cpu_offload_gb: Literal["auto"] | Annotated[float, Field(ge=0)] = "auto"
+    install: Literal["wheel", "source", "precompiled"] = "wheel"
+    vllm_version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+(\.post\d+)?$")] | None = None
+    build_triton: bool = False
+    driver: Literal["auto", "compat", "upgrade", "keep"] = "auto"
+    filesystem: FilesystemSetting | None = None
     vllm_args: dict[FlagName, Any] = {}
     vllm_env: dict[VariableName, str | int | float] = {}
     tags: dict[TagKey, TagValue] = {}
@@ -106,6 +125,10 @@ class Settings(BaseModel):
             raise ValueError("give imageFamily or imageId, not both")
         if self.port == self.ssh_port:
             raise ValueError("port and sshPort must differ")
+        if self.filesystem and len(self.regions) > 1:
+            raise ValueError("a filesystem lies in one region: with filesystem, name that one in regions")
+        if self.build_triton and self.install != "source":
+            raise ValueError("buildTriton needs install: source")
         return self
 
     @field_validator("vllm_args")
@@ -151,7 +174,9 @@ def read_settings(
     texts = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
     values: dict[str, Any] = {key: _value(text) for key, text in texts.items()}
     # Secrets and names are text, also when they look like a number.
-    values |= {key: texts[key] for key in texts.keys() & (SECRETS | {"model", "modelRevision", "imageId"})}
+    values |= {
+        key: texts[key] for key in texts.keys() & (SECRETS | {"model", "modelRevision", "imageId", "vllmVersion"})
+    }
     for key, variable in (("lambdaApiKey", "LAMBDA_API_KEY"), ("hfToken", "HF_TOKEN")):
         values[key] = (values.get(key) or environment.get(variable, "")).strip()
     plain = sorted(key for key in texts.keys() & SECRETS if prefix + key not in secret_keys)
@@ -180,10 +205,12 @@ def _line(project: str, details: Any) -> str:
     name = f"{project}:{key}"
     if key == "lambdaApiKey":
         return "no Lambda API key: set LAMBDA_API_KEY, or run `pulumi config set --secret lambdaApiKey KEY`"
-    if details["type"] == "extra_forbidden":
+    inside = len(details["loc"]) > 1
+    if details["type"] == "extra_forbidden" and not inside:
         known = ", ".join(sorted(to_camel(field) for field in Settings.model_fields))
         return f"{name}: there is no such key; there are {known}"
-    value = "" if key in SECRETS | MAY_HOLD_SECRETS else f" {json.dumps(details['input'], default=str)}"
+    hidden = key in SECRETS | MAY_HOLD_SECRETS or (inside and details["type"] in {"missing", "extra_forbidden"})
+    value = "" if hidden else f" {json.dumps(details['input'], default=str)}"
     own_words = details["type"] == "value_error" or key not in _WHAT_IS_ALLOWED
     reason = str(details["msg"]).removeprefix("Value error, ") if own_words else _WHAT_IS_ALLOWED[key]
     return f"{name}:{value} is not allowed: {reason}"

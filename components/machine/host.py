@@ -68,6 +68,7 @@ class Host:
         *,
         triggers: Sequence[pulumi.Input[str]] = (),
         stdin: pulumi.Input[str] | None = None,
+        dial_attempts: int = DIAL_ATTEMPTS,
         opts: pulumi.ResourceOptions | None = None,
     ) -> remote.Command:
         """Run a command; again when the machine, the text, the input or a trigger changes.
@@ -76,7 +77,7 @@ class Host:
         """
         return remote.Command(
             name,
-            connection=self._connection(),
+            connection=self._connection(dial_attempts),
             create=command,
             stdin=stdin,
             triggers=[self.instance.id, *triggers],
@@ -84,14 +85,14 @@ class Host:
             opts=self._options(opts),
         )
 
-    def _connection(self) -> remote.ConnectionArgs:
+    def _connection(self, dial_attempts: int = DIAL_ATTEMPTS) -> remote.ConnectionArgs:
         return remote.ConnectionArgs(
             host=self.ip,
             port=self.port,
             user=USER,
             private_key=self.private_key,
             host_key=self.public_host_key,
-            dial_error_limit=DIAL_ATTEMPTS,
+            dial_error_limit=dial_attempts,
         )
 
     def _options(self, opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:

@@ -39,6 +39,10 @@ class GpuMachineArgs:
     max_price_cents_per_hour: int | None = None
     capacity_timeout_seconds: int = 1800
     boot_timeout_seconds: int = 1800
+    filesystem_names: Sequence[pulumi.Input[str]] = ()
+    """Filesystems to mount at /lambda/nfs/NAME; they have to lie in the one region."""
+    launch_after: Sequence[pulumi.Resource] = ()
+    """What has to have succeeded before money is spent."""
 
 
 class GpuMachine(pulumi.ComponentResource):
@@ -58,7 +62,8 @@ class GpuMachine(pulumi.ComponentResource):
         self.host_key = KeyPair(f"{name}-host-key", {"comment": f"{args.name}-host"}, child)
         ssh_key = SshKey(f"{name}-ssh-key", {"name_prefix": args.name, "public_key": self.key.public_key}, child)
         rulesets = self._rulesets(name, args)
-        self.instance = Instance(f"{name}-instance", self._launch_args(args, ssh_key, rulesets), child)
+        last = pulumi.ResourceOptions(parent=self, depends_on=list(args.launch_after))
+        self.instance = Instance(f"{name}-instance", self._launch_args(args, ssh_key, rulesets), last)
         boot = BootWait(
             f"{name}-boot",
             {
@@ -111,6 +116,8 @@ class GpuMachine(pulumi.ComponentResource):
             "tags": dict(args.tags),
             "capacity_timeout_seconds": args.capacity_timeout_seconds,
         }
+        if args.filesystem_names:
+            launch["filesystem_names"] = list(args.filesystem_names)
         if args.max_price_cents_per_hour is not None:
             launch["max_price_cents_per_hour"] = args.max_price_cents_per_hour
         if args.image_id is not None:

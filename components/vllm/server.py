@@ -9,8 +9,10 @@ from typing import Any
 import pulumi
 
 from components.machine.host import SCRIPTS, Host, content_hash, write_command
-from components.vllm.hub import ModelCommit
-from components.vllm.stack import FOLDER, INSTALL_KEY, VllmStack, job, seconds_of
+from components.vllm.decision import Decision
+from components.vllm.hub import DOWNLOAD_EXCLUDES
+from components.vllm.model_facts import ModelFacts
+from components.vllm.stack import FOLDER, VllmStack, job, seconds_of
 
 DOWNLOAD_TIMEOUT_S = 4 * 3600
 
@@ -19,7 +21,12 @@ DOWNLOAD_TIMEOUT_S = 4 * 3600
 class ModelServerArgs:
     """What is served, and how."""
 
-    model: ModelCommit
+    model: str
+    """The name under which it is served, as the user writes it."""
+    facts: pulumi.Output[str]
+    """`ModelFacts.to_json` of the commit to serve."""
+    decision: pulumi.Output[Decision]
+    """Flags that depend on the machine."""
     hub_url: str
     hf_token: str
     """Used to download the weights; the server runs offline and does not read it."""
@@ -27,8 +34,6 @@ class ModelServerArgs:
     port: int = 8000
     max_model_len: str | int = "auto"
     """Tokens; `auto` is the longest context that fits."""
-    cpu_offload_gb: float = 0
-    """GiB of the weights that stay in the machine's memory."""
     vllm_args: Mapping[str, Any] = field(default_factory=dict)
     """Any other flag of `vllm serve`, without the leading dashes."""
     vllm_env: Mapping[str, str | int | float] = field(default_factory=dict)
@@ -52,24 +57,18 @@ class ModelServer(pulumi.ComponentResource):
     ) -> None:
         super().__init__("lambdavllm:vllm:ModelServer", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        config = server_config(args)
+        facts = args.facts.apply(ModelFacts.from_json)
+        config = pulumi.Output.all(facts, args.decision).apply(lambda known: server_config(args, *known))
         environment = environment_file(args.vllm_env)
-        # The key is not part of it: the guard reads the key file anew when it changes.
-        start_hash = content_hash(
-            *(FOLDER / name for name in ("common.sh", "serve.sh", "guard.py", "start.sh")),
-            more=[config, environment, INSTALL_KEY],
-        )
+        start_hash = config.apply(lambda text: start_key(text, environment, stack.install_key))
 
         hf_token = host.put_secret(f"{name}-hf-token", "hf-token", args.hf_token, child)
         keys = host.put_secret(f"{name}-api-key", "api-keys", args.api_key, child)
-        weights_key = content_hash(FOLDER / "download.sh", more=[args.model.model, args.model.commit])
         weights = host.run(
             f"{name}-weights",
-            job(
-                "download", weights_key, DOWNLOAD_TIMEOUT_S, "download.sh", *map(shlex.quote, download_arguments(args))
-            ),
-            triggers=[weights_key],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*stack.scripts, hf_token]),
+            facts.apply(lambda known: download_command(known, args.hub_url)),
+            triggers=[facts.apply(weights_key)],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*stack.prepared, hf_token]),
         )
         # The running server's settings are not touched before the new ones can be served.
         loadable = pulumi.ResourceOptions(parent=self, depends_on=[stack.installed, weights])
@@ -77,7 +76,7 @@ class ModelServer(pulumi.ComponentResource):
         settings = host.run(f"{name}-config", write_command("vllm.yaml"), stdin=config, opts=loadable)
         started = host.run(
             f"{name}-start",
-            start_command(start_hash, args),
+            start_hash.apply(lambda key: start_command(key, args)),
             # Each write prints another number, so that going back to settings that served before starts them again.
             triggers=[start_hash, pulumi.Output.unsecret(variables.stdout), settings.stdout],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[keys, variables, settings]),
@@ -91,18 +90,27 @@ class ModelServer(pulumi.ComponentResource):
         self.register_outputs({"endpoint": self.endpoint})
 
 
-def server_config(args: ModelServerArgs) -> str:
+def server_config(args: ModelServerArgs, facts: ModelFacts, decision: Decision) -> str:
     """The file for `vllm serve --config`; JSON, which is YAML."""
     flags: dict[str, Any] = {
-        "model": args.model.model,
-        "revision": args.model.commit,
-        "served-model-name": [args.model.model],
+        "model": facts.model,
+        "revision": facts.commit,
+        # A renamed repository answers to the name that the user wrote, and to its present one.
+        "served-model-name": list(dict.fromkeys([args.model, facts.model])),
         "port": args.port,
         "max-model-len": args.max_model_len,
     }
-    if args.cpu_offload_gb:
-        flags["cpu-offload-gb"] = args.cpu_offload_gb
+    if decision.cpu_offload_gb:
+        flags["cpu-offload-gb"] = decision.cpu_offload_gb
+    if decision.tensor_parallel_size > 1:
+        flags["tensor-parallel-size"] = decision.tensor_parallel_size
     return json.dumps({**flags, **args.vllm_args}, indent=2) + "\n"
+
+
+def start_key(config: str, environment: str, install_key: str) -> str:
+    """Changes with all that needs a new start. The API key does not: the guard reads its file anew when it changes."""
+    scripts = (FOLDER / name for name in ("common.sh", "serve.sh", "guard.py", "start.sh"))
+    return content_hash(*scripts, more=[config, environment, install_key])
 
 
 def environment_file(variables: Mapping[str, str | int | float]) -> str:
@@ -110,13 +118,20 @@ def environment_file(variables: Mapping[str, str | int | float]) -> str:
     return "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in sorted(variables.items()))
 
 
-def download_arguments(args: ModelServerArgs) -> tuple[str, str, str]:
-    """Arguments of download.sh."""
-    return args.model.model, args.model.commit, args.hub_url
+def weights_key(facts: ModelFacts) -> str:
+    """Changes with what is downloaded."""
+    scripts = (FOLDER / name for name in ("download.sh", "download.py"))
+    return content_hash(*scripts, more=[facts.model, facts.commit, *DOWNLOAD_EXCLUDES])
 
 
-def start_command(start_hash: str, args: ModelServerArgs) -> str:
+def download_command(facts: ModelFacts, hub_url: str) -> str:
+    """Command that downloads the weights, as a job."""
+    words = [facts.model, facts.commit, hub_url, str(facts.download_bytes), *DOWNLOAD_EXCLUDES]
+    return job("download", weights_key(facts), DOWNLOAD_TIMEOUT_S, "download.sh", *map(shlex.quote, words))
+
+
+def start_command(key: str, args: ModelServerArgs) -> str:
     """Command that starts the service and waits; its own limit ends first, the outer one is for a hung machine."""
     seconds = args.start_timeout_seconds
-    words = [start_hash, str(args.port), shlex.quote(args.model.model), str(seconds)]
+    words = [key, str(args.port), shlex.quote(args.model), str(seconds)]
     return f"timeout {seconds + 300} bash {SCRIPTS}/start.sh {' '.join(words)}"

@@ -1,53 +1,127 @@
-"""vLLM on a machine: the scripts that do the work there, and the install as a job."""
+"""vLLM on a machine: the scripts that do the work there, the driver, and the install as a job."""
 
 import re
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
 from pulumi_command import remote
 
-from components.machine.host import SCRIPTS, Host, content_hash
+from components.machine.host import SCRIPTS, SETTINGS, Host, content_hash
 
 FOLDER = Path(__file__).parent / "scripts"
 JOB = Path(__file__).parent.parent / "machine" / "job.sh"
-FILES = (JOB, *(FOLDER / name for name in (
-    "common.sh",
-    "download.sh",
-    "explain.py",
-    "guard.py",
-    "install.sh",
-    "serve.sh",
-    "start.sh",
-    "versions.env",
-    "wait_ready.py",
-)))  # fmt: skip
+LOCKS = FOLDER / "locks"
+FILES = (
+    JOB,
+    *sorted(path for path in FOLDER.iterdir() if path.suffix in {".sh", ".py", ".env"}),
+    *sorted(LOCKS.glob("*.txt")),
+)
+"""What is copied to the machine, all into one folder."""
 
-INSTALL_TIMEOUT_S = 3600
-INSTALL_KEY = content_hash(FOLDER / "install.sh", FOLDER / "versions.env")
-"""Changes with what would be installed, so that a changed pin is installed and an unchanged one is not touched."""
+NOT_INSTALLING = frozenset(
+    {"download.sh", "download.py", "explain.py", "guard.py", "serve.sh", "start.sh", "wait_ready.py"}
+)
+"""Scripts that leave what is installed as it is."""
+
+DRIVER_TIMEOUT_S = 1800
+REBOOT_DIAL_ATTEMPTS = 200
+"""A quarter of an hour: the plugin waits longer from attempt to attempt, up to some seconds, and a GH200 boots slowly."""
 
 _DONE = re.compile(r"^\w+: done in (\d+) s", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class VllmStackArgs:
+    """What is installed, and how."""
+
+    install: str = "wheel"
+    """`wheel`, `precompiled` (the source tree with the wheel's compiled parts) or `source`."""
+    vllm_version: str | None = None
+    """None for the pinned one."""
+    build_triton: bool = False
+    driver: str = "auto"
+    """`auto`, `compat`, `upgrade` or `keep`."""
+    cache: pulumi.Input[str] | None = None
+    """Folder on the machine that outlives it, for weights and caches."""
 
 
 class VllmStack(pulumi.ComponentResource):
     """vLLM, installed for the accelerator that the machine says it has."""
 
-    scripts: list[remote.CopyToRemote]
+    prepared: list[pulumi.Resource]
+    """What other work on the machine has to wait for: the scripts, and a driver that does not reboot it any more."""
     installed: remote.Command
+    install_key: str
+    """Changes with what would be installed."""
     install_seconds: pulumi.Output[int | None]
 
-    def __init__(self, name: str, host: Host, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, host: Host, args: VllmStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lambdavllm:vllm:VllmStack", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        self.scripts = [host.put(f"{name}-{file.name}", file, child) for file in FILES]
+        scripts: list[pulumi.Resource] = [host.put(f"{name}-{file.name}", file, child) for file in FILES]
+        cache = host.run(f"{name}-cache", cache_command(), stdin=args.cache or "", opts=child)
+        driver = self._driver(name, host, args, [*scripts, cache])
+        self.prepared = [*scripts, cache, driver]
+        self.install_key = install_key(args)
         self.installed = host.run(
             f"{name}-install",
-            job("install", INSTALL_KEY, INSTALL_TIMEOUT_S, "install.sh"),
-            triggers=[INSTALL_KEY],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=self.scripts),
+            install_command(args),
+            triggers=[self.install_key],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=self.prepared),
         )
         self.install_seconds = seconds_of(self.installed)
         self.register_outputs({})
+
+    def _driver(self, name: str, host: Host, args: VllmStackArgs, before: list[pulumi.Resource]) -> remote.Command:
+        """The driver as it has to be. A reboot needs a second connection, which finds the machine booted anew."""
+        key = content_hash(*(FOLDER / file for file in ("driver.sh", "driver.py")), more=[args.driver, args.install])
+        chosen = host.run(
+            f"{name}-driver",
+            driver_command("apply", args),
+            triggers=[key],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=before),
+        )
+        return host.run(
+            f"{name}-driver-ready",
+            driver_command("verify", args),
+            triggers=[key],
+            dial_attempts=REBOOT_DIAL_ATTEMPTS,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[chosen]),
+        )
+
+
+def install_key(args: VllmStackArgs) -> str:
+    """Hash of what would be installed, so that a changed pin is installed and an unchanged one is not touched."""
+    files = [file for file in FILES if file.parent in (FOLDER, LOCKS) and file.name not in NOT_INSTALLING]
+    return content_hash(*files, more=install_words(args))
+
+
+def install_words(args: VllmStackArgs) -> list[str]:
+    """Arguments of install.sh."""
+    options = ["--triton"] if args.build_triton else []
+    return [args.install, args.driver, args.vllm_version or "pinned", *options]
+
+
+def install_command(args: VllmStackArgs) -> str:
+    """Command that installs vLLM, as a job."""
+    timeout = 3 * 3600 if args.install == "source" else 3600
+    return job("install", install_key(args), timeout, "install.sh", *map(shlex.quote, install_words(args)))
+
+
+def driver_command(step: str, args: VllmStackArgs) -> str:
+    """Command that makes the driver what it has to be (`apply`), or proves that it is (`verify`)."""
+    return f"timeout {DRIVER_TIMEOUT_S} bash {SCRIPTS}/driver.sh {step} {args.driver} {args.install}"
+
+
+def cache_command() -> str:
+    """Command that writes where caches are kept, by its input; an empty one means the machine's own disk."""
+    file = f"{SETTINGS}/cache"
+    return (
+        f"mkdir -p {SETTINGS} && cat > {file}.new && if [ -s {file}.new ]; then mv {file}.new {file}; "
+        f"else rm -f {file} {file}.new; fi"
+    )
 
 
 def job(name: str, key: str, timeout_s: int, script: str, *arguments: str) -> str:

@@ -81,6 +81,11 @@ def test_without_a_lambda_key_the_line_says_where_to_set_it() -> None:
         ("vllmArgs", {"--seed": 1}, "without the leading --"),
         ("vllmEnv", {"2BAD": "x"}, "names and values"),
         ("apiUrl", "cloud.lambda.ai", "a URL such as"),
+        ("cpuOffloadGb", "much", "auto, or a number of GiB"),
+        ("vllmVersion", "latest", "a version such as 0.32.0"),
+        ("driver", "newest", "'auto', 'compat', 'upgrade' or 'keep'"),
+        ("install", "docker", "'wheel', 'source' or 'precompiled'"),
+        ("filesystem", {"nam": "weights"}, "an object such as {name: weights, retain: true}"),
     ],
 )
 def test_a_wrong_value_is_one_line_with_key_value_and_what_is_allowed(key: str, value: Any, told: str) -> None:
@@ -140,6 +145,16 @@ def test_a_secret_in_plain_text_is_refused_with_the_command_that_puts_it_right(s
 def test_two_words_for_one_thing_and_one_port_for_two_things_are_refused() -> None:
     assert "imageFamily or imageId" in error_of(imageFamily="lambda-stack-22-04", imageId="abc")
     assert "port and sshPort must differ" in error_of(port=2222, sshPort=2222)
+
+
+def test_a_filesystem_and_a_build_of_triton_need_what_they_belong_to() -> None:
+    assert "name that one in regions" in error_of(filesystem={"name": "weights"}, regions=["us-east-3", "us-east-1"])
+    assert "buildTriton needs install: source" in error_of(buildTriton=True)
+    assert read(filesystem={"name": "weights"}).filesystem
+
+
+def test_a_version_that_looks_like_a_number_stays_text() -> None:
+    assert read(install="source", vllmVersion="0.32.0").vllm_version == "0.32.0"
 
 
 def test_a_key_with_a_line_break_behind_it_works() -> None:

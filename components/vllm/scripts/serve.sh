@@ -16,7 +16,10 @@ export PYTHONPATH="$base/scripts"
 export PYTHONDONTWRITEBYTECODE=1
 export LAMBDA_VLLM_API_KEYS="$settings/api-keys"
 target=$(accelerator)
+only_on_cpu=()
 if [[ $target == cpu ]]; then
+    # What the settings say for a GPU; a flag in the command line wins over the file.
+    only_on_cpu=(--tensor-parallel-size 1 --cpu-offload-gb 0)
     # Without a size vLLM reserves nearly all memory for the KV cache; with bound threads it wants cores of its own.
     export VLLM_CPU_KVCACHE_SPACE=1
     export VLLM_CPU_OMP_THREADS_BIND=nobind
@@ -32,4 +35,4 @@ mkdir -p "$base/logs"
 [[ ! -f $base/logs/vllm.log ]] || mv "$base/logs/vllm.log" "$base/logs/vllm.log.1"
 # Where several machines share one network stack, each has an address of its own to listen on.
 exec "$base/venv/bin/vllm" serve --config "$settings/vllm.yaml" --host "${BIND_ADDRESS:-0.0.0.0}" \
-    --middleware guard.Guard >"$base/logs/vllm.log" 2>&1
+    --middleware guard.Guard "${only_on_cpu[@]}" >"$base/logs/vllm.log" 2>&1

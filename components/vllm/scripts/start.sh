@@ -55,7 +55,7 @@ fi
 status=0
 python3 "$base/scripts/wait_ready.py" --host "${BIND_ADDRESS:-127.0.0.1}" --port "$port" --model "$model" \
     --keys "$settings/api-keys" --log "$base/logs/vllm.log" --timeout "$timeout" --service "$service" \
-    --seconds-file "$base/start-seconds" || status=$?
+    --seconds-file "$base/start-seconds" --settings "$settings/vllm.yaml" --accelerator "$(accelerator)" || status=$?
 if ((status == 1)); then
     # It would fail the same way again and again, or is open to everybody.
     systemctl --user stop "$service" >/dev/null 2>&1 || true

@@ -50,6 +50,23 @@ def stage(log_file: Path) -> str:
     return found
 
 
+def check_offload(settings: str, accelerator: str, log: str) -> None:
+    """Refuse a server that was asked to keep weights in the machine's memory and says nothing of having done so.
+
+    Some runners of vLLM 0.26 and 0.27 ignore the flag without a word.
+    """
+    wanted = float(json.loads(Path(settings).read_text()).get("cpu-offload-gb", 0))
+    if not wanted or accelerator == "cpu":
+        return
+    found = re.search(r"Total CPU offloaded parameters: ([\d.]+)", Path(log).read_text(errors="replace"))
+    if not found or float(found.group(1)) == 0:
+        raise NotReadyError(
+            f"{wanted:g} GiB of weights were to be kept in the machine's memory, and vLLM's log does not say that they "
+            "are: set cpuOffloadGb to 0, or take another vllmVersion"
+        )
+    print(f"{found.group(1)} GiB of the weights are in the machine's memory", flush=True)
+
+
 def wait(options: argparse.Namespace) -> float:
     """Seconds until a token came back; `NotReadyError` when none will."""
     key = Path(options.keys).read_text().split()[0]
@@ -72,6 +89,7 @@ def wait(options: argparse.Namespace) -> float:
         time.sleep(POLL_S)
     if answers(f"http://{options.host}:{options.port}/v1/models"):
         raise NotReadyError("the server answers without the key and was stopped: see vllmArgs and vllmEnv")
+    check_offload(options.settings, options.accelerator, options.log)
     return time.monotonic() - began
 
 
@@ -136,7 +154,7 @@ def first_token(options: argparse.Namespace, key: str) -> bool:
 def main() -> int:
     """Wait as the command line says; 0 when ready, 1 when it will not be, 2 when it is still on its way."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("host", "model", "keys", "log", "service", "seconds-file"):
+    for name in ("host", "model", "keys", "log", "service", "seconds-file", "settings", "accelerator"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--timeout", type=int, required=True, help="seconds")

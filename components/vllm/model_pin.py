@@ -1,0 +1,41 @@
+"""The commit of the model that a stack serves: found once, and kept until the model or its revision is changed.
+
+A branch moves. Without the pin the next `pulumi up`, meant to open the firewall for a colleague, would load another
+model; and a hub that is down would stop it.
+"""
+
+from typing import Any, TypedDict
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from components.cloud.deferred import Deferred
+
+PROVIDER = Deferred("components.vllm.model_pin_provider:ModelPinProvider")
+
+
+class ModelPinArgs(TypedDict):
+    """Arguments of `ModelPin`."""
+
+    model: pulumi.Input[str]
+    """As the user writes it."""
+    revision: pulumi.Input[str]
+    """Branch, tag or commit."""
+    facts: pulumi.Input[str]
+    """`ModelFacts.to_json` of what preflight found; empty when it found nothing."""
+    problem: pulumi.Input[str]
+    """Why it found nothing. Told when there is no commit yet that could be kept."""
+
+
+class ModelPin(Resource, module="lambdavllm", name="ModelPin"):
+    """A model at the commit that its revision meant when it was first asked for."""
+
+    facts: pulumi.Output[str]
+    """`ModelFacts.to_json`, the commit among them."""
+
+    def __init__(self, name: str, args: ModelPinArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__(PROVIDER, name, {**_plain(args)}, opts)
+
+
+def _plain(args: ModelPinArgs) -> dict[str, Any]:
+    return {**args}

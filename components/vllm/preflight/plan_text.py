@@ -1,0 +1,130 @@
+"""A plan as people read it, and as a program does."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from components.vllm.forecast import Forecast, forecast
+from components.vllm.preflight import Plan, TypeFit
+from components.vllm.preflight.candidates import Candidate
+from components.vllm.versions import PINNED_VLLM
+
+GIB = 1 << 30
+
+
+def lines(plan: Plan) -> list[str]:
+    """A few lines: model at its commit, machines with price and capacity, memory, download, time and money."""
+    return [*_model(plan), *map(str, _serving(plan)), *_left_out(plan), *_memory(plan), *_cost(plan), *_warnings(plan)]
+
+
+def document(plan: Plan) -> dict[str, Any]:
+    """The same for a program: sizes in bytes or GiB as the names say, money in US dollars."""
+    facts = plan.facts
+    shape = facts.shape if facts else None
+    return {
+        "model": facts.model if facts else plan.settings.model,
+        "commit": facts.commit if facts else None,
+        "architecture": shape.architecture if shape else None,
+        "quantisation": shape.quantisation if shape else None,
+        "weights_gib": round(shape.weights_bytes / GIB, 2) if shape else None,
+        "download": {"files": facts.files, "bytes": facts.download_bytes} if facts else None,
+        "vllm": {
+            "version": plan.settings.vllm_version or PINNED_VLLM,
+            "install": plan.settings.install,
+            "driver": plan.settings.driver,
+        },
+        "candidates": [
+            {
+                "instance_type": one.instance_type,
+                "region": one.region,
+                "dollars_per_hour": one.dollars_per_hour,
+                "has_capacity": one.has_capacity,
+            }
+            for one in plan.candidates
+        ],
+        "machines": [_machine(plan, one) for one in plan.types],
+        "warnings": list(plan.warnings),
+    }
+
+
+def _machine(plan: Plan, one: TypeFit) -> dict[str, Any]:
+    told: dict[str, Any] = {"instance_type": one.instance_type}
+    if one.fit:
+        found = vars(one.fit)
+        told |= {name: round(value, 2) if isinstance(value, float) else value for name, value in found.items()}
+    ahead = _forecast(plan, one)
+    if ahead:
+        told |= {
+            "minutes_to_first_token": round(ahead.minutes, 1),
+            "dollars_to_first_token": round(ahead.dollars, 2),
+        }
+    return told
+
+
+def _model(plan: Plan) -> Iterator[str]:
+    if plan.facts is None:
+        yield f"model {plan.settings.model}: at the commit that this stack has served so far"
+        return
+    shape = plan.facts.shape
+    kind = f", {shape.architecture}, {shape.quantisation or shape.element_type}" if shape else ""
+    yield f"model {plan.facts.model} at {plan.facts.commit[:12]}{kind}"
+    if plan.facts.unknown:
+        yield f"memory: not known beforehand, {plan.facts.unknown}"
+
+
+def _serving(plan: Plan) -> list[Candidate]:
+    allowed = plan.instance_types
+    return [one for one in plan.candidates if one.instance_type in allowed]
+
+
+def _left_out(plan: Plan) -> list[str]:
+    return [f"{one.instance_type} is left out: {one.fit.reason}" for one in plan.types if one.fit and not one.serves]
+
+
+def _memory(plan: Plan) -> Iterator[str]:
+    for one in plan.types:
+        found = one.fit
+        if found is None or not found.fits:
+            continue
+        offload = f"{found.cpu_offload_gib:g} GiB more in the machine's memory, " if found.cpu_offload_gib else ""
+        each = f" on each of {found.tensor_parallel_size} GPUs" if found.tensor_parallel_size > 1 else ""
+        yield (
+            f"{one.instance_type}: {found.weights_gib:.1f} GiB of weights{each}, {offload}{found.kv_gib:.1f} GiB for "
+            f"{found.kv_tokens:,} tokens of KV cache, context {found.max_model_len:,}; "
+            f"one stream gets at most {found.tokens_per_second:.0f} tokens/s"
+        )
+
+
+def _cost(plan: Plan) -> Iterator[str]:
+    if plan.facts is None:
+        return
+    size = plan.facts.download_bytes
+    yield f"downloads: {plan.facts.files} files, {size / 1e9:.1f} GB"
+    for one in plan.types:
+        ahead = _forecast(plan, one)
+        if one.serves and ahead:
+            yield (
+                f"{one.instance_type}: first token about {ahead.minutes:.0f} minutes after the launch, about "
+                f"${ahead.dollars:.2f} by then, ${_price(plan, one):.2f} an hour from then on"
+            )
+
+
+def _warnings(plan: Plan) -> list[str]:
+    return [f"a new machine could not serve now: {line}" for line in plan.warnings]
+
+
+def _forecast(plan: Plan, one: TypeFit) -> Forecast | None:
+    if plan.facts is None:
+        return None
+    weights = one.fit.weights_gib * one.fit.tensor_parallel_size if one.fit else plan.facts.download_bytes / GIB
+    return forecast(
+        _price(plan, one),
+        plan.facts.download_bytes,
+        weights,
+        one.fit.cpu_offload_gib if one.fit else 0,
+        plan.settings.install,
+        plan.settings.driver == "upgrade",
+    )
+
+
+def _price(plan: Plan, one: TypeFit) -> float:
+    return next(c.dollars_per_hour for c in plan.candidates if c.instance_type == one.instance_type)

@@ -1,0 +1,40 @@
+"""Which versions of vLLM can be had, and which are refused by name."""
+
+from pathlib import Path
+
+from components.settings import Settings
+from components.vllm.scripts import source_pins
+
+_PINS = Path(__file__).parent / "scripts" / "versions.env"
+
+
+def _pinned() -> dict[str, str]:
+    lines = (line for line in _PINS.read_text().splitlines() if "=" in line and not line.startswith("#"))
+    return dict(line.split("=", 1) for line in lines)
+
+
+PINNED_VLLM = _pinned()["VLLM_VERSION"]
+"""The version whose wheels are locked for every target."""
+
+OFFLOAD_IGNORED = ("0.26.", "0.27.")
+"""Releases whose default runner puts all weights on the GPU in spite of `--cpu-offload-gb` (measured with 0.26.0)."""
+
+
+def check_versions(settings: Settings) -> list[str]:
+    """What speaks against the version, a line each. Pure; nothing is asked of anybody."""
+    version = settings.vllm_version or PINNED_VLLM
+    if version.startswith(OFFLOAD_IGNORED) and settings.cpu_offload_gb != 0:
+        return [
+            f"vllmVersion: vLLM {version} ignores --cpu-offload-gb in its default runner, and a model larger than the "
+            f"GPU would not start: take {PINNED_VLLM}, or set cpuOffloadGb to 0"
+        ]
+    if settings.install == "source":
+        known = sorted({PINNED_VLLM, *source_pins.VERSIONS})
+        if version not in known:
+            return [f"vllmVersion: {version} is not pinned for install: source; {', '.join(known)} are"]
+    elif version != PINNED_VLLM:
+        return [
+            f"vllmVersion: {version} has no lock file; install: {settings.install} has {PINNED_VLLM}, "
+            "and others come with install: source"
+        ]
+    return []

@@ -1,0 +1,46 @@
+"""The commit that a stack serves stays until the user asks for another model or revision."""
+
+from typing import Any
+
+import pytest
+
+from components.cloud.provider import LambdaError, Properties
+from components.vllm.model_pin_provider import ModelPinProvider
+
+PINNED: Properties = {"model": "a/b", "revision": "main", "facts": '{"commit": "1"}', "problem": ""}
+
+
+def changes(**inputs: Any) -> bool:
+    result = ModelPinProvider().diff("pin", PINNED, {**PINNED, **inputs})
+    assert result.replaces == []
+    return bool(result.changes)
+
+
+def test_a_branch_that_moved_changes_nothing() -> None:
+    assert not changes(facts='{"commit": "2"}')
+
+
+def test_a_hub_that_is_down_changes_nothing() -> None:
+    assert not changes(facts="", problem="cannot reach the hub")
+
+
+@pytest.mark.parametrize("asked", [{"model": "a/c"}, {"revision": "v2"}])
+def test_another_model_or_revision_takes_what_was_found_of_it(asked: dict[str, str]) -> None:
+    inputs = {**PINNED, **asked, "facts": '{"commit": "2"}'}
+    assert changes(**inputs)
+    assert ModelPinProvider().update("pin", PINNED, inputs).outs["facts"] == '{"commit": "2"}'
+
+
+def test_another_model_that_the_hub_could_not_find_fails_with_the_hubs_reason() -> None:
+    inputs = {**PINNED, "model": "a/c", "facts": "", "problem": "cannot reach the hub"}
+    with pytest.raises(LambdaError, match="cannot reach the hub; nothing was changed"):
+        ModelPinProvider().update("pin", PINNED, inputs)
+
+
+def test_a_new_stack_is_not_begun_with_a_model_that_nobody_has_seen() -> None:
+    with pytest.raises(LambdaError, match="cannot reach the hub"):
+        ModelPinProvider().create({**PINNED, "facts": "", "problem": "cannot reach the hub"})
+
+
+def test_a_new_stack_keeps_what_was_found() -> None:
+    assert ModelPinProvider().create(PINNED).outs["facts"] == PINNED["facts"]
