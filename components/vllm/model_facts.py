@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.vllm.checkpoint import Checkpoint
+from components.vllm.hub_files import download_excludes
 from components.vllm.shape import ModelShape, ShapeError, shape_of
 
 
@@ -18,6 +19,8 @@ class ModelFacts:
     """40 hexadecimal digits."""
     files: int
     download_bytes: int
+    excludes: tuple[str, ...]
+    """Patterns of what is not downloaded, as `hf download --exclude` takes them."""
     shape: ModelShape | None
     """None when the repository does not say enough to reckon with; then vLLM finds out."""
     unknown: str = ""
@@ -33,7 +36,7 @@ class ModelFacts:
         """The facts in a text of `to_json`."""
         plain: dict[str, Any] = json.loads(text)
         shape = ModelShape.from_json(plain["shape"]) if plain["shape"] else None
-        return cls(**{**plain, "shape": shape})
+        return cls(**{**plain, "shape": shape, "excludes": tuple(plain["excludes"])})
 
 
 def facts_of(checkpoint: Checkpoint) -> ModelFacts:
@@ -44,5 +47,11 @@ def facts_of(checkpoint: Checkpoint) -> ModelFacts:
     except ShapeError as error:
         unknown = str(error)
     return ModelFacts(
-        checkpoint.model, checkpoint.commit, len(checkpoint.files), checkpoint.download_bytes, shape, unknown
+        model=checkpoint.model,
+        commit=checkpoint.commit,
+        files=len(checkpoint.files),
+        download_bytes=checkpoint.download_bytes,
+        excludes=download_excludes(file.path for file in checkpoint.files),
+        shape=shape,
+        unknown=unknown,
     )

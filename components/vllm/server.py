@@ -10,7 +10,6 @@ import pulumi
 
 from components.machine.host import SCRIPTS, Host, content_hash, write_command
 from components.vllm.decision import Decision
-from components.vllm.hub import DOWNLOAD_EXCLUDES
 from components.vllm.model_facts import ModelFacts
 from components.vllm.stack import FOLDER, VllmStack, job, seconds_of
 
@@ -121,12 +120,12 @@ def environment_file(variables: Mapping[str, str | int | float]) -> str:
 def weights_key(facts: ModelFacts) -> str:
     """Changes with what is downloaded."""
     scripts = (FOLDER / name for name in ("download.sh", "download.py"))
-    return content_hash(*scripts, more=[facts.model, facts.commit, *DOWNLOAD_EXCLUDES])
+    return content_hash(*scripts, more=[facts.model, facts.commit, *facts.excludes])
 
 
 def download_command(facts: ModelFacts, hub_url: str) -> str:
     """Command that downloads the weights, as a job."""
-    words = [facts.model, facts.commit, hub_url, str(facts.download_bytes), *DOWNLOAD_EXCLUDES]
+    words = [facts.model, facts.commit, hub_url, str(facts.download_bytes), *facts.excludes]
     return job("download", weights_key(facts), DOWNLOAD_TIMEOUT_S, "download.sh", *map(shlex.quote, words))
 
 

@@ -27,7 +27,7 @@ NOT_INSTALLING = frozenset(
 
 DRIVER_TIMEOUT_S = 1800
 REBOOT_DIAL_ATTEMPTS = 200
-"""A quarter of an hour: the plugin waits longer from attempt to attempt, up to some seconds, and a GH200 boots slowly."""
+"""About a quarter of an hour: the plugin waits longer from attempt to attempt, and a GH200 boots slowly."""
 
 _DONE = re.compile(r"^\w+: done in (\d+) s", re.MULTILINE)
 

@@ -21,8 +21,8 @@ COMMANDS: Mapping[str, str] = {
     "compatibility libraries": "cat ~/.local/share/lambda-vllm/cuda.env 2>/dev/null || echo none",
     "manifest": "cat ~/.local/share/lambda-vllm/manifest.json 2>/dev/null || echo none",
     "server": (
-        "grep -hE 'vLLM server version|Resolved architecture|Loading weights took|Total CPU offloaded|Model loading took|"
-        "torch.compile took|Available KV cache|GPU KV cache size|Maximum concurrency|Graph capturing finished|"
+        "grep -hE 'vLLM server version|Resolved architecture|Loading weights took|Total CPU offloaded|"
+        "Model loading took|torch.compile took|Available KV cache|GPU KV cache size|Maximum concurrency|Graph capturing finished|"
         "init engine' ~/.local/share/lambda-vllm/logs/vllm.log | cut -c1-300 || true"
     ),
     "service": "systemctl --user is-active lambda-vllm.service",

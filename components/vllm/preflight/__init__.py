@@ -8,11 +8,11 @@ from components.cloud.client import LambdaClient
 from components.cloud.errors import CloudError
 from components.cloud.models import Offer
 from components.settings import Settings
-from components.vllm.architectures import unsupported
+from components.vllm.architectures import quantisation, unsupported, unsupported_quantisation
 from components.vllm.checkpoint import Checkpoint
 from components.vllm.decision import check_flags, wish_of
 from components.vllm.gpus import MachineSize, machine_size
-from components.vllm.hub import Hub, HubError, check_quantisation
+from components.vllm.hub import Hub, HubError
 from components.vllm.model_facts import ModelFacts, facts_of
 from components.vllm.preflight.candidates import Candidate, candidates, look
 from components.vllm.sizing import Fit, fit, suggestions
@@ -69,8 +69,8 @@ class Plan:
 def preflight(settings: Settings, client: LambdaClient, hub: Hub, machine_name: str = "") -> Plan:
     """Ask Lambda and the hub; `PreflightError` with every finding at once. Nothing is created or changed.
 
-    Where a machine named `machine_name` runs already, what speaks against a launch or a download is a warning: whoever
-    wants to close the firewall of a running machine must not be kept from it by a hub that is down or a price that rose.
+    Where a machine named `machine_name` runs already, what speaks against a launch or a download is a warning: a hub
+    that is down or a price that rose must keep nobody from closing the firewall of a running machine.
     """
     own = [*check_versions(settings), *check_flags(settings)]
     with ThreadPoolExecutor(1) as beside:
@@ -122,7 +122,7 @@ def is_running(client: LambdaClient, machine_name: str) -> bool:
 def check_checkpoint(checkpoint: Checkpoint) -> list[str]:
     """A line for what the pinned vLLM cannot load."""
     architectures = checkpoint.config.get("architectures") or []
-    found = [unsupported(architectures), check_quantisation(checkpoint)]
+    found = [unsupported(architectures), unsupported_quantisation(quantisation(checkpoint))]
     return [f"model: {line}" for line in found if line]
 
 

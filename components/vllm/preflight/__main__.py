@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line; what is not given has the default of the stack configuration."""
     made = argparse.ArgumentParser(
         prog="python -m components.vllm.preflight",
-        description="Says what `pulumi up` would find and cost, and creates nothing. Reads LAMBDA_API_KEY and HF_TOKEN.",
+        description="Says what `pulumi up` would find and cost. Creates nothing. Reads LAMBDA_API_KEY and HF_TOKEN.",
     )
     made.add_argument("--model", help="Hugging Face repository")
     made.add_argument("--revision", help="branch, tag or commit of the model")

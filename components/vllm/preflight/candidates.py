@@ -1,4 +1,4 @@
-"""What Lambda says of the acceptable machines before one is launched: are they sold, for how much, and can they boot?"""
+"""What Lambda says of the acceptable machines before one is launched: are they sold, for how much, do they boot?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
