@@ -33,9 +33,13 @@ class ModelFacts:
 
     @classmethod
     def from_json(cls, text: str) -> "ModelFacts":
-        """The facts in a text of `to_json`."""
+        """The facts in a text of `to_json`; those of another version of this program may be without a shape."""
         plain: dict[str, Any] = json.loads(text)
-        shape = ModelShape.from_json(plain["shape"]) if plain["shape"] else None
+        shape = None
+        try:
+            shape = ModelShape.from_json(plain["shape"]) if plain["shape"] else None
+        except ShapeError as error:
+            plain["unknown"] = str(error)
         return cls(**{**plain, "shape": shape, "excludes": tuple(plain["excludes"])})
 
 

@@ -1,6 +1,7 @@
 """The command line of the live check."""
 
 import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,4 +71,7 @@ def read_options(arguments: Sequence[str]) -> Options:
 
 def _flag(word: str) -> tuple[str, Any]:
     name, _, value = word.partition("=")
-    return name, value or True
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value or True

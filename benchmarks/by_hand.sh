@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# What somebody would type in the tutorial's order, one thing after the other, with the same pins and flags as this
+# program's: environment, vLLM, weights, server, first token. Runs on a machine that this program has prepared.
+#
+#   by_hand.sh MODEL COMMIT HUB_URL
+#
+# Prints the seconds of each step.
+set -euo pipefail
+# shellcheck source=components/vllm/scripts/common.sh
+. "$HOME/.local/share/lambda-vllm/scripts/common.sh"
+
+model=$1 commit=$2 hub=$3
+venv="$HOME/vllm-env"
+began=$(date +%s.%N)
+
+step() {
+    local now
+    now=$(date +%s.%N)
+    echo "$1 $(echo "$now $began" | awk '{print $1 - $2}')"
+    began=$now
+}
+
+rm -rf "$venv"
+ensure_uv
+"$uv" venv --quiet --python '>=3.11,<3.14' --no-python-downloads "$venv"
+"$uv" pip install --quiet --python "$venv/bin/python" --no-deps --require-hashes --requirement "$base/scripts/cpu-$(uname -m).txt"
+cp -r "$base"/venv/lib/python3.*/site-packages/vllm-*.dist-info "$(echo "$venv"/lib/python3.*/site-packages)"
+step install
+
+HF_TOKEN=$(<"$settings/hf-token")
+export HF_TOKEN HF_ENDPOINT="$hub" HF_HUB_DISABLE_PROGRESS_BARS=1
+"$uv" tool run --quiet --from "huggingface_hub==$HUGGINGFACE_HUB_VERSION" \
+    hf download "$model" --revision "$commit" --exclude 'original/*' >/dev/null
+step download
+
+export HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_OMP_THREADS_BIND=nobind
+OMP_NUM_THREADS=$(nproc)
+export OMP_NUM_THREADS
+"$venv/bin/vllm" serve --config "$settings/vllm.yaml" --host "$BIND_ADDRESS" >"$HOME/by-hand.log" 2>&1 &
+server=$!
+trap 'kill $server; wait $server || true' EXIT
+body="{\"model\": \"$model\", \"prompt\": \"Hello\", \"max_tokens\": 1}"
+until curl --silent --fail --header 'Content-Type: application/json' --data "$body" \
+    "http://$BIND_ADDRESS:8000/v1/completions" >/dev/null; do
+    kill -0 "$server"
+    sleep 0.5
+done
+step start
