@@ -24,7 +24,7 @@ from localcloud.errors import LocalCloudError
 from localcloud.faults.ssh import SshTrouble
 from localcloud.faults.waiting import Faults
 from localcloud.filesystems import FilesystemFolders
-from localcloud.hub import HubTokens, hub_routes
+from localcloud.hub import hub_routes, hub_tokens
 from localcloud.journal import Journal
 from localcloud.lifecycle import Lifecycle
 from localcloud.machines.accelerator import Accelerator
@@ -152,7 +152,7 @@ async def serving(settings: Settings) -> AsyncIterator[RunningServer]:
         )
         async with open_cloud(state, machines, settings.time_scale, settings.seed, faults) as cloud:
             _begin_trouble(cloud, settings)
-            tokens = HubTokens(cloud.credentials.hf_token, cloud.credentials.hf_token_without_access)
+            tokens = hub_tokens(cloud.credentials)
             app = make_app(cloud, hub_routes(state.hub, tokens), settings.rate_limit)
             async with _listen(app, settings) as url:
                 running = RunningServer(pid=os.getpid(), url=url, machines=machines.kind, ssh_port=machines.ssh_port)

@@ -1,8 +1,9 @@
-"""The models of the hub: real names and real traits, tiny sizes."""
+"""The models of the hub: real names and real traits in tiny sizes, and a few that announce their full size."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from localcloud.hub.dimensions import LLAMA_31_8B, LLAMA_31_70B, Dimensions, tiny
 from localcloud.hub.prompt_formats import CHATML, LLAMA_3, PromptFormat
 
 
@@ -11,12 +12,14 @@ class ModelSpec:
     """What a repository is made from; all models are of the architecture `LlamaForCausalLM`."""
 
     name: str
-    """`organisation/repository`, as on huggingface.co."""
+    """`owner/repository`; that of a tiny model is as on huggingface.co."""
     gated: Literal["manual", False]
     prompt_format: PromptFormat
-    layers: int
-    shards: int
-    """Number of safetensors files."""
+    dimensions: Dimensions
+    weights: Literal["random", "announced", "announced-fp8"]
+    """Made on the spot, or of full size and only announced (`announced.py`)."""
+    shards: int | None
+    """Number of safetensors files; `None` where their size decides."""
     context_length: int
     """Longest sequence in tokens."""
     rope_theta: float
@@ -39,12 +42,26 @@ def _llama_31(size: str, layers: int, shards: int) -> ModelSpec:
         name=f"meta-llama/Llama-3.1-{size}-Instruct",
         gated="manual",
         prompt_format=LLAMA_3,
-        layers=layers,
+        dimensions=tiny(layers),
+        weights="random",
         shards=shards,
         context_length=131072,
         rope_theta=500000.0,
         rope_scaling=LLAMA_31_ROPE_SCALING,
         original_checkpoint=True,
+    )
+
+
+def _full_size(name: str, dimensions: Dimensions, is_fp8: bool = False) -> ModelSpec:
+    """As the tiny one of the name, but for what its size touches."""
+    return replace(
+        _llama_31("8B", layers=1, shards=1),
+        name=f"full-size/{name}",
+        gated=False,
+        dimensions=dimensions,
+        weights="announced-fp8" if is_fp8 else "announced",
+        shards=None,
+        original_checkpoint=not is_fp8,
     )
 
 
@@ -55,7 +72,8 @@ MODELS = (
         name="HuggingFaceTB/SmolLM2-135M-Instruct",
         gated=False,
         prompt_format=CHATML,
-        layers=3,
+        dimensions=tiny(3),
+        weights="random",
         shards=1,
         context_length=8192,
         rope_theta=100000.0,
@@ -63,6 +81,13 @@ MODELS = (
         original_checkpoint=False,
     ),
 )
+
+FULL_SIZE_MODELS = (
+    _full_size("Llama-3.1-8B-Instruct", LLAMA_31_8B),
+    _full_size("Llama-3.1-70B-Instruct", LLAMA_31_70B),
+    _full_size("Llama-3.1-70B-Instruct-FP8", LLAMA_31_70B, is_fp8=True),
+)
+"""For preflight and sizing: headers, config and sizes are those of the real models, the numbers are zeros."""
 
 FORMER_NAMES = {
     "meta-llama/Meta-Llama-3.1-8B-Instruct": "meta-llama/Llama-3.1-8B-Instruct",
@@ -74,4 +99,4 @@ FORMER_NAMES = {
 def find_model(name: str) -> ModelSpec | None:
     """The model that `name` means: its name, a former name, either in any case."""
     current = {old.lower(): new for old, new in FORMER_NAMES.items()}.get(name.lower(), name)
-    return next((model for model in MODELS if model.name.lower() == current.lower()), None)
+    return next((model for model in MODELS + FULL_SIZE_MODELS if model.name.lower() == current.lower()), None)

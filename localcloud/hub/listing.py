@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
 
-from localcloud.hub.repository import BRANCH, Repository, RepositoryFile, tree_oid
+from localcloud.hub.access import OWNERS, Caller
+from localcloud.hub.history import History
+from localcloud.hub.repository import Repository, RepositoryFile, tree_oid
 
 CREATED_AT = "2024-07-18T08:56:00.000Z"
 """The day Llama 3.1 8B Instruct came to the hub. Fixed, because content that never changes has no later date."""
@@ -28,7 +30,7 @@ def model_info(repository: Repository, with_blobs: bool) -> dict[str, Any]:
         "pipeline_tag": "text-generation",
         "library_name": "transformers",
         "config": repository.config,
-        "safetensors": {"parameters": {"BF16": repository.parameters}, "total": repository.parameters},
+        "safetensors": {"parameters": repository.parameters_by_type, "total": repository.parameters},
         "siblings": [_sibling(file, with_blobs) for file in repository.files.values()],
         "usedStorage": sum(file.size for file in repository.files.values()),
     }
@@ -75,16 +77,24 @@ def _folder_entry(folder: PurePosixPath, files: dict[str, RepositoryFile]) -> di
     return {"type": "directory", "oid": tree_oid(below), "size": 0, "path": str(folder)}
 
 
-def refs(repository: Repository) -> dict[str, Any]:
+def refs(history: History) -> dict[str, Any]:
     """`GET /api/models/{name}/refs`."""
-    branch = {"name": BRANCH, "ref": f"refs/heads/{BRANCH}", "targetCommit": repository.commit}
-    return {"branches": [branch], "converts": [], "tags": []}
+    return {
+        "branches": _references(history.branches, "refs/heads"),
+        "converts": [],
+        "tags": _references(history.tags, "refs/tags"),
+    }
 
 
-def whoami(licence_accepted: bool) -> dict[str, Any]:
+def _references(commits: dict[str, str], kind: str) -> list[dict[str, str]]:
+    return [{"name": name, "ref": f"{kind}/{name}", "targetCommit": commit} for name, commit in commits.items()]
+
+
+def whoami(caller: Caller) -> dict[str, Any]:
     """`GET /api/whoami-v2`: the owner of a token."""
-    name = "licensed" if licence_accepted else "unlicensed"
-    token = {"displayName": "local cloud", "role": "read", "createdAt": CREATED_AT}
+    name = OWNERS[caller]
+    role = {Caller.WITH_ACCESS: "write", Caller.FINE_GRAINED: "fineGrained"}.get(caller, "read")
+    token = {"displayName": "local cloud", "role": role, "createdAt": CREATED_AT}
     return {
         "type": "user",
         "id": name,

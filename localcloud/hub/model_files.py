@@ -1,4 +1,4 @@
-"""The files of a model repository, as bytes in memory (about a megabyte)."""
+"""The files of a model repository, as bytes in memory (about a megabyte), or announced."""
 
 import json
 from dataclasses import dataclass
@@ -8,16 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
+from localcloud.hub.announced import FP8_CONFIG, AnnouncedFile, AnnouncedWeights, announced_weights
 from localcloud.hub.catalog import ModelSpec
+from localcloud.hub.dimensions import LLAMA_31_VOCABULARY
 from localcloud.hub.tokenizer import SENTENCES, make_tokenizer, token_id
-from localcloud.hub.weights import (
-    ATTENTION_HEADS,
-    HIDDEN_SIZE,
-    INTERMEDIATE_SIZE,
-    KEY_VALUE_HEADS,
-    make_tensors,
-    safetensors_files,
-)
+from localcloud.hub.weights import make_tensors, safetensors_files
 
 LFS_SUFFIXES = (".safetensors", ".pth", "tokenizer.json")
 """Names that end so are kept in Git LFS, and therefore known by their SHA-256."""
@@ -31,8 +26,8 @@ pipeline_tag: text-generation
 # {name}
 
 **Not the model of that name.** This repository was made by the local cloud of this project: a Llama of {parameters:,}
-parameters with random weights and a tokenizer of {vocabulary} tokens. It is there so that downloading, sizing and
-serving can be tried without an account. What it writes has no meaning.
+parameters and a tokenizer of {vocabulary} tokens, with random weights or, where the owner is `full-size`, with zeros.
+It is there so that downloading, sizing and serving can be tried without an account. What it writes has no meaning.
 """
 
 ORIGINAL_CHECKPOINT = b"Stands for the checkpoint in the authors' own format, which nothing here reads.\n" * 64
@@ -42,9 +37,10 @@ ORIGINAL_CHECKPOINT = b"Stands for the checkpoint in the authors' own format, wh
 class ModelFiles:
     """Everything in a repository, and what the hub's API says of it besides."""
 
-    contents: dict[str, bytes]
+    contents: dict[str, bytes | AnnouncedFile]
     """Path in the repository to content."""
-    parameters: int
+    parameters: dict[str, int]
+    """By type, as safetensors names it."""
     config: dict[str, Any]
     """The digest of `config.json` and `tokenizer_config.json` that the API shows."""
 
@@ -52,29 +48,41 @@ class ModelFiles:
 def make_model_files(model: ModelSpec) -> ModelFiles:
     """Make the repository of `model`: the same bytes on every run and every computer."""
     tokenizer = make_tokenizer(model.prompt_format)
-    tensors = make_tensors(model.name, model.layers, _spoken(tokenizer, model.prompt_format.end))
-    parameters = sum(tensor.bits.size for tensor in tensors)
-    vocabulary = tokenizer.get_vocab_size()
+    weights = _weights(model, tokenizer)
     config = _config(model, tokenizer)
     tokenizer_config = _tokenizer_config(model)
-    contents = {
+    parameters = sum(weights.parameters.values())
+    readme = README.format(name=model.name, parameters=parameters, vocabulary=tokenizer.get_vocab_size())
+    contents: dict[str, bytes | AnnouncedFile] = {
         ".gitattributes": _git_attributes(),
-        "README.md": README.format(name=model.name, parameters=parameters, vocabulary=vocabulary).encode(),
+        "README.md": readme.encode(),
         "config.json": _json(config),
         "generation_config.json": _json(_generation_config(model, tokenizer)),
         "special_tokens_map.json": _json(_special_tokens(model)),
         "tokenizer.json": (tokenizer.to_str(pretty=True) + "\n").encode(),
         "tokenizer_config.json": _json(tokenizer_config),
-        **safetensors_files(tensors, model.shards),
+        **weights.files,
     }
     if model.original_checkpoint:
-        contents["original/consolidated.00.pth"] = ORIGINAL_CHECKPOINT
+        is_tiny = model.weights == "random"
+        contents["original/consolidated.00.pth"] = (
+            ORIGINAL_CHECKPOINT if is_tiny else AnnouncedFile(ORIGINAL_CHECKPOINT, weights.total_size)
+        )
     digest = {
         "architectures": config["architectures"],
         "model_type": config["model_type"],
         "tokenizer_config": {key: tokenizer_config[key] for key in ("bos_token", "chat_template", "eos_token")},
     }
-    return ModelFiles(contents, parameters, digest)
+    return ModelFiles(contents, weights.parameters, digest)
+
+
+def _weights(model: ModelSpec, tokenizer: Tokenizer) -> AnnouncedWeights:
+    if model.weights != "random":
+        return announced_weights(model.dimensions, is_fp8=model.weights == "announced-fp8")
+    tensors = make_tensors(model.name, model.dimensions, _spoken(tokenizer, model.prompt_format.end))
+    size = sum(tensor.bits.nbytes for tensor in tensors)
+    parameters = sum(tensor.bits.size for tensor in tensors)
+    return AnnouncedWeights(dict(safetensors_files(tensors, model.shards or 1)), {"BF16": parameters}, size)
 
 
 def _git_attributes() -> bytes:
@@ -100,23 +108,24 @@ def _stop_ids(model: ModelSpec, tokenizer: Tokenizer) -> int | list[int]:
 
 
 def _config(model: ModelSpec, tokenizer: Tokenizer) -> dict[str, Any]:
-    return {
+    size = model.dimensions
+    config = {
         "architectures": ["LlamaForCausalLM"],
         "attention_bias": False,
         "attention_dropout": 0.0,
         "bos_token_id": token_id(tokenizer, model.prompt_format.begin),
         "eos_token_id": _stop_ids(model, tokenizer),
-        "head_dim": HIDDEN_SIZE // ATTENTION_HEADS,
+        "head_dim": size.head_size,
         "hidden_act": "silu",
-        "hidden_size": HIDDEN_SIZE,
+        "hidden_size": size.hidden_size,
         "initializer_range": 0.02,
-        "intermediate_size": INTERMEDIATE_SIZE,
+        "intermediate_size": size.intermediate_size,
         "max_position_embeddings": model.context_length,
         "mlp_bias": False,
         "model_type": "llama",
-        "num_attention_heads": ATTENTION_HEADS,
-        "num_hidden_layers": model.layers,
-        "num_key_value_heads": KEY_VALUE_HEADS,
+        "num_attention_heads": size.attention_heads,
+        "num_hidden_layers": size.layers,
+        "num_key_value_heads": size.key_value_heads,
         "pretraining_tp": 1,
         "rms_norm_eps": 1e-05,
         "rope_scaling": model.rope_scaling,
@@ -124,8 +133,9 @@ def _config(model: ModelSpec, tokenizer: Tokenizer) -> dict[str, Any]:
         "tie_word_embeddings": False,
         "torch_dtype": "bfloat16",
         "use_cache": True,
-        "vocab_size": tokenizer.get_vocab_size(),
+        "vocab_size": tokenizer.get_vocab_size() if model.weights == "random" else LLAMA_31_VOCABULARY,
     }
+    return config | ({"quantization_config": FP8_CONFIG} if model.weights == "announced-fp8" else {})
 
 
 def _generation_config(model: ModelSpec, tokenizer: Tokenizer) -> dict[str, Any]:

@@ -87,8 +87,40 @@ def gated_without_licence(model: ModelSpec) -> HubRefusalError:
     )
 
 
+def gated_awaiting_review(model: ModelSpec) -> HubRefusalError:
+    """A gated repository whose owners have not answered the request for access."""
+    return HubRefusalError(
+        403, "GatedRepo", f"Your request to access model {model.name} is awaiting a review from the repo authors."
+    )
+
+
+def gated_for_fine_grained_token() -> HubRefusalError:
+    """A gated repository asked for with a token that lacks the right; huggingface.co sends no code here."""
+    return HubRefusalError(
+        403,
+        None,
+        "Please enable access to public gated repositories in your fine-grained token settings "
+        "to view this repository.",
+    )
+
+
+def read_only() -> HubRefusalError:
+    """A change asked for by somebody who may only read."""
+    return HubRefusalError(403, None, "You have read access but not the required permissions for this operation")
+
+
+def bad_request(message: str) -> HubRefusalError:
+    """A change that cannot be made as it was asked for."""
+    return HubRefusalError(400, None, message)
+
+
+def reference_exists(name: str) -> HubRefusalError:
+    """A branch or tag whose name is taken."""
+    return HubRefusalError(409, None, f"Reference already exists: {name}")
+
+
 def revision_not_found(revision: str) -> HubRefusalError:
-    """Neither the branch `main` nor its commit."""
+    """Neither a branch nor a tag nor a commit."""
     return HubRefusalError(404, "RevisionNotFound", f"Invalid rev id: {revision}")
 
 

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from aiohttp import web
 
-from localcloud.hub import listing, refusals
-from localcloud.hub.access import Caller, HubTokens, identify, require_access
+from localcloud.hub import changes, listing, refusals
+from localcloud.hub.access import Caller, HubTokens, identify, require_access, require_write
 from localcloud.hub.catalog import ModelSpec, find_model
 from localcloud.hub.files import HubFile
+from localcloud.hub.history import History
 from localcloud.hub.refusals import Handler, refusing
-from localcloud.hub.repository import Repository, RepositoryFile, make_repository
+from localcloud.hub.repository import BRANCH, Repository, RepositoryFile, make_repository
 
 
 def hub_routes(root: Path, tokens: HubTokens) -> list[web.RouteDef]:
@@ -30,6 +31,13 @@ def hub_routes(root: Path, tokens: HubTokens) -> list[web.RouteDef]:
     return [
         *(web.get(path, refusing(handler)) for path, handler in handlers.items()),
         web.post(f"{api}/paths-info/{{revision}}", refusing(hub.paths_info)),
+        web.post(f"{api}/preupload/{{revision}}", refusing(hub.preupload)),
+        web.post(f"{api}/commit/{{revision}}", refusing(hub.commit)),
+        web.post("/api/validate-yaml", refusing(hub.validate_yaml)),
+        web.post(f"{api}/branch/{{branch}}", refusing(hub.add_branch)),
+        web.post(f"{api}/tag/{{revision}}", refusing(hub.add_tag)),
+        web.delete(f"{api}/branch/{{branch}}", refusing(hub.remove_branch)),
+        web.delete(f"{api}/tag/{{tag}}", refusing(hub.remove_tag)),
     ]
 
 
@@ -37,14 +45,14 @@ class _Hub:
     def __init__(self, root: Path, tokens: HubTokens) -> None:
         self._root = root
         self._tokens = tokens
-        self._repositories: dict[str, Repository] = {}
+        self._histories: dict[str, History] = {}
         self._making = asyncio.Lock()
 
     async def whoami(self, request: web.Request) -> web.Response:
         caller = self._caller(request)
         if caller is Caller.ANONYMOUS:
             raise refusals.not_logged_in()
-        return web.json_response(listing.whoami(licence_accepted=caller is Caller.WITH_ACCESS))
+        return web.json_response(listing.whoami(caller))
 
     async def model_info(self, request: web.Request) -> web.Response:
         repository = await self._repository(request)
@@ -68,7 +76,41 @@ class _Hub:
         return web.json_response(listing.file_entries(files))
 
     async def refs(self, request: web.Request) -> web.Response:
-        return web.json_response(listing.refs(await self._repository(request)))
+        return web.json_response(listing.refs(await self._history(request)))
+
+    async def preupload(self, request: web.Request) -> web.Response:
+        await self._to_change(request)
+        return web.json_response(changes.upload_modes((await request.json())["files"]))
+
+    async def commit(self, request: web.Request) -> web.Response:
+        history = await self._to_change(request)
+        made = changes.commit(history, request.match_info["revision"], await request.read())
+        url = f"{request.scheme}://{request.host}/{made.model.name}/commit/{made.commit}"
+        return web.json_response({"success": True, "commitOid": made.commit, "commitUrl": url, "hookOutput": ""})
+
+    async def validate_yaml(self, _request: web.Request) -> web.Response:
+        """What clients ask before they change a model card."""
+        return web.json_response({"errors": [], "warnings": []})
+
+    async def add_branch(self, request: web.Request) -> web.Response:
+        history = await self._to_change(request)
+        body = await request.json() if request.can_read_body else {}
+        changes.add_reference(history, history.branches, request.match_info["branch"], body.get("startingPoint"))
+        return web.Response()
+
+    async def add_tag(self, request: web.Request) -> web.Response:
+        history = await self._to_change(request)
+        name = str((await request.json())["tag"])
+        changes.add_reference(history, history.tags, name, request.match_info["revision"])
+        return web.Response()
+
+    async def remove_branch(self, request: web.Request) -> web.Response:
+        changes.remove_reference((await self._to_change(request)).branches, request.match_info["branch"])
+        return web.Response()
+
+    async def remove_tag(self, request: web.Request) -> web.Response:
+        changes.remove_reference((await self._to_change(request)).tags, request.match_info["tag"])
+        return web.Response()
 
     async def auth_check(self, request: web.Request) -> web.Response:
         repository = await self._repository(request)
@@ -86,17 +128,25 @@ class _Hub:
     def _caller(self, request: web.Request) -> Caller:
         return identify(request.headers.get("Authorization"), self._tokens)
 
-    async def _repository(self, request: web.Request) -> Repository:
-        """The repository that the path names, at the revision that it names, if any."""
+    async def _to_change(self, request: web.Request) -> History:
+        """The history that the path names, for a caller who may write."""
+        require_write(self._caller(request))
+        return await self._history(request)
+
+    async def _history(self, request: web.Request) -> History:
         model = self._model(request)
         async with self._making:
-            if model.name not in self._repositories:
-                self._repositories[model.name] = await asyncio.to_thread(make_repository, model, self._root)
-        repository = self._repositories[model.name]
-        revision = request.match_info.get("revision")
-        if revision is not None and not repository.has_revision(revision):
+            if model.name not in self._histories:
+                self._histories[model.name] = History(await asyncio.to_thread(make_repository, model, self._root))
+        return self._histories[model.name]
+
+    async def _repository(self, request: web.Request) -> Repository:
+        """The repository that the path names, at the revision that it names, else at `main`."""
+        revision = request.match_info.get("revision", BRANCH)
+        found = (await self._history(request)).at(revision)
+        if found is None:
             raise refusals.revision_not_found(revision)
-        return repository
+        return found
 
     def _model(self, request: web.Request) -> ModelSpec:
         caller = self._caller(request)

@@ -1,7 +1,6 @@
 """Random weights in bfloat16, the same bytes on every computer."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from math import prod
@@ -10,11 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import TensorSpec, serialize
 
-HIDDEN_SIZE = 64
-ATTENTION_HEADS = 2
-"""Two heads of 32: the smallest head size that vLLM 0.32 has a CPU attention kernel for."""
-KEY_VALUE_HEADS = 1
-INTERMEDIATE_SIZE = 160
+from localcloud.hub.dimensions import Dimensions, shapes
 
 LAYER_WIDTH = 2.0**-3
 """Weights of a layer lie within this distance of zero: far enough for every word of a prompt to change the answer."""
@@ -33,8 +28,8 @@ class Tensor:
     """The numbers in bfloat16, which numpy does not have, as their bits."""
 
 
-def make_tensors(model: str, layers: int, spoken: npt.NDArray[np.bool_]) -> list[Tensor]:
-    """Every parameter of a Llama with `layers` layers.
+def make_tensors(model: str, size: Dimensions, spoken: npt.NDArray[np.bool_]) -> list[Tensor]:
+    """Every parameter of a Llama.
 
     Args:
         model: what the random numbers are drawn from; another name gives other weights.
@@ -43,26 +38,8 @@ def make_tensors(model: str, layers: int, spoken: npt.NDArray[np.bool_]) -> list
     """
     return [
         Tensor(name, _bfloat16(_values(f"{model}/{name}", name, shape, spoken)))
-        for name, shape in _shapes(layers, len(spoken))
+        for name, shape in shapes(size, len(spoken))
     ]
-
-
-def _shapes(layers: int, vocabulary: int) -> Iterator[tuple[str, tuple[int, ...]]]:
-    key_value_size = HIDDEN_SIZE // ATTENTION_HEADS * KEY_VALUE_HEADS
-    yield "model.embed_tokens.weight", (vocabulary, HIDDEN_SIZE)
-    for layer in range(layers):
-        prefix = f"model.layers.{layer}"
-        yield f"{prefix}.input_layernorm.weight", (HIDDEN_SIZE,)
-        yield f"{prefix}.self_attn.q_proj.weight", (HIDDEN_SIZE, HIDDEN_SIZE)
-        yield f"{prefix}.self_attn.k_proj.weight", (key_value_size, HIDDEN_SIZE)
-        yield f"{prefix}.self_attn.v_proj.weight", (key_value_size, HIDDEN_SIZE)
-        yield f"{prefix}.self_attn.o_proj.weight", (HIDDEN_SIZE, HIDDEN_SIZE)
-        yield f"{prefix}.post_attention_layernorm.weight", (HIDDEN_SIZE,)
-        yield f"{prefix}.mlp.gate_proj.weight", (INTERMEDIATE_SIZE, HIDDEN_SIZE)
-        yield f"{prefix}.mlp.up_proj.weight", (INTERMEDIATE_SIZE, HIDDEN_SIZE)
-        yield f"{prefix}.mlp.down_proj.weight", (HIDDEN_SIZE, INTERMEDIATE_SIZE)
-    yield "model.norm.weight", (HIDDEN_SIZE,)
-    yield "lm_head.weight", (vocabulary, HIDDEN_SIZE)
 
 
 def _values(seed: str, name: str, shape: tuple[int, ...], spoken: npt.NDArray[np.bool_]) -> npt.NDArray[np.float32]:

@@ -26,6 +26,8 @@ from localcloud.hub import HubTokens, hub_routes
 LICENSED = "hf_" + "a" * 34
 UNLICENSED = "hf_" + "b" * 34
 WRONG = "hf_" + "c" * 34
+WAITING = "hf_" + "d" * 34
+FINE_GRAINED = "hf_" + "e" * 34
 
 LLAMA_8B = "meta-llama/Llama-3.1-8B-Instruct"
 LLAMA_70B = "meta-llama/Llama-3.1-70B-Instruct"
@@ -37,7 +39,7 @@ SMOLLM = "HuggingFaceTB/SmolLM2-135M-Instruct"
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a hub that runs in a thread."""
     app = web.Application()
-    app.add_routes(hub_routes(tmp_path_factory.mktemp("hub"), HubTokens(LICENSED, UNLICENSED)))
+    app.add_routes(hub_routes(tmp_path_factory.mktemp("hub"), HubTokens(LICENSED, UNLICENSED, WAITING, FINE_GRAINED)))
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -108,6 +110,42 @@ def test_a_gated_model_raises_what_the_user_has_to_do(token: str | None, status:
     assert f"Access to model {LLAMA_8B} is restricted" in str(refusal.value)
     with pytest.raises(GatedRepoError):
         api(token).auth_check(LLAMA_8B)
+
+
+def test_the_other_tokens_raise_what_huggingface_co_makes_the_client_raise() -> None:
+    with pytest.raises(GatedRepoError, match="awaiting a review from the repo authors"):
+        api(WAITING).auth_check(LLAMA_8B)
+    with pytest.raises(HfHubHTTPError, match="enable access to public gated repositories") as refusal:
+        api(FINE_GRAINED).auth_check(LLAMA_8B)
+    assert not isinstance(refusal.value, GatedRepoError)
+
+
+def test_branches_tags_and_commits_move_as_the_client_moves_them() -> None:
+    writer = api(LICENSED)
+    first = str(writer.model_info(SMOLLM).sha)
+    writer.create_tag(SMOLLM, tag="v1")
+    writer.create_branch(SMOLLM, branch="next", revision="v1")
+    made = writer.upload_file(path_or_fileobj=b"new", path_in_repo="README.md", repo_id=SMOLLM, revision="next")
+    writer.delete_file("generation_config.json", SMOLLM, revision="next")
+
+    assert writer.model_info(SMOLLM).sha == writer.model_info(SMOLLM, revision="v1").sha == first
+    second = str(writer.model_info(SMOLLM, revision="next").sha)
+    assert len({first, made.oid, second}) == 3
+    assert Path(writer.hf_hub_download(SMOLLM, "README.md", revision=second)).read_bytes() == b"new"
+    assert not writer.file_exists(SMOLLM, "generation_config.json", revision="next")
+    assert writer.file_exists(SMOLLM, "generation_config.json", revision=made.oid)
+    assert {tag.name: tag.target_commit for tag in writer.list_repo_refs(SMOLLM).tags} == {"v1": first}
+    writer.delete_tag(SMOLLM, tag="v1")
+    writer.delete_branch(SMOLLM, branch="next")
+    with pytest.raises(RevisionNotFoundError):
+        writer.model_info(SMOLLM, revision="next")
+
+
+def test_a_full_size_model_is_sized_from_its_headers() -> None:
+    metadata = api().get_safetensors_metadata("full-size/Llama-3.1-70B-Instruct")
+
+    assert metadata.parameter_count == {"BF16": 70_553_706_496}
+    assert len(metadata.files_metadata) == 30
 
 
 def test_the_accepted_licence_passes_the_check() -> None:

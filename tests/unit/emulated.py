@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from components.cloud.client import LambdaClient
 from components.cloud.limits import Limits, RateLimiter
 from localcloud.credentials import Credentials
-from localcloud.hub import HubTokens, hub_routes
+from localcloud.hub import hub_routes, hub_tokens
 from localcloud.machines.none import NoMachines
 from localcloud.server import make_app, open_cloud
 from localcloud.state import StateDirectory
@@ -39,7 +39,7 @@ def emulated_cloud(state: Path) -> Iterator[EmulatedCloud]:
 
     async def serve() -> None:
         async with open_cloud(StateDirectory(state), NoMachines(), 0.0) as cloud:
-            tokens = HubTokens(cloud.credentials.hf_token, cloud.credentials.hf_token_without_access)
+            tokens = hub_tokens(cloud.credentials)
             server = TestServer(make_app(cloud, hub_routes(state / "hub", tokens), "off"))
             await server.start_server()
             found.append((str(server.make_url("")).rstrip("/"), cloud.credentials))

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
-from localcloud.hub.catalog import MODELS, ModelSpec
+from localcloud.hub.catalog import FULL_SIZE_MODELS, MODELS, ModelSpec
 from localcloud.hub.repository import Repository, make_repository
 
 LLAMA_8B, LLAMA_70B, SMOLLM = MODELS
+FULL_SIZE_FP8 = FULL_SIZE_MODELS[-1]
 
 every_model = pytest.mark.parametrize("model", MODELS, ids=[model.name for model in MODELS])
 
@@ -84,6 +85,14 @@ def test_the_big_model_comes_in_shards_whose_index_is_right(tmp_path: Path) -> N
     assert index["weight_map"] == {name: shard for shard, tensors in shards.items() for name in tensors}
     total = sum(len(data) for tensors in shards.values() for _, _, data in tensors.values())
     assert index["metadata"]["total_size"] == total == 2 * repository.parameters
+
+
+def test_the_fp8_checkpoint_is_quantised_but_for_embeddings_and_norms(tmp_path: Path) -> None:
+    repository = make_repository(FULL_SIZE_FP8, tmp_path)
+
+    assert read_json(repository, "config.json")["quantization_config"]["quant_method"] == "compressed-tensors"
+    assert repository.parameters_by_type["F8_E4M3"] == 80 * (2 * 8192**2 + 2 * 1024 * 8192 + 3 * 8192 * 28672)
+    assert repository.parameters_by_type["BF16"] == 2 * 128256 * 8192 + 161 * 8192 + 80 * 7 * 2
 
 
 def test_the_small_model_is_one_file_without_an_index(tmp_path: Path) -> None:

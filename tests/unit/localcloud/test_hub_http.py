@@ -19,6 +19,9 @@ from localcloud.hub import HubTokens, hub_routes
 LICENSED = "hf_" + "a" * 34
 UNLICENSED = "hf_" + "b" * 34
 WRONG = "hf_" + "c" * 34
+WAITING = "hf_" + "d" * 34
+FINE_GRAINED = "hf_" + "e" * 34
+TOKENS = HubTokens(LICENSED, UNLICENSED, WAITING, FINE_GRAINED)
 
 GATED = "meta-llama/Llama-3.1-8B-Instruct"
 OPEN = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -58,7 +61,7 @@ def ask(tmp_path: Path) -> Ask:
 
         async def exchange() -> Answer:
             app = web.Application()
-            app.add_routes(hub_routes(tmp_path, HubTokens(with_access=LICENSED, without_access=UNLICENSED)))
+            app.add_routes(hub_routes(tmp_path, TOKENS))
             async with TestClient(TestServer(app)) as client:
                 url = URL(path, encoded=True)
                 reply = await client.request(method, url, headers=headers, allow_redirects=False, **options)
@@ -292,3 +295,60 @@ def test_no_path_leads_out_of_a_repository(ask: Ask, tmp_path: Path, path: str) 
 
     assert answer.status == 404
     assert b"do not show" not in answer.body
+
+
+@pytest.mark.parametrize(
+    ("token", "code", "message"),
+    [
+        (WAITING, "GatedRepo", f"Your request to access model {GATED} is awaiting a review from the repo authors."),
+        (
+            FINE_GRAINED,
+            None,
+            "Please enable access to public gated repositories in your fine-grained token settings "
+            "to view this repository.",
+        ),
+    ],
+)
+def test_a_token_that_is_not_let_in_is_told_what_it_lacks(ask: Ask, token: str, code: str | None, message: str) -> None:
+    for path in (f"/{GATED}/resolve/main/config.json", f"/api/models/{GATED}/auth-check"):
+        answer = ask(path, token)
+        assert (answer.status, answer.headers.get("X-Error-Code")) == (403, code)
+        assert answer.headers["X-Error-Message"] == message
+    assert ask(f"/{OPEN}/resolve/main/config.json", token).status == 200
+    assert ask("/api/whoami-v2", token).status == 200
+
+
+@pytest.mark.parametrize(("token", "status"), [(None, 401), (UNLICENSED, 403), (FINE_GRAINED, 403)])
+def test_only_the_token_with_access_changes_a_repository(ask: Ask, token: str | None, status: int) -> None:
+    assert ask(f"/api/models/{OPEN}/tag/main", token, method="POST", json={"tag": "v1"}).status == status
+    assert ask(f"/api/models/{OPEN}/commit/main", token, method="POST", data=b"").status == status
+
+
+@pytest.mark.parametrize("path", ["../../secret", "/etc/passwd", ""])
+def test_no_commit_writes_outside_of_a_repository(ask: Ask, tmp_path: Path, path: str) -> None:
+    line = json.dumps({"key": "file", "value": {"path": path, "content": "eA==", "encoding": "base64"}})
+    answer = ask(f"/api/models/{OPEN}/commit/main", LICENSED, method="POST", data=line.encode())
+    assert answer.status == 400
+    assert not (tmp_path / "secret").exists()
+
+
+def test_a_token_that_is_not_set_is_nobodys() -> None:
+    async def exchange() -> int:
+        app = web.Application()
+        app.add_routes(hub_routes(Path("unused"), HubTokens(LICENSED, UNLICENSED)))
+        async with TestClient(TestServer(app)) as client:
+            return (await client.get("/api/whoami-v2", headers={"Authorization": "Bearer "})).status
+
+    assert asyncio.run(exchange()) == 401
+
+
+def test_a_full_size_file_announces_its_size_and_is_zeros_behind_its_header(ask: Ask, tmp_path: Path) -> None:
+    model, shard = "full-size/Llama-3.1-8B-Instruct", "model-00001-of-00004.safetensors"
+    entries = {entry["path"]: entry for entry in ask(f"/api/models/{model}/tree/main?recursive=true").json}
+    end = ask(f"/{model}/resolve/main/{shard}", headers={"Range": "bytes=4000000000-4000000099"})
+
+    assert entries[shard]["size"] > 4_500_000_000
+    assert sum(entry["size"] for entry in entries.values()) > 2 * 16_060_522_496
+    assert (end.status, end.body) == (206, bytes(100))
+    assert end.headers["Content-Range"] == f"bytes 4000000000-4000000099/{entries[shard]['size']}"
+    assert sum(path.stat().st_blocks * 512 for path in tmp_path.rglob("*") if path.is_file()) < 2_000_000

@@ -1,0 +1,135 @@
+"""Writes down what a release of vLLM can serve: python -m scripts.architectures VLLM_WHEEL TRANSFORMERS_WHEEL
+
+Both wheels come from `pip download --no-deps`; nothing of them is run. The list goes to
+components/vllm/architectures.json, for components/vllm/architectures.py to read.
+"""
+
+import ast
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+LIST = Path(__file__).parent.parent / "components" / "vllm" / "architectures.json"
+
+MODELS = "vllm/model_executor/models/"
+KINDS = {
+    "text": ("_TEXT_GENERATION_MODELS", "_TRANSFORMERS_SUPPORTED_MODELS", "_TRANSFORMERS_BACKEND_MODELS"),
+    "multimodal": ("_MULTIMODAL_MODELS",),
+    "embedding": ("_EMBEDDING_MODELS", "_LATE_INTERACTION_MODELS"),
+    "reward": ("_REWARD_MODELS",),
+    "classification": ("_TOKEN_CLASSIFICATION_MODELS", "_SEQUENCE_CLASSIFICATION_MODELS"),
+    "draft": ("_SPECULATIVE_DECODING_MODELS",),
+}
+"""Our word for the dictionaries of vLLM's registry; one that is in several counts where it is first."""
+BACKEND_KINDS = (("EmbeddingModel", "embedding"), ("ForSequenceClassification", "classification"))
+"""What the entries of the Transformers backend are, by the end of their names, where they do not write text."""
+AUTO_MODELS = "transformers/models/auto/modeling_auto.py"
+GENERATES = ("MODEL_FOR_CAUSAL_LM_MAPPING_NAMES", "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES")
+
+
+def main(vllm: Path, transformers: Path) -> None:
+    """Write the list."""
+    with ZipFile(vllm) as wheel:
+        registry = _assignments(wheel, f"{MODELS}registry.py")
+        quantisation = _assignments(wheel, "vllm/model_executor/layers/quantization/__init__.py")
+        kinds = _kinds(registry, _transcribers(wheel))
+    own = {name for names in kinds.values() for name in names}
+    with ZipFile(transformers) as wheel:
+        kinds["transformers"] = _backend_models(wheel) - own
+    methods = ast.literal_eval(_named(quantisation, "QuantizationMethods").slice)
+    document = {
+        "vllm": vllm.name.split("-")[1],
+        "transformers": transformers.name.split("-")[1],
+        "kinds": {kind: sorted(names) for kind, names in kinds.items()},
+        "retired": dict(sorted(ast.literal_eval(_named(registry, "_PREVIOUSLY_SUPPORTED_MODELS")).items())),
+        "plugins": dict(sorted(ast.literal_eval(_named(registry, "_OOT_SUPPORTED_MODELS")).items())),
+        "quantisation": sorted(methods),
+        "deprecated_quantisation": sorted(ast.literal_eval(_named(quantisation, "DEPRECATED_QUANTIZATION_METHODS"))),
+    }
+    LIST.write_text(json.dumps(document, indent=1) + "\n")
+    print(f"{LIST.name}: " + ", ".join(f"{len(names)} {kind}" for kind, names in kinds.items()))
+
+
+def _kinds(registry: dict[str, Any], transcribers: set[str]) -> dict[str, set[str]]:
+    kinds: dict[str, set[str]] = {kind: set() for kind in (*KINDS, "transcription")}
+    seen: set[str] = set()
+    for kind, dictionaries in KINDS.items():
+        for dictionary in dictionaries:
+            for name, implementation in _entries(_named(registry, dictionary)).items():
+                if name not in seen:
+                    kinds["transcription" if implementation in transcribers else _kind(name, kind)].add(name)
+                    seen.add(name)
+    return kinds
+
+
+def _kind(name: str, kind: str) -> str:
+    if not name.startswith("Transformers"):
+        return kind
+    kind = "multimodal" if "MultiModal" in name else kind
+    return next((other for end, other in BACKEND_KINDS if name.endswith(end)), kind)
+
+
+def _entries(dictionary: ast.Dict) -> dict[str, str]:
+    """Architecture to the class that implements it. What is unpacked into the dictionary is in another one as well."""
+    return {
+        ast.literal_eval(key): ast.literal_eval(value)[1]
+        for key, value in zip(dictionary.keys, dictionary.values, strict=True)
+        if key is not None
+    }
+
+
+def _transcribers(wheel: ZipFile) -> set[str]:
+    """Classes that turn speech into text and take no prompt."""
+    found: set[str] = set()
+    for path in wheel.namelist():
+        if path.startswith(MODELS) and path.endswith(".py"):
+            for body in re.split(r"^(?=class )", wheel.read(path).decode(), flags=re.MULTILINE):
+                if re.search(r"^    supports_transcription_only = True", body, re.MULTILINE):
+                    found |= set(re.findall(r"\Aclass (\w+)", body))
+    return found
+
+
+def _backend_models(wheel: ZipFile) -> set[str]:
+    """Classes of transformers that write text and let vLLM's backend replace their attention.
+
+    The test is the one of transformers (`_can_set_attn_implementation`), which vLLM asks.
+    """
+    mappings = _assignments(wheel, AUTO_MODELS)
+    generating = {
+        pair.elts[1].value
+        for mapping in GENERATES
+        for pair in ast.walk(_named(mappings, mapping))
+        if isinstance(pair, ast.Tuple) and len(pair.elts) == 2 and isinstance(pair.elts[1], ast.Constant)
+    }
+    replaceable: set[str] = set()
+    for path in wheel.namelist():
+        if re.fullmatch(r"transformers/models/\w+/modeling_\w+\.py", path):
+            code = wheel.read(path).decode()
+            has_attention = re.search(r"^class \w*Attention\w*\(nn\.Module\):", code, re.MULTILINE)
+            if not has_attention or "ALL_ATTENTION_FUNCTIONS.get_interface(" in code:
+                replaceable |= set(re.findall(r"^class (\w+)", code, re.MULTILINE))
+    return {str(name) for name in generating} & replaceable
+
+
+def _assignments(wheel: ZipFile, path: str) -> dict[str, Any]:
+    """The syntax tree of every value that the module gives a name."""
+    return {
+        statement.targets[0].id: statement.value
+        for statement in ast.parse(wheel.read(path)).body
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
+    }
+
+
+def _named(assignments: dict[str, Any], name: str) -> Any:
+    if name not in assignments:
+        sys.exit(f"this release keeps {name} elsewhere: read its registry and adapt this script")
+    return assignments[name]
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python -m scripts.architectures VLLM_WHEEL TRANSFORMERS_WHEEL")
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
