@@ -1,0 +1,61 @@
+"""What a model demands of a machine besides memory: a GPU that knows its number formats, and heads to share out."""
+
+from components.vllm.gpus import Gpu, MachineSize
+from components.vllm.model_shape import ModelShape
+from components.vllm.wish import Wish
+
+OLDEST_CAPABILITY = (7, 5)
+"""CUDA 13, for which vLLM's wheels are built, does not know older GPUs."""
+
+
+def obstacle(shape: ModelShape, machine: MachineSize, wish: Wish) -> str:
+    """Why vLLM would refuse to start, in one line; empty when only memory can be in the way."""
+    return _formats(shape, machine.gpu, wish) or _parallel(shape, machine, wish) or _context(shape, wish)
+
+
+def tensor_parallel_size(shape: ModelShape, gpus: int, wish: Wish) -> int:
+    """GPUs to share the model: as wished, else as many as can."""
+    return wish.tensor_parallel_size or max(size for size in range(1, gpus + 1) if splits(shape, size))
+
+
+def splits(shape: ModelShape, size: int) -> bool:
+    """Whether heads and matrices can be shared out to so many GPUs; key and value heads may also be repeated."""
+    widths = [width for width in (shape.intermediate_size, shape.expert_intermediate_size) if width]
+    heads = shape.heads % size == 0 and (shape.kv_heads % size == 0 or size % shape.kv_heads == 0)
+    return heads and all(width % size == 0 and width // size % shape.quantisation_block == 0 for width in widths)
+
+
+def _formats(shape: ModelShape, gpu: Gpu, wish: Wish) -> str:
+    major, minor = gpu.compute_capability
+    has = f"{gpu.name} has compute capability {major}.{minor}"
+    if gpu.compute_capability < OLDEST_CAPABILITY:
+        return f"{has}, and vLLM's CUDA 13 wheels need 7.5: use another instance type"
+    element_type = shape.element_type if wish.dtype == "auto" else wish.dtype
+    if element_type == "bfloat16" and not gpu.has_bf16:
+        return f"{has}, and bfloat16 needs 8.0: set dtype half in vllmArgs, or use another instance type"
+    if shape.weight_format == "nvfp4" and not gpu.has_fp4:
+        return f"{has}, and NVFP4 weights need 10.0 (Blackwell): use an FP8 or INT4 checkpoint, or a B200"
+    if shape.weight_format in ("fp8", "mxfp4") and not gpu.has_bf16:
+        return f"{has}, and {shape.weight_format.upper()} weights need 8.0: use a 16-bit or INT4 checkpoint"
+    return ""
+
+
+def _parallel(shape: ModelShape, machine: MachineSize, wish: Wish) -> str:
+    size = wish.tensor_parallel_size
+    if size is None:
+        return ""
+    if not 1 <= size <= machine.gpus:
+        return f"tensor-parallel-size {size} on {machine.name}, which has {machine.gpus} GPU{'s' * (machine.gpus > 1)}"
+    if not splits(shape, size):
+        sizes = ", ".join(str(n) for n in range(1, machine.gpus + 1) if splits(shape, n))
+        return (
+            f"tensor-parallel-size {size} does not divide the model's {shape.heads} heads and its matrices: "
+            f"on {machine.name} use {sizes}"
+        )
+    return ""
+
+
+def _context(shape: ModelShape, wish: Wish) -> str:
+    if wish.max_model_len is not None and wish.max_model_len > shape.max_context:
+        return f"maxModelLen {wish.max_model_len} is more than the {shape.max_context} tokens of the model itself"
+    return ""
