@@ -1,7 +1,8 @@
 """What is on this machine: `~/.local/share/lambda-vllm/manifest.json`, one section for each thing that was done.
 
     manifest.py is SECTION KEY                     exit status 0 when that section was recorded with that key
-    manifest.py record SECTION KEY name=value …    writes the section anew, with the time; seconds=N is how long it took
+    manifest.py record SECTION KEY name=value …    writes the section anew, with the time; seconds=N is how long it took;
+                                                   a word may also be a JSON object of many values
     manifest.py get SECTION NAME                   one value; nothing when there is none
     manifest.py forget SECTION
     manifest.py show [SECTION]                     as JSON
@@ -72,11 +73,25 @@ def parse_value(text: str) -> Any:
 
 
 def parse_values(words: list[str]) -> Section:
-    """Values of a section from words such as `torch=2.13.0`."""
+    """Values of a section from words such as `torch=2.13.0`, or from whole JSON objects."""
+    values: Section = {}
     for word in words:
-        if "=" not in word:
+        if word.startswith("{"):
+            values.update(_parse_object(word))
+        elif "=" in word:
+            name, text = word.split("=", 1)
+            values[name] = parse_value(text)
+        else:
             raise UsageError(f"{word} is not name=value")
-    return {name: parse_value(text) for name, text in (word.split("=", 1) for word in words)}
+    return values
+
+
+def _parse_object(text: str) -> Section:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        raise UsageError(f"{text} is not JSON") from None
+    return dict(found)
 
 
 @contextmanager

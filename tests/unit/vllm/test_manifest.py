@@ -76,6 +76,7 @@ def test_what_is_forgotten_is_to_be_done_again(file: Path) -> None:
         ("n=2.13.0", "2.13.0"),
         ('n={"a": 1}', {"a": 1}),
         ("n={broken", "{broken"),
+        ('{"n": "1.10"}', "1.10"),
         ("n=", ""),
         ("n=a=b", "a=b"),
     ],
@@ -101,7 +102,10 @@ def test_the_command_line_writes_and_reads_the_machines_own_file(
     assert manifest.main(["is", "weights", "abc"]) == 1
 
 
-@pytest.mark.parametrize("words", [[], ["is", "install"], ["record", "install"], ["record", "a", "b", "c"], ["what"]])
+@pytest.mark.parametrize(
+    "words",
+    [[], ["is", "install"], ["record", "install"], ["record", "a", "b", "c"], ["record", "a", "b", "{c"], ["what"]],
+)
 def test_a_wrong_command_line_is_an_error(words: list[str]) -> None:
     with pytest.raises(manifest.UsageError):
         manifest.main(words)
