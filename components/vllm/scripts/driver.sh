@@ -1,0 +1,166 @@
+#!/usr/bin/env bash
+# Brings the machine's driver to where vLLM can use it.
+#
+#   driver.sh MODE [INSTALL [VLLM_VERSION]]            the step before everything else; upgrades and reboots where MODE says so
+#   driver.sh verify MODE [INSTALL [VLLM_VERSION]]     the step after it, over a new connection
+#   driver.sh libraries MODE [INSTALL [VLLM_VERSION]]  the compatibility libraries, where they were chosen; a part of the install
+#
+# MODE is auto, compat, upgrade or keep; driver.py decides. Root is used for apt, for the reboot and for nothing else.
+set -euo pipefail
+# shellcheck source=components/vllm/scripts/common.sh
+. "$HOME/.local/share/lambda-vllm/scripts/common.sh"
+
+step=prepare
+case $1 in
+    verify | libraries)
+        step=$1
+        shift
+        ;;
+esac
+mode=$1 install=${2:-wheel} version=${3:-$VLLM_VERSION}
+
+package=nvidia-driver-580-server-open
+compat_package=cuda-compat-13-0
+compat_folder=/usr/local/cuda-13.0/compat
+boot_id=$(</proc/sys/kernel/random/boot_id)
+
+manifest() { python3 "$base/scripts/manifest.py" "$@"; }
+
+# Sets `action` and `reason`.
+decide() {
+    local pending=no decision
+    if manifest is driver upgrade && [[ $(manifest get driver boot_id) == "$boot_id" ]]; then
+        pending=pending
+    fi
+    decision=$(python3 "$base/scripts/driver.py" "$mode" "$install" "$version" "$pending")
+    action=${decision%%$'\n'*} reason=${decision#*$'\n'}
+}
+
+remember() { manifest record driver "$action" "mode=$mode" "reason=$reason" "boot_id=$boot_id" "driver=$(driver_version)"; }
+
+driver_version() { nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null | head -n 1 || true; }
+
+# apt-get as root. On a fresh machine others hold apt's lock for minutes, and a mirror may fail for a moment. It writes to a file,
+# so that a connection that is cut does not stop dpkg halfway.
+transient='Could not get lock|dpkg was interrupted|Temporary failure|Failed to fetch|Could not connect|timed out|Hash Sum mismatch'
+apt_as_root() {
+    local attempt log="$base/apt.log"
+    for attempt in 1 2 3; do
+        if setsid --wait sudo DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 "$@" \
+            >"$log" 2>&1 </dev/null; then
+            cat "$log" >&2
+            return
+        fi
+        cat "$log" >&2
+        ((attempt < 3)) && grep -qE "$transient" "$log" || return 1
+        # One that was interrupted, by the end of the machine for example, has to be completed first.
+        ! grep -q 'dpkg was interrupted' "$log" || sudo dpkg --configure -a >&2 || true
+        say "apt-get $1 failed, trying again in $((attempt * 10)) s"
+        sleep $((attempt * 10))
+    done
+}
+
+# The environment of everything that computes on this machine.
+write_environment() {
+    cat >"$base/cuda.env.new" <<ENV
+VLLM_ENABLE_CUDA_COMPATIBILITY=1
+VLLM_CUDA_COMPATIBILITY_PATH=$compat_folder
+LD_LIBRARY_PATH=$compat_folder
+ENV
+    mv "$base/cuda.env.new" "$base/cuda.env"
+}
+
+install_libraries() {
+    if [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$compat_package" 2>/dev/null) != installed ]]; then
+        say "as root: apt-get install $compat_package"
+        { apt_as_root update && apt_as_root install -y "$compat_package"; } ||
+            fail "$compat_package cannot be installed, see above: run \`pulumi up\` again, or set \`driver: upgrade\`"
+    fi
+    write_environment
+}
+
+lambda_version() {
+    local ubuntu
+    ubuntu=$(sed -n 's/^VERSION_ID="\?\([0-9.]*\)"\?$/\1/p' /etc/os-release)
+    apt-cache madison "$package" | awk -F '|' '{gsub(/ /, "", $2); print $2}' |
+        grep -E "^580\..*-0lambda0\.${ubuntu//./\\.}" | sort -V | tail -n 1 || true
+}
+
+upgrade() {
+    local wanted
+    # An upgrade under a running kernel leaves library and kernel module of two versions.
+    say "as root: stopping apt-daily and unattended-upgrades for good, which would change the driver behind our back"
+    sudo systemctl disable --now apt-daily.timer apt-daily-upgrade.timer unattended-upgrades.service >&2 2>&1 || true
+    sudo systemctl stop apt-daily.service apt-daily-upgrade.service >&2 2>&1 || true
+    apt_as_root update || fail "apt-get update fails, see above: run \`pulumi up\` again, or set \`driver: compat\`"
+    wanted=$(lambda_version)
+    [[ -n $wanted ]] ||
+        fail "apt knows no $package of Lambda's for this machine: use imageFamily lambda-stack-24-04, or set \`driver: compat\`"
+    say "as root: apt-get install $package=$wanted"
+    apt_as_root install -y "$package=$wanted" ||
+        fail "$package=$wanted cannot be installed, see above: run \`pulumi up\` again, or set \`driver: compat\`"
+}
+
+# Nobody may connect to the boot that ends, and take it for the new one: the SSH server stops first. Should the reboot not come, it
+# starts again after a minute, so that the machine is not lost.
+reboot() {
+    local unit listening=()
+    for unit in ssh.socket ssh.service; do
+        ! systemctl is-active --quiet "$unit" || listening+=("$unit")
+    done
+    say "as root: rebooting for the driver"
+    if ((${#listening[@]})); then
+        sudo systemd-run --quiet --collect --on-active=60 systemctl start "${listening[@]}" >&2
+        sudo systemctl stop "${listening[@]}" >&2
+    fi
+    sudo systemd-run --quiet --collect --on-active=2 --timer-property=AccuracySec=100ms systemctl reboot >&2
+    say "rebooting"
+}
+
+prepare() {
+    decide
+    [[ $action != refuse ]] || fail "$reason"
+    say "driver: $reason"
+    if [[ $action == upgrade ]]; then
+        rm -f "$base/cuda.env"
+        upgrade
+    fi
+    if [[ $action == upgrade || $action == reboot ]]; then
+        action=upgrade
+        remember
+        reboot
+    else
+        remember
+    fi
+}
+
+verify() {
+    decide
+    case $action in
+        keep | compat | cpu)
+            remember
+            say "driver: $reason"
+            ;;
+        reboot) fail "the machine did not reboot for its driver: run \`pulumi up\` again" ;;
+        upgrade) fail "driver $(driver_version) after the upgrade: see /var/log/apt/term.log on the machine, or set \`driver: compat\`" ;;
+        *) fail "$reason" ;;
+    esac
+}
+
+libraries() {
+    decide
+    case $action in
+        compat) install_libraries ;;
+        keep | cpu) rm -f "$base/cuda.env" ;;
+        refuse) fail "$reason" ;;
+        *) fail "the driver is to be upgraded first: run \`pulumi up\` again" ;;
+    esac
+}
+
+# In a function, so that the whole file is read before it runs: a later `pulumi up` may replace it meanwhile.
+main() {
+    "$step"
+}
+
+main
+exit
