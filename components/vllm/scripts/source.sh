@@ -36,7 +36,8 @@ read_pins() {
 name_build() {
     arch=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | sort -u | paste -sd ';') ||
         fail "nvidia-smi does not tell the GPU's compute capability: $(nvidia-smi 2>&1 | head -n 1)"
-    key="v$version-torch${pin[torch]}-cu${pin[cuda]}-sm${arch//;/_}-py${pin[python]}-$(uname -m)-$mode$triton"
+    minor=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    key="v$version-torch${pin[torch]}-cu${pin[cuda]}-sm${arch//;/_}-py$minor-$(uname -m)-$mode$triton"
     work="$base/source/$key"
     wheels="${cache_root:-$base}/wheels"
     shelf="$wheels/$key"
@@ -170,7 +171,7 @@ build_vllm() {
         say "downloading the wheel of vLLM $version for its compiled parts"
         rm -rf "$work/release"
         python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
-            --python-version "${pin[python]}" --dest "$work/release" "vllm==$version" >&2
+            --python-version "$minor" --dest "$work/release" "vllm==$version" >&2
         VLLM_PRECOMPILED_WHEEL_LOCATION=$(ls "$work"/release/*.whl)
         export VLLM_USE_PRECOMPILED=1 VLLM_PRECOMPILED_WHEEL_LOCATION
     fi

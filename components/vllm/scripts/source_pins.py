@@ -55,12 +55,9 @@ class Pins:
 
     def shell(self) -> dict[str, str]:
         """By the names that source.sh reads; whether is yes or empty."""
-        told = {name: value for name, value in vars(self).items() if name not in ("torchvision", "torchaudio")}
-        told["torch_libraries"] = f"torchvision=={self.torchvision} torchaudio=={self.torchaudio}"
-        told["nvcc_threads"] = NVCC_THREADS
-        return {
-            name: ("yes" if value else "") if isinstance(value, bool) else str(value) for name, value in told.items()
-        }
+        words = {True: "yes", False: ""}
+        told = {name: words[value] if isinstance(value, bool) else str(value) for name, value in vars(self).items()}
+        return told | {"nvcc_threads": str(NVCC_THREADS)}
 
 
 PINS = (
@@ -104,9 +101,9 @@ PINS = (
         driver=570,
         gcc="11",
     ),
-    # What a reader of the tutorial got when it was written. Without the date a resolver takes today's transformers, which
-    # this version cannot use. pyairports has gone from PyPI and its name has been taken by somebody else; guided decoding
-    # with outlines needs it, serving does not.
+    # What a reader of the tutorial got when it was written. Without the date a resolver takes today's transformers,
+    # which this version cannot use. pyairports has gone from PyPI and its name has been taken by somebody else; guided
+    # decoding with outlines needs it, serving does not.
     Pins(
         version="0.6.3.post1",
         torch="2.4.0",
@@ -124,8 +121,8 @@ PINS = (
     ),
 )
 
-# By the driver, newest first. 0.32.0 is the version of the wheels that are installed otherwise; the tutorial's own is for
-# the record and only built when it is named.
+# By the driver, newest first. 0.32.0 is the version of the wheels that are installed otherwise; the tutorial's own is
+# for the record and only built when it is named.
 BY_DRIVER = ((580, "0.32.0"), (570, "0.19.1"))
 
 
