@@ -124,8 +124,6 @@ set_jobs() {
     fi
     # On the machine's own disk: two machines must not write into one.
     export FETCHCONTENT_BASE_DIR="$work/fetched"
-    # The stripped requirements make the tree differ from its tag, which would make another version of it.
-    export SETUPTOOLS_SCM_PRETEND_VERSION="$version"
 }
 
 report() {
@@ -175,6 +173,8 @@ build_vllm() {
         VLLM_PRECOMPILED_WHEEL_LOCATION=$(ls "$work"/release/*.whl)
         export VLLM_USE_PRECOMPILED=1 VLLM_PRECOMPILED_WHEEL_LOCATION
     fi
+    # The stripped requirements make the tree differ from its tag, which would make another version of it.
+    export SETUPTOOLS_SCM_PRETEND_VERSION="$version"
     build_wheel vLLM "$work/vllm" --no-build-isolation
 }
 
