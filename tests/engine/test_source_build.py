@@ -1,6 +1,7 @@
 """vLLM from source: every layout that its repository has had, what stops a build, what another machine is spared."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -197,14 +198,18 @@ def test_a_second_build_on_the_same_machine_waits_and_takes_what_the_first_built
     assert "vLLM 0.32.0, built from source, is installed" in out
 
 
-def test_progress_is_told_while_it_compiles(machine: SourceMachine) -> None:
-    machine.play("stand-in-compiler", 'echo "[42/317] Building"; until [[ -e $HOME/go ]]; do sleep 0.1; done')
+def test_progress_is_told_before_the_first_step_and_with_each(machine: SourceMachine) -> None:
+    compiler = "until [[ -e $HOME/{}-seen ]]; do sleep 0.1; done"
+    first, step = compiler.format("first"), compiler.format("step")
+    machine.play("stand-in-compiler", f'{first}; echo "[42/317] Building CUDA object"; {step}')
     started = machine.start()
     assert started.stdout is not None
-    line = next(line for line in started.stdout if "step" in line)
-    (machine.home / "go").touch()
+    assert any(re.fullmatch(r"building vLLM: \d+ s\n", line) for line in started.stdout)
+    (machine.home / "first-seen").touch()
+    assert any(line.startswith("building vLLM: step 42 of 317, ") for line in started.stdout)
+    (machine.home / "step-seen").touch()
     started.communicate(timeout=240)
-    assert line.startswith("building vLLM: step 42 of 317, ")
+    assert started.returncode == 0
 
 
 def test_a_compiler_that_memory_killed_is_told_with_the_number_of_jobs_to_try(machine: SourceMachine) -> None:

@@ -34,12 +34,12 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
     name, version = {name!r}, os.environ.get("SETUPTOOLS_SCM_PRETEND_VERSION", {version!r})
     for module in {requires!r}:
         __import__(module)
-    print("[1/2] Building CUDA object a.cu.o", flush=True)
     # A test may play what the compiler does.
     status = subprocess.call("if command -v stand-in-compiler; then stand-in-compiler " + name + "; fi", shell=True)
     if status:
         sys.exit(status)
-    print("[2/2] Linking", flush=True)
+    print("[1/2] Building CUDA object a.cu.o")
+    print("[2/2] Linking")
     told = {{key: os.environ.get(key) for key in {promised!r}}}
     told["release"] = os.environ.get("VLLM_USE_PRECOMPILED") and os.environ["VLLM_PRECOMPILED_WHEEL_LOCATION"]
     info = name + "-" + version + ".dist-info/"

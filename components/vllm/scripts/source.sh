@@ -129,7 +129,7 @@ set_jobs() {
 report() {
     local step
     while sleep 10 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
-        step=$(grep -oE '^\[[0-9]+/[0-9]+\]' "$log" | tail -n 1 | tr -d '[]')
+        step=$(grep -oE '^\[[0-9]+/[0-9]+\]' "$log" | tail -n 1 | tr -d '[]') || step='' # there is none at first
         say "building $1: ${step:+step ${step/\// of }, }$SECONDS s"
     done
 }
