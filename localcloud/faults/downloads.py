@@ -14,11 +14,19 @@ PIECES = 20
 """In how many steps a slow file comes."""
 
 
-def refuse(status: int, message: str) -> Strike:
-    """The hub, or what stands before it, refuses; clients tell by the status alone."""
+def refuse(status: int, message: str, code: str | None = None) -> Strike:
+    """The hub, or what stands before it, refuses; clients tell by the status and by the hub's `code`, where it has one.
 
-    async def strike(_call: Call) -> web.StreamResponse:
-        return web.json_response({"error": message}, status=status, headers={"X-Error-Message": message})
+    With a time, it asks to wait for so long.
+    """
+
+    async def strike(call: Call) -> web.StreamResponse:
+        headers = {"X-Error-Message": message}
+        if code:
+            headers["X-Error-Code"] = code
+        if call.seconds:
+            headers["Retry-After"] = str(round(call.seconds))
+        return web.json_response({"error": message}, status=status, headers=headers)
 
     return strike
 

@@ -1,39 +1,39 @@
 #!/usr/bin/env bash
-# Downloads the weights of one commit of a model: download.sh REPOSITORY COMMIT HUB_URL. Run as a job beside the install; files that
-# are complete are not fetched again, others go on where they stopped.
+# Downloads the weights of one commit of a model: download.sh MODEL COMMIT HUB_URL BYTES [EXCLUDE…]. Run as a job beside the
+# install; files that are complete are not fetched again, and nothing is asked of the network when all of them are checked.
+# BYTES is how much is to come by the plan, EXCLUDE are glob patterns of files that are not wanted.
 set -euo pipefail
 # shellcheck source=components/vllm/scripts/common.sh
 . "$HOME/.local/share/lambda-vllm/scripts/common.sh"
 
-model=$1 commit=$2 hub=$3
+model=$1 commit=$2 hub=$3 bytes=$4
+shift 4
 
-# The token comes from a file, so that it is in no command line and no log.
-if [[ -s $settings/hf-token ]]; then
-    HF_TOKEN=$(<"$settings/hf-token")
-    export HF_TOKEN
-fi
+# The token stays in its file, where huggingface_hub reads it: it is in no command line, no environment and no log.
+unset HF_TOKEN HUGGING_FACE_HUB_TOKEN
+export HF_TOKEN_PATH="$settings/hf-token"
 export HF_ENDPOINT="$hub" HF_HUB_DISABLE_PROGRESS_BARS=1 HF_HUB_DISABLE_TELEMETRY=1 \
-    HF_HUB_DISABLE_UPDATE_CHECK=1 HF_XET_HIGH_PERFORMANCE=1
+    HF_HUB_DISABLE_UPDATE_CHECK=1 HF_XET_HIGH_PERFORMANCE=1 HUGGINGFACE_HUB_VERSION
 
-report() {
-    local folder="$HOME/.cache/huggingface/hub/models--${model//\//--}"
-    while sleep 10; do
-        say "downloading $model: $(du -sh "$folder" 2>/dev/null | cut -f 1 || true) so far"
-    done
+# What a killed job left running still writes to the same files, and holds the lock until it ends.
+take_turn() {
+    exec 6>"$base/download.lock"
+    if ! flock --nonblock 6; then
+        say "an earlier download is still under way: waiting for its end"
+        flock 6
+    fi
 }
 
 # In a function, so that the whole file is read before it runs: a later `pulumi up` may replace it meanwhile.
 main() {
+    local script="$base/scripts/download.py" status=0
+    take_turn
+    python3 "$script" look "$model" "$commit" "$bytes" "$@" || status=$?
+    # 3: something is to be fetched.
+    ((status == 3)) || exit "$status"
     ensure_uv
-    say "downloading $model at ${commit:0:12}"
-    report &
-    reporter=$!
-    trap 'kill "$reporter" 2>/dev/null || true' EXIT
-    # original/ holds the same weights once more, in a form that vLLM does not read.
-    "$uv" tool run --quiet --from "huggingface_hub==$HUGGINGFACE_HUB_VERSION" \
-        hf download "$model" --revision "$commit" --exclude 'original/*' >&2
-    say "$model is downloaded"
+    UV="$uv" python3 "$script" fetch "$model" "$commit" "$bytes" "$@"
 }
 
-main
+main "$@"
 exit

@@ -26,7 +26,7 @@ def _get(hub: Account, path: str, method: str = "GET") -> Answer:
     return hub.call(method, path, headers={})
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
 def test_the_hub_can_refuse_everything_and_the_api_goes_on(hub: Account, status: int) -> None:
     hub.fault("hub", f"hub-{status}", times=2)
     assert [_get(hub, path).status for path in (INFO, FILE, FILE)] == [status, status, 200]

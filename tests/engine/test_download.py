@@ -1,0 +1,335 @@
+"""The weights come whole and checked, whatever the hub, the disk or a kill does; what is here is not fetched again."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from localcloud.machines.small_disk import can_mount
+from tests.engine.pulumi_cli import REPOSITORY
+from tests.local_cloud import LocalCloud
+
+MODEL = "meta-llama/Llama-3.1-70B-Instruct"
+SCRIPTS = REPOSITORY / "components/vllm/scripts"
+UV = Path(sys.executable).with_name("uv")
+UV_CACHE = Path(os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache/uv")
+
+
+class Machine:
+    """A home directory with the scripts, in which the download runs as a job."""
+
+    def __init__(self, home: Path, cloud: LocalCloud) -> None:
+        self.home, self.cloud = home, cloud
+        self.base = home / ".local/share/lambda-vllm"
+        self.cache = home / ".cache/huggingface"
+        self.info = requests.get(f"{cloud.url}/api/models/{MODEL}?blobs=true", timeout=60).json()
+        shutil.copytree(SCRIPTS, self.base / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(REPOSITORY / "components/machine/job.sh", self.base / "scripts")
+        pins = (SCRIPTS / "versions.env").read_text().splitlines()
+        version = next(pin.partition("=")[2] for pin in pins if pin.startswith("UV_VERSION="))
+        (self.base / f"uv-{version}/bin").mkdir(parents=True)
+        (self.base / f"uv-{version}/bin/uv").symlink_to(UV)
+        self.write_token(cloud.hf_token)
+        self.forget_requests()
+
+    def write_token(self, token: str) -> None:
+        settings = self.home / ".config/lambda-vllm"
+        settings.mkdir(parents=True, exist_ok=True)
+        (settings / "hf-token").touch(mode=0o600)
+        (settings / "hf-token").write_text(token)
+
+    def start(self, key: str = "1") -> "subprocess.Popen[str]":
+        """Ask for the download, and go on."""
+        download = ["bash", f"{self.base}/scripts/download.sh", MODEL, self.info["sha"], self.cloud.url]
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "UV_CACHE_DIR": str(UV_CACHE),
+            "HF_HOME": str(self.cache),
+        }
+        return subprocess.Popen(
+            ["bash", f"{self.base}/scripts/job.sh", "download", key, *download, str(self.bytes), "original/*"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, key: str = "1") -> tuple[int, str]:
+        """Ask for the download and follow it to its end: exit status, all it said."""
+        with self.start(key) as asked:
+            output, errors = asked.communicate(timeout=200)
+        return asked.returncode, output + errors
+
+    @property
+    def wanted(self) -> dict[str, int]:
+        """Sizes of the files by their path."""
+        return {path: file["size"] for path, file in self._files.items()}
+
+    @property
+    def _files(self) -> dict[str, dict[str, Any]]:
+        named = {file["rfilename"]: file for file in self.info["siblings"]}
+        return {path: file for path, file in named.items() if not path.startswith("original/")}
+
+    @property
+    def bytes(self) -> int:
+        return sum(self.wanted.values())
+
+    @property
+    def snapshot(self) -> Path:
+        return self.cache / "hub" / f"models--{MODEL.replace('/', '--')}" / "snapshots" / str(self.info["sha"])
+
+    def here(self) -> set[str]:
+        """Paths of the files that are whole, perhaps not yet where programs look for them."""
+        blobs = self.snapshot.parents[1] / "blobs"
+        digests = {path: file.get("lfs", {}).get("sha256") or file["blobId"] for path, file in self._files.items()}
+        return {path for path, name in digests.items() if (self.snapshot / path).is_file() or (blobs / name).is_file()}
+
+    def parts(self) -> list[Path]:
+        return list(self.cache.rglob("*.incomplete"))
+
+    def forget_requests(self) -> None:
+        self._since = time.time()
+
+    def requests(self) -> list[dict[str, Any]]:
+        """What was asked of the hub lately; those that a killed run left unanswered come late into the cloud's log."""
+        return [one for one in self.cloud.requests() if one["time"] >= self._since]
+
+    def fetched(self) -> Counter[str]:
+        """How often each file was asked for lately."""
+        files = [one for one in self.requests() if one["operation"] == "resolve" and one["method"] == "GET"]
+        return Counter(one["path"].partition(f"/resolve/{self.info['sha']}/")[2] for one in files)
+
+    def is_right(self) -> bool:
+        """Whether every file has the content that it has on the hub."""
+        hub = self.cloud.state / "hub" / MODEL.replace("/", "--")
+        return all((self.snapshot / path).read_bytes() == (hub / path).read_bytes() for path in self.wanted)
+
+    def manifest(self) -> Any:
+        return json.loads((self.base / "manifest.json").read_text())["weights"]
+
+    def processes(self) -> list[psutil.Process]:
+        """All that runs in this home."""
+        found = psutil.process_iter(["environ"])
+        return [one for one in found if (one.info["environ"] or {}).get("HOME") == str(self.home)]
+
+    def kill_all(self) -> None:
+        """As when the power goes."""
+        while running := self.processes():
+            for process in running:
+                process.kill()
+            psutil.wait_procs(running, 10)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, cloud: LocalCloud) -> Iterator[Machine]:
+    made = Machine(tmp_path / "home", cloud)
+    yield made
+    made.kill_all()
+
+
+def test_the_weights_are_all_there_and_written_down_and_a_second_run_asks_the_hub_nothing(machine: Machine) -> None:
+    status, said = machine.run()
+    assert status == 0, said
+    assert machine.fetched() == Counter(list(machine.wanted))
+    assert machine.is_right()
+    written = machine.manifest()
+    assert {name: written[name] for name in ("model", "commit", "bytes", "files")} == {
+        "model": MODEL,
+        "commit": machine.info["sha"],
+        "bytes": machine.bytes,
+        "files": len(machine.wanted),
+    }
+    assert "is downloaded and checked" in said
+    machine.forget_requests()
+    status, said = machine.run(key="2")
+    assert (status, machine.requests()) == (0, [])
+    assert "is here and checked" in said
+    assert machine.manifest() == written
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind", "times", "seconds"),
+    [
+        ("hub", "hub-cut", 2, None),
+        ("hub", "hub-429", 1, 1),
+        ("hub-file", "hub-cut", 2, None),
+        ("hub-file", "hub-429", 1, 1),
+        ("hub-file", "hub-500", 2, None),
+        ("hub-file", "hub-503", 1, None),
+        ("hub-file", "hub-truncated", 2, None),
+        ("hub-file", "hub-slow", 2, 2),
+    ],
+)
+def test_what_passes_is_waited_out_within_one_run_and_costs_only_the_files_it_struck(
+    machine: Machine, operation: str, kind: str, times: int, seconds: float | None
+) -> None:
+    machine.cloud.fault(operation, kind, times, seconds)
+    status, said = machine.run()
+    assert status == 0, said
+    assert machine.is_right()
+    assert sum(machine.fetched().values()) <= len(machine.wanted) + times
+
+
+def test_a_wrong_file_is_found_by_its_hash_and_fetched_once_more(machine: Machine) -> None:
+    machine.cloud.fault("hub-file", "hub-wrong-bytes")
+    status, said = machine.run()
+    assert status == 0, said
+    (again,) = [path for path, times in machine.fetched().items() if times == 2]
+    assert f"{again} does not have the hash that the hub names" in said
+    assert sum(machine.fetched().values()) == len(machine.wanted) + 1
+    assert machine.is_right()
+
+
+def test_a_file_that_is_wrong_twice_is_named_and_kept_by_no_cache(machine: Machine) -> None:
+    machine.cloud.control("POST", "/faults", {"operation": "hub-file", "kind": "hub-wrong-bytes", "probability": 1})
+    status, said = machine.run()
+    assert status == 1
+    assert "model-00001-of-00002.safetensors" in said.splitlines()[-1]
+    assert "twice not what the hub says" in said.splitlines()[-1]
+    assert machine.here() == set()
+    machine.cloud.control("DELETE", "/faults")
+    assert machine.run()[0] == 0
+    assert machine.is_right()
+
+
+@pytest.mark.parametrize(("kind", "told"), [("hub-401", "set hfToken or HF_TOKEN anew"), ("hub-403", "licence")])
+def test_a_token_revoked_in_between_ends_it_at_once_and_the_next_run_fetches_the_rest(
+    machine: Machine, kind: str, told: str
+) -> None:
+    machine.cloud.fault("hub-file", kind)
+    status, said = machine.run()
+    assert status == 1
+    assert told in said.splitlines()[-1]
+    assert "trying again" not in said
+    left = set(machine.wanted) - machine.here()
+    assert left
+    machine.forget_requests()
+    status, said = machine.run()
+    assert status == 0, said
+    assert machine.fetched() == Counter(list(left))
+    assert machine.is_right()
+
+
+def test_a_token_without_the_licence_is_told_so(machine: Machine) -> None:
+    machine.write_token(machine.cloud.hf_token_without_access)
+    status, said = machine.run()
+    assert status == 1
+    assert "accept the licence" in said.splitlines()[-1]
+    machine.write_token(machine.cloud.hf_token)
+    assert machine.run()[0] == 0
+
+
+def begun_slowly(machine: Machine, seconds: float) -> "subprocess.Popen[str]":
+    """A download that is in the midst of a file."""
+    machine.cloud.control(
+        "POST", "/faults", {"operation": "hub-file", "kind": "hub-slow", "probability": 1, "seconds": seconds}
+    )
+    asked = machine.start()
+    deadline = time.monotonic() + 120
+    while not machine.parts():
+        assert time.monotonic() < deadline and asked.poll() is None
+        time.sleep(0.05)
+    return asked
+
+
+def test_after_a_crash_of_the_machine_the_rest_is_fetched_and_no_half_file_stays(machine: Machine) -> None:
+    with begun_slowly(machine, 120):
+        machine.kill_all()
+    assert machine.parts()
+    machine.cloud.control("DELETE", "/faults")
+    machine.forget_requests()
+    left = set(machine.wanted) - machine.here()
+    status, said = machine.run()
+    assert status == 0, said
+    assert set(machine.fetched()) == left
+    assert machine.parts() == []
+    assert machine.is_right()
+
+
+def test_two_never_write_to_the_same_files_when_only_the_job_was_killed(machine: Machine) -> None:
+    with begun_slowly(machine, 4) as asked:
+        for process in machine.processes():
+            if "download.sh" in " ".join(process.cmdline()) and process.pid != asked.pid:
+                process.kill()
+    machine.cloud.control("DELETE", "/faults")
+    status, said = machine.run()
+    assert status == 0, said
+    assert set(machine.fetched().values()) == {1}
+    assert machine.is_right()
+
+
+def test_the_token_is_in_no_command_line_no_environment_and_no_log(machine: Machine) -> None:
+    seen = ""
+    with begun_slowly(machine, 4) as asked:
+        for process in machine.processes():
+            seen += " ".join(process.cmdline()) + str(process.environ())
+        output, errors = asked.communicate(timeout=200)
+    assert asked.returncode == 0
+    assert "download.py" in seen and "fetch.py" in seen
+    logs = "".join(log.read_text() for log in (machine.base / "jobs").rglob("*") if log.is_file())
+    assert MODEL in logs + output
+    assert machine.cloud.hf_token not in seen + output + errors + logs
+
+
+def test_a_file_that_changed_on_the_disk_is_fetched_again_and_nothing_else(machine: Machine) -> None:
+    assert machine.run()[0] == 0
+    machine.forget_requests()
+    with (machine.snapshot / "config.json").open("a") as file:
+        file.write(" ")
+    status, said = machine.run(key="2")
+    assert status == 0, said
+    assert machine.fetched() == Counter(["config.json"])
+    assert machine.is_right()
+
+
+@pytest.fixture
+def small_disk(machine: Machine) -> Iterator[Path]:
+    """The cache on a disk of its own, whose limits a test may change."""
+    machine.cache.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "cache", machine.cache], check=True)
+    yield machine.cache
+    machine.kill_all()
+    subprocess.run(["umount", "--lazy", machine.cache], check=True)
+
+
+def change_disk(disk: Path, limits: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{limits}", disk], check=True)
+
+
+@pytest.mark.skipif(not can_mount(), reason="only root may mount")
+def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(machine: Machine, small_disk: Path) -> None:
+    status, said = machine.run()
+    assert status == 1
+    assert "67.1 MB free on the disk" in said.splitlines()[-1]
+    assert machine.requests() == []
+    change_disk(small_disk, "size=2g")
+    assert machine.run()[0] == 0
+
+
+@pytest.mark.skipif(not can_mount(), reason="only root may mount")
+def test_a_disk_that_fills_up_meanwhile_costs_only_what_did_not_fit(machine: Machine, small_disk: Path) -> None:
+    # Files are counted too, so that the test needs no gigabytes.
+    change_disk(small_disk, "size=2g,nr_inodes=24")
+    status, said = machine.run()
+    assert status == 1
+    assert "disk is full" in said.splitlines()[-1]
+    change_disk(small_disk, "nr_inodes=10000")
+    left = set(machine.wanted) - machine.here()
+    assert len(left) < len(machine.wanted)
+    machine.forget_requests()
+    status, said = machine.run()
+    assert status == 0, said
+    assert set(machine.fetched()) == left
+    assert machine.is_right()
