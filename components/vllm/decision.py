@@ -11,6 +11,7 @@ from components.vllm.sizing import Wish, fit
 
 FLAGS_OF_WISH: Mapping[str, tuple[str, type, str]] = {
     "gpu-memory-utilization": ("gpu_memory_utilization", float, "a number such as 0.92"),
+    "dtype": ("dtype", str, "a word such as half"),
     "kv-cache-dtype": ("kv_cache_dtype", str, "a word such as fp8"),
     "max-num-batched-tokens": ("max_num_batched_tokens", int, "a whole number"),
     "max-num-seqs": ("max_num_seqs", int, "a whole number"),

@@ -119,7 +119,7 @@ def environment_file(variables: Mapping[str, str | int | float]) -> str:
 
 def weights_key(facts: ModelFacts) -> str:
     """Changes with what is downloaded."""
-    scripts = (FOLDER / name for name in ("download.sh", "download.py"))
+    scripts = (FOLDER / name for name in ("download.sh", "download.py", "fetch.py"))
     return content_hash(*scripts, more=[facts.model, facts.commit, *facts.excludes])
 
 

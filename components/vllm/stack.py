@@ -9,6 +9,7 @@ import pulumi
 from pulumi_command import remote
 
 from components.machine.host import SCRIPTS, SETTINGS, Host, content_hash
+from components.vllm.versions import PINNED_VLLM
 
 FOLDER = Path(__file__).parent / "scripts"
 JOB = Path(__file__).parent.parent / "machine" / "job.sh"
@@ -21,7 +22,7 @@ FILES = (
 """What is copied to the machine, all into one folder."""
 
 NOT_INSTALLING = frozenset(
-    {"download.sh", "download.py", "explain.py", "guard.py", "serve.sh", "start.sh", "wait_ready.py"}
+    {"download.sh", "download.py", "explain.py", "fetch.py", "guard.py", "serve.sh", "start.sh", "wait_ready.py"}
 )
 """Scripts that leave what is installed as it is."""
 
@@ -79,13 +80,13 @@ class VllmStack(pulumi.ComponentResource):
         key = content_hash(*(FOLDER / file for file in ("driver.sh", "driver.py")), more=[args.driver, args.install])
         chosen = host.run(
             f"{name}-driver",
-            driver_command("apply", args),
+            driver_command(args),
             triggers=[key],
             opts=pulumi.ResourceOptions(parent=self, depends_on=before),
         )
         return host.run(
             f"{name}-driver-ready",
-            driver_command("verify", args),
+            driver_command(args, "verify"),
             triggers=[key],
             dial_attempts=REBOOT_DIAL_ATTEMPTS,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[chosen]),
@@ -101,7 +102,7 @@ def install_key(args: VllmStackArgs) -> str:
 def install_words(args: VllmStackArgs) -> list[str]:
     """Arguments of install.sh."""
     options = ["--triton"] if args.build_triton else []
-    return [args.install, args.driver, args.vllm_version or "pinned", *options]
+    return [args.install, args.driver, args.vllm_version or PINNED_VLLM, *options]
 
 
 def install_command(args: VllmStackArgs) -> str:
@@ -110,9 +111,10 @@ def install_command(args: VllmStackArgs) -> str:
     return job("install", install_key(args), timeout, "install.sh", *map(shlex.quote, install_words(args)))
 
 
-def driver_command(step: str, args: VllmStackArgs) -> str:
-    """Command that makes the driver what it has to be (`apply`), or proves that it is (`verify`)."""
-    return f"timeout {DRIVER_TIMEOUT_S} bash {SCRIPTS}/driver.sh {step} {args.driver} {args.install}"
+def driver_command(args: VllmStackArgs, *step: str) -> str:
+    """Command that makes the driver what it has to be, or with `verify` proves that it is."""
+    words = [*step, args.driver, args.install, args.vllm_version or PINNED_VLLM]
+    return f"timeout {DRIVER_TIMEOUT_S} bash {SCRIPTS}/driver.sh {' '.join(words)}"
 
 
 def cache_command() -> str:

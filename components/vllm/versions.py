@@ -29,7 +29,7 @@ def check_versions(settings: Settings) -> list[str]:
             f"GPU would not start: take {PINNED_VLLM}, or set cpuOffloadGb to 0"
         ]
     if settings.install == "source":
-        known = sorted({PINNED_VLLM, *source_pins.VERSIONS})
+        known = sorted({pins.version for pins in source_pins.PINS})
         if version not in known:
             return [f"vllmVersion: {version} is not pinned for install: source; {', '.join(known)} are"]
     elif version != PINNED_VLLM:

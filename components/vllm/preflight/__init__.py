@@ -83,24 +83,18 @@ def preflight(settings: Settings, client: LambdaClient, hub: Hub, machine_name: 
     passing = [*market.problems, *hub_problems]
     if passing and not (machine_name and is_running(client, machine_name)):
         raise PreflightError("\n".join([*own, *passing]))
-    if hub_problems:
-        if own:
-            raise PreflightError("\n".join(own))
-        return Plan(
-            settings,
-            None,
-            candidates(settings, market.offers),
-            _types(settings, None, market.offers),
-            hub_problems[0],
-            tuple(passing),
-        )
-    checkpoint = asked.result()
-    facts = facts_of(checkpoint)
-    types = _types(settings, facts, market.offers)
-    own += [*check_checkpoint(checkpoint), *check_fit(settings, facts, types, market.offers)]
+    checkpoint = None if hub_problems else asked.result()
+    facts = facts_of(checkpoint) if checkpoint else None
+    if checkpoint:
+        own += check_checkpoint(checkpoint)
     if own:
         raise PreflightError("\n".join(own))
-    return Plan(settings, facts, candidates(settings, market.offers), types, warnings=tuple(passing))
+    types = type_fits(settings, facts, market.offers)
+    if unfit := check_fit(settings, facts, types, market.offers):
+        raise PreflightError("\n".join(unfit))
+    return Plan(
+        settings, facts, candidates(settings, market.offers), types, "".join(hub_problems[:1]), tuple(passing)
+    )
 
 
 def _hub_problem(error: BaseException | None) -> list[str]:
@@ -127,10 +121,10 @@ def check_checkpoint(checkpoint: Checkpoint) -> list[str]:
 
 
 def check_fit(
-    settings: Settings, facts: ModelFacts, types: tuple[TypeFit, ...], offers: Mapping[str, Offer]
+    settings: Settings, facts: ModelFacts | None, types: tuple[TypeFit, ...], offers: Mapping[str, Offer]
 ) -> list[str]:
     """A line for each type when the model fits none of them, and one with what would."""
-    if facts.shape is None or not types or any(one.serves for one in types):
+    if facts is None or facts.shape is None or not types or any(one.serves for one in types):
         return []
     lines = [f"model: {one.instance_type}: {one.fit.reason}" for one in types if one.fit]
     by_price = sorted(offers.values(), key=lambda offer: offer.instance_type.price_cents_per_hour)
@@ -139,7 +133,8 @@ def check_fit(
     return [*lines, f"model: what would fit: {'; '.join(would_fit)}"] if would_fit else lines
 
 
-def _types(settings: Settings, facts: ModelFacts | None, offers: Mapping[str, Offer]) -> tuple[TypeFit, ...]:
+def type_fits(settings: Settings, facts: ModelFacts | None, offers: Mapping[str, Offer]) -> tuple[TypeFit, ...]:
+    """How the model fits each acceptable type that is sold."""
     found = []
     for name in settings.instance_types:
         if name not in offers:

@@ -1,5 +1,6 @@
 """What is told before a machine is rented."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,19 @@ import pytest
 
 from components.cloud.client import LambdaClient
 from components.cloud.limits import Limits, RateLimiter
+from components.cloud.models import LaunchRequest
 from components.settings import Settings
+from components.vllm.decision import decide, wish_of
 from components.vllm.hub import Hub, HubError
-from components.vllm.preflight import PreflightError, preflight
+from components.vllm.model_facts import ModelFacts
+from components.vllm.preflight import Plan, PreflightError, preflight
+from components.vllm.preflight.plan_text import document, lines
 from tests.unit.conftest import Script
-from tests.unit.emulated import EmulatedCloud, emulated_cloud
+from tests.unit.emulated import PUBLIC_KEY, EmulatedCloud, emulated_cloud
 
 LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
+LLAMA_8B = "full-size/Llama-3.1-8B-Instruct"
+LLAMA_70B = "full-size/Llama-3.1-70B-Instruct"
 
 
 @pytest.fixture(scope="module")
@@ -23,23 +30,130 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedCloud]:
         yield running
 
 
-def plan_lines(cloud: EmulatedCloud, token: str | None = None, **wanted: Any) -> str:
+def plan_of(cloud: EmulatedCloud, token: str | None = None, machine_name: str = "", **wanted: Any) -> Plan:
     settings = Settings.model_validate({"lambdaApiKey": "x", **wanted})
     hub = Hub(cloud.url, cloud.credentials.hf_token if token is None else token)
-    return "\n".join(preflight(settings, cloud.client, hub).lines)
+    return preflight(settings, cloud.client, hub, machine_name)
+
+
+def plan_lines(cloud: EmulatedCloud, **wanted: Any) -> str:
+    return "\n".join(lines(plan_of(cloud, **wanted)))
 
 
 def problems(cloud: EmulatedCloud, token: str | None = None, **wanted: Any) -> list[str]:
     with pytest.raises(PreflightError) as caught:
-        plan_lines(cloud, token, **wanted)
+        plan_of(cloud, token, **wanted)
     return str(caught.value).splitlines()
 
 
 def test_the_plan_shows_the_commit_and_each_candidate_with_price_and_capacity(cloud: EmulatedCloud) -> None:
-    lines = plan_lines(cloud, instanceTypes=["gpu_1x_gh200"], regions=["us-east-3", "us-west-1"])
-    assert f"model {LLAMA} at " in lines
-    assert "gpu_1x_gh200 in us-east-3: $2.29 an hour, capacity now" in lines
-    assert "gpu_1x_gh200 in us-west-1: $2.29 an hour, no capacity now" in lines
+    told = plan_lines(cloud, instanceTypes=["gpu_1x_gh200"], regions=["us-east-3", "us-west-1"])
+    assert f"model {LLAMA} at " in told
+    assert "gpu_1x_gh200 in us-east-3: $2.29 an hour, capacity now" in told
+    assert "gpu_1x_gh200 in us-west-1: $2.29 an hour, no capacity now" in told
+
+
+def test_the_plan_of_a_model_that_fits_says_how_much_of_the_memory_is_what(cloud: EmulatedCloud) -> None:
+    told = plan_lines(cloud, model=LLAMA_8B)
+    assert "LlamaForCausalLM, bfloat16" in told
+    assert "gpu_1x_gh200: 15.0 GiB of weights, " in told
+    assert "context 131,072" in told
+    assert "downloads: " in told
+    assert "16.1 GB" in told
+    assert "first token about " in told
+    assert "$2.29 an hour from then on" in told
+
+
+def test_70b_on_one_gh200_gets_the_least_offload_that_serves_16k_tokens(cloud: EmulatedCloud) -> None:
+    plan = plan_of(cloud, model=LLAMA_70B)
+    (one,) = plan.types
+    assert one.fit
+    assert one.fit.fits
+    assert 48 < one.fit.cpu_offload_gib < 60
+    assert one.fit.max_model_len >= 16384
+    assert "GiB more in the machine's memory" in "\n".join(lines(plan))
+    assert decide(plan_facts(plan), one.size, wish_of(plan.settings)).cpu_offload_gb == one.fit.cpu_offload_gib
+
+
+def test_an_fp8_checkpoint_of_70b_needs_no_offload(cloud: EmulatedCloud) -> None:
+    (one,) = plan_of(cloud, model=f"{LLAMA_70B}-FP8").types
+    assert one.fit
+    assert one.fit.fits
+    assert one.fit.cpu_offload_gib == 0
+
+
+def test_a_model_that_fits_no_candidate_is_refused_in_numbers_with_what_would_fit(cloud: EmulatedCloud) -> None:
+    found = problems(cloud, model=LLAMA_70B, instanceTypes=["gpu_1x_a10"], regions=["us-east-1"])
+    assert "gpu_1x_a10: needs 131." in found[0]
+    assert "22.5" in found[0] or "20.7" in found[0]
+    assert "what would fit" in found[-1]
+    assert "gpu_1x_gh200" in found[-1]
+
+
+def test_a_type_that_is_too_small_is_left_out_when_another_serves(cloud: EmulatedCloud) -> None:
+    plan = plan_of(cloud, model=LLAMA_70B, instanceTypes=["gpu_1x_a10", "gpu_1x_gh200"])
+    assert plan.instance_types == ["gpu_1x_gh200"]
+    assert "gpu_1x_a10 is left out: needs 131." in "\n".join(lines(plan))
+
+
+def test_the_gpus_of_one_machine_share_the_model(cloud: EmulatedCloud) -> None:
+    plan = plan_of(cloud, model=LLAMA_70B, instanceTypes=["gpu_8x_h100_sxm5"], regions=["us-east-1"])
+    decision = decide(plan_facts(plan), plan.types[0].size, wish_of(plan.settings))
+    assert (decision.tensor_parallel_size, decision.cpu_offload_gb) == (8, 0)
+
+
+def test_flags_that_cannot_be_reckoned_with_are_told(cloud: EmulatedCloud) -> None:
+    (line,) = problems(cloud, vllmArgs={"max-num-seqs": "many"})
+    assert line == "vllmArgs: max-num-seqs takes a whole number"
+    (line,) = problems(cloud, vllmArgs={"gpu-memory-utilization": True})
+    assert "a number such as 0.92" in line
+
+
+def test_the_plan_for_programs_has_the_numbers_of_the_plan_for_people(cloud: EmulatedCloud) -> None:
+    plan = plan_of(cloud, model=LLAMA_70B)
+    told = json.loads(json.dumps(document(plan)))
+    assert told["commit"] == plan_facts(plan).commit
+    assert told["download"]["bytes"] == plan_facts(plan).download_bytes
+    assert told["machines"][0]["cpu_offload_gib"] > 48
+    assert told["candidates"][0] == {
+        "instance_type": "gpu_1x_gh200",
+        "region": "us-east-3",
+        "dollars_per_hour": 2.29,
+        "has_capacity": True,
+    }
+
+
+def test_what_was_pinned_is_read_back_as_it_was(cloud: EmulatedCloud) -> None:
+    facts = plan_facts(plan_of(cloud, model=LLAMA_70B))
+    assert ModelFacts.from_json(facts.to_json()) == facts
+
+
+def test_a_machine_that_runs_is_not_held_up_by_what_only_a_new_one_needs(cloud: EmulatedCloud) -> None:
+    """A hub that is down, a token that was revoked, a price that rose: all of it may wait, closing a firewall may not."""
+    key = cloud.client.add_ssh_key("preflight", PUBLIC_KEY)
+    request = LaunchRequest(
+        region_name="us-east-3",
+        instance_type_name="gpu_1x_gh200",
+        ssh_key_names=[key.name],
+        name="mine",
+        image={"family": "lambda-stack-24-04"},
+    )
+    instance = cloud.client.launch(request)
+    try:
+        plan = plan_of(cloud, token="hf_revoked", machine_name="mine", maxPricePerHour=1)
+        assert plan.facts is None
+        assert "refused the token" in plan.problem or "token" in plan.problem
+        assert [line for line in lines(plan) if "maxPricePerHour" in line]
+        assert plan.instance_types == ["gpu_1x_gh200"]
+        with pytest.raises(PreflightError):
+            plan_of(cloud, token="hf_revoked", machine_name="another", maxPricePerHour=1)
+    finally:
+        cloud.client.terminate(instance)
+
+
+def plan_facts(plan: Plan) -> ModelFacts:
+    assert plan.facts
+    return plan.facts
 
 
 @pytest.mark.parametrize(
