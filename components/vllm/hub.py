@@ -16,6 +16,7 @@ from components.vllm.checkpoint import Checkpoint, RepositoryFile, TensorHeader
 from components.vllm.hub_connection import HubConnection
 from components.vllm.hub_errors import Asked, HubError, HubUnreachableError
 from components.vllm.hub_files import (
+    ADAPTER_CONFIG,
     CONFIG,
     INDEX,
     download_excludes,
@@ -113,7 +114,8 @@ class _Snapshot:
         return Checkpoint(self._asked.model, self._commit, config, tuple(files.values()), self._tensors(shards))
 
     def _not_served(self, paths: list[str]) -> HubError:
-        if shards_of(paths) and "adapter_config.json" not in paths:
+        has_weights = bool(shards_of(paths)) or has_pickled_weights(paths)
+        if has_weights and ADAPTER_CONFIG not in paths:
             why = f"has no {CONFIG}: this program serves repositories in the layout of transformers"
         else:
             why = what_is_there(paths)
