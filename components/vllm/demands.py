@@ -45,7 +45,7 @@ def _parallel(shape: ModelShape, machine: MachineSize, wish: Wish) -> str:
     if size is None:
         return ""
     if not 1 <= size <= machine.gpus:
-        return f"tensor-parallel-size {size} on {machine.name}, which has {machine.gpus} GPU{'s' * (machine.gpus > 1)}"
+        return f"tensor-parallel-size {size} is not between 1 and the GPUs of {machine.name}, which are {machine.gpus}"
     if not splits(shape, size):
         sizes = ", ".join(str(n) for n in range(1, machine.gpus + 1) if splits(shape, n))
         return (

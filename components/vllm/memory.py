@@ -1,8 +1,8 @@
 """What vLLM takes of a GPU besides the weights, before the rest becomes KV cache.
 
 vLLM measures it at every start: it runs one forward pass of `max_num_batched_tokens` and one round of sampling, and
-gives to the cache `utilisation · total - weights - peak of that run - non-torch memory - estimate for CUDA graphs`. This
-module foresees those terms. They were fitted to starts of vLLM 0.26 on an H200 (Llama 3.1 8B and 70B, Qwen3 32B;
+gives to the cache `utilisation · total - weights - peak of that run - non-torch memory - estimate for CUDA graphs`.
+This module foresees those terms. They were fitted to starts of vLLM 0.26 on an H200 (Llama 3.1 8B and 70B, Qwen3 32B;
 16 bits, FP8, offload), and give each of their peaks within 0.1 GiB.
 """
 
@@ -65,8 +65,8 @@ def non_torch_gib(tensor_parallel: int) -> float:
 
 
 def _forward_bytes(shape: ModelShape, gpu: Gpu, batch: Batch, tensor_parallel: int) -> float:
-    """A layer's MLP is the widest place of the pass. Alive there are, for each token: gate and up (twice the intermediate
-    size), their product, the residual stream, what the attention gave, and one of its keys and values."""
+    """A layer's MLP is the widest place of the pass. Alive there are, for each token: gate and up (two of the
+    intermediate size), their product, the residual stream, what the attention gave, and one of its keys and values."""
     inputs = _input_bytes(shape, gpu)
     dense = (4 + inputs) * shape.intermediate_size / tensor_parallel
     expert = shape.expert_intermediate_size / tensor_parallel

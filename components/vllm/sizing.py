@@ -48,7 +48,7 @@ class Fit:
     tensor_parallel_size: int
     peak_activation_gib: float
     tokens_per_second: float
-    """Of one stream while it decodes, at most."""
+    """Of one stream while it decodes, at most; 0 when it does not fit."""
     formula: str
     """Where that bound comes from, with its numbers."""
 
@@ -72,7 +72,7 @@ def fit_within(
     overhead_gib: float,
     slack_gib: float = OFFLOAD_SLACK_GIB,
 ) -> Fit:
-    """The same for a known overhead: all that a GPU needs besides weights and cache. `peak_activation_gib` is left 0."""
+    """The same for a known overhead: all that a GPU needs but weights and cache. `peak_activation_gib` stays 0."""
     if reason := obstacle(shape, machine, wish):
         return _refused(reason)
     return _Room(shape, machine, wish, overhead_gib, slack_gib).fit()
@@ -146,7 +146,7 @@ class _Room:
     def offload_gib(self) -> float:
         """What to set: as wished, or by itself the least that serves the context, where the link is fast."""
         if self.wish.cpu_offload_gib is not None:
-            return self.wish.cpu_offload_gib
+            return float(self.wish.cpu_offload_gib)
         missing = self.missing_gib(self.needs_context(TARGET_CONTEXT))
         if missing <= 0 or not self.machine.gpu.has_fast_link:
             return 0.0
@@ -160,7 +160,7 @@ class _Room:
         room = self.budget_gib - self.weights_gib + moved_gib - self.overhead_gib
         longest = self.cache.longest_sequence(room * GIB)
         reason = self._reason(moved, longest)
-        bound = self._speed(moved)
+        bound = Speed(0.0, "") if reason else self._speed(moved)
         return Fit(
             fits=not reason,
             reason=reason,
@@ -183,8 +183,8 @@ class _Room:
         if not fits_host(moved, self.tensor_parallel, self.machine.host_memory_gib):
             return (
                 f"cpuOffloadGb pins {self.tensor_parallel * moved.pinned_bytes / GIB:.1f} GiB of the host's memory, "
-                f"{USABLE_HOST_SHARE:.0%} of {self.machine.host_memory_gib:g} GiB are free for it: ask for less, or set "
-                "VLLM_WEIGHT_OFFLOADING_DISABLE_PIN_MEMORY=1 in vllmEnv, which saves the rounding to powers of two"
+                f"{USABLE_HOST_SHARE:.0%} of {self.machine.host_memory_gib:g} GiB are free for it: ask for less, or "
+                "set VLLM_WEIGHT_OFFLOADING_DISABLE_PIN_MEMORY=1 in vllmEnv, which saves the rounding to powers of two"
             )
         context = self.needs_context(LEAST_CONTEXT)
         if longest >= context:
@@ -195,6 +195,8 @@ class _Room:
         count = self.tensor_parallel
         where = f"one {self.machine.gpu.name} has" if count == 1 else f"each of {count} {self.machine.gpu.name} has"
         offload = f" after offloading {moved.nbytes / GIB:.1f} GiB" if moved.nbytes else ""
+        if moved.nbytes and self.wish.cpu_offload_gib is None:
+            offload += f", the most that the host's {self.machine.host_memory_gib:g} GiB take"
         weights = self.weights_gib - moved.nbytes / GIB
         kv = self.cache.sequence_bytes(context) / GIB
         return (

@@ -1,0 +1,160 @@
+"""Reading the shape of a model from config.json and the headers of its weights."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from components.vllm.checkpoint import TensorHeader
+from components.vllm.shape import ModelShape, ShapeError, shape_of
+from tests.unit.vllm.model_configs import CONFIGS, checkpoint
+
+MIB = 2**20
+LLAMA_70B = "meta-llama/Llama-3.1-70B-Instruct"
+
+
+@pytest.mark.parametrize(
+    ("model", "gigabytes"),
+    [
+        ("meta-llama/Llama-3.1-8B-Instruct", 16.1),
+        (LLAMA_70B, 141.1),
+        ("meta-llama/Llama-3.1-405B-Instruct", 811.7),
+        ("Qwen/Qwen3-8B", 16.4),
+        ("Qwen/Qwen3-32B", 65.5),
+        ("Qwen/Qwen3-30B-A3B", 61.1),
+        ("Qwen/Qwen3-235B-A22B", 470.2),
+        ("mistralai/Mixtral-8x7B-Instruct-v0.1", 93.4),
+        ("mistralai/Mixtral-8x22B-Instruct-v0.1", 281.3),
+        ("openai/gpt-oss-120b", 65.2),
+    ],
+)
+def test_weights_are_what_the_repository_holds(model: str, gigabytes: float) -> None:
+    assert shape_of(checkpoint(model)).weights_bytes / 1e9 == pytest.approx(gigabytes, abs=0.06)
+
+
+def test_parameters_are_fused_as_vllm_fuses_them() -> None:
+    (run,) = shape_of(checkpoint(LLAMA_70B)).decoder
+    assert run.layers == 80
+    # qkv, o, gate and up, down, in vLLM's order, then two norms
+    assert run.parameters == (160 * MIB, 128 * MIB, 896 * MIB, 448 * MIB, 16384, 16384)
+
+
+def test_experts_are_fused_to_two_parameters() -> None:
+    shape = shape_of(checkpoint("mistralai/Mixtral-8x7B-Instruct-v0.1"))
+    (run,) = shape.decoder
+    assert tuple(sorted(run.parameters, reverse=True)[:2]) == (8 * 2 * 112 * MIB, 8 * 112 * MIB)
+    assert run.expert_bytes == 8 * 3 * 112 * MIB
+    assert (shape.experts, shape.experts_per_token, shape.expert_intermediate_size) == (8, 2, 14336)
+    assert shape.intermediate_size == 0
+
+
+def test_a_quantised_checkpoint_says_how() -> None:
+    bf16, fp8, int4 = (shape_of(checkpoint(LLAMA_70B, stored)) for stored in ("bf16", "fp8", "int4"))
+    assert (bf16.quantisation, bf16.weight_format, bf16.quantised_activations) == (None, "16-bit", False)
+    assert (fp8.quantisation, fp8.weight_format, fp8.quantised_activations) == ("compressed-tensors", "fp8", True)
+    assert (int4.quantisation, int4.weight_format, int4.quantised_activations) == ("compressed-tensors", "int4", False)
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ({"quant_method": "awq", "bits": 4, "group_size": 128}, ("awq", "int4", False, 1)),
+        ({"quant_method": "gptq", "bits": 8}, ("gptq", "int8", False, 1)),
+        ({"quant_method": "fp8", "weight_block_size": [128, 128]}, ("fp8", "fp8", True, 128)),
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, ("modelopt", "nvfp4", True, 1)),
+        ({"quant_method": "modelopt", "quant_algo": "FP8"}, ("modelopt", "fp8", True, 1)),
+    ],
+)
+def test_every_usual_quantisation_is_told_apart(section: object, expected: tuple[object, ...]) -> None:
+    shape = shape_of(checkpoint(LLAMA_70B, quantization_config=section))
+    found = (shape.quantisation, shape.weight_format, shape.quantised_activations, shape.quantisation_block)
+    assert found == expected
+
+
+def test_latent_attention_and_the_draft_layer_of_deepseek() -> None:
+    shape = shape_of(checkpoint("deepseek-ai/DeepSeek-V3"))
+    assert shape.latent_dim == 576
+    assert [run.layers for run in shape.decoder] == [3, 58]
+    # 671 billion parameters at one byte; the 14 billion of the draft layer are not loaded
+    assert shape.weights_bytes / 1e9 == pytest.approx(673, abs=2)
+
+
+def test_windowed_layers_are_counted() -> None:
+    oss = shape_of(checkpoint("openai/gpt-oss-120b"))
+    assert (oss.windowed_layers, oss.sliding_window, oss.full_layers) == (18, 128, 18)
+    gemma = shape_of(checkpoint("google/gemma-3-27b-it"))
+    assert (gemma.windowed_layers, gemma.sliding_window, gemma.full_layers) == (52, 1024, 10)
+
+
+def test_a_window_that_is_switched_off_is_none() -> None:
+    shape = shape_of(checkpoint("Qwen/Qwen3-8B", sliding_window=4096, use_sliding_window=False))
+    assert shape.windowed_layers == 0
+
+
+def test_the_text_model_of_a_multimodal_one_is_read_and_its_vision_counted() -> None:
+    shape = shape_of(checkpoint("google/gemma-3-27b-it"))
+    assert (shape.architecture, shape.layers, shape.hidden_size) == ("Gemma3ForConditionalGeneration", 62, 5376)
+    assert shape.vocabulary == 262208
+    assert shape.element_type == "bfloat16"
+    assert shape.weights_bytes > shape.decoder_bytes + 2 * 262208 * 5376
+
+
+def test_linear_layers_keep_a_state_and_no_keys() -> None:
+    shape = shape_of(
+        checkpoint(
+            "Qwen/Qwen3-8B",
+            full_attention_interval=4,
+            linear_num_key_heads=16,
+            linear_key_head_dim=128,
+            linear_num_value_heads=32,
+            linear_value_head_dim=128,
+            linear_conv_kernel_dim=4,
+        )
+    )
+    assert (shape.state_layers, shape.full_layers) == (27, 9)
+    assert shape.state_bytes == 2 * (32 * 128 * 128 + 3 * (2 * 16 * 128 + 32 * 128))
+
+
+def test_a_32_bit_checkpoint_is_loaded_at_16() -> None:
+    wide = checkpoint("Qwen/Qwen3-8B", torch_dtype="float32")
+    wide = replace(wide, tensors={name: TensorHeader("F32", t.shape) for name, t in wide.tensors.items()})
+    assert shape_of(wide).weights_bytes == shape_of(checkpoint("Qwen/Qwen3-8B")).weights_bytes
+    assert shape_of(wide).element_type == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_hidden_layers": None}, "config.json has no num_hidden_layers or n_layer"),
+        ({"hidden_size": "big"}, "hidden_size is 'big', not a whole number"),
+        ({"architectures": []}, "names no architecture"),
+        ({"num_hidden_layers": 37}, "no tensor of layer 36"),
+        ({"mamba_d_state": 128}, "state-space (Mamba) layers cannot be sized"),
+        ({"layer_types": ["odd_attention"] * 36}, "layers of kind odd_attention cannot be sized"),
+    ],
+)
+def test_what_cannot_be_sized_is_said_in_one_line(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ShapeError) as caught:
+        shape_of(checkpoint("Qwen/Qwen3-8B", **changes))
+    assert str(caught.value).startswith("Qwen/Qwen3-8B: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_repository_without_safetensors_cannot_be_sized() -> None:
+    with pytest.raises(ShapeError, match="has no safetensors files"):
+        shape_of(replace(checkpoint("Qwen/Qwen3-8B"), tensors={}))
+
+
+@pytest.mark.parametrize("model", CONFIGS)
+def test_a_shape_survives_the_state_file(model: str) -> None:
+    shape = shape_of(checkpoint(model))
+    # a state file gives every number back as a float
+    stored = json.loads(json.dumps(shape.to_json()), parse_int=float)
+    assert ModelShape.from_json(stored) == shape
+
+
+def test_a_stored_shape_that_is_none_is_refused() -> None:
+    with pytest.raises(ShapeError, match="cannot be read"):
+        ModelShape.from_json({"layers": 3})
