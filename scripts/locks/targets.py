@@ -12,8 +12,8 @@ torchvision; sys_platform == 'never'
 torchaudio; sys_platform == 'never'
 torchcodec; sys_platform == 'never'
 """
-"""The build for CPUs asks for a torch of a registry of its own; the torch of the usual one computes on CPUs as well. The
-other three are for sound and pictures, and not needed to serve a language model."""
+"""The build for CPUs asks for a torch of a registry of its own; the torch of the usual one computes on CPUs as well.
+The other three are for sound and pictures, and not needed to serve a language model."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""Decides what is to be done about the NVIDIA driver: driver.py MODE INSTALL VLLM_VERSION prints ACTION, then the reason.
+"""Decides what is to be done about the NVIDIA driver: driver.py MODE INSTALL VLLM_VERSION pending|no prints two lines,
+ACTION and the reason. `pending` says that an upgraded driver waits for a reboot.
 
 MODE is the configuration's `driver`:
 
@@ -25,8 +26,8 @@ FIRST_CUDA13_VLLM = (0, 20)
 
 COMPAT_PACKAGE = "cuda-compat-13-0"
 COMPAT_BRANCHES = frozenset({535, 550, 565, 570, 575})
-"""Driver branches that CUDA 13.0's compatibility libraries run on: those that NVIDIA's own images for CUDA 13.0 allow in
-NVIDIA_REQUIRE_CUDA, the same for x86_64 and for sbsa."""
+"""Driver branches that CUDA 13.0's compatibility libraries run on: those that NVIDIA's own images for CUDA 13.0 allow
+in NVIDIA_REQUIRE_CUDA, the same for x86_64 and for sbsa."""
 NO_COMPAT_GPUS = re.compile(r"GeForce|TITAN|Quadro|RTX", re.IGNORECASE)
 """Forward compatibility is for data centre GPUs (NVIDIA, CUDA Compatibility, Forward Compatibility)."""
 ARCHITECTURES = frozenset({"aarch64", "x86_64"})

@@ -159,7 +159,11 @@ libraries() {
 
 # In a function, so that the whole file is read before it runs: a later `pulumi up` may replace it meanwhile.
 main() {
-    "$step"
+    case $step in
+        prepare) prepare ;;
+        verify) verify ;;
+        libraries) libraries ;;
+    esac
 }
 
 main

@@ -1,8 +1,8 @@
 """What is on this machine: `~/.local/share/lambda-vllm/manifest.json`, one section for each thing that was done.
 
     manifest.py is SECTION KEY                     exit status 0 when that section was recorded with that key
-    manifest.py record SECTION KEY name=value …    writes the section anew, with the time; seconds=N is how long it took;
-                                                   a word may also be a JSON object of many values
+    manifest.py record SECTION KEY name=value …    writes the section anew, with the time; seconds=N is how long it
+                                                   took; a word may also be a JSON object of many values
     manifest.py get SECTION NAME                   one value; nothing when there is none
     manifest.py forget SECTION
     manifest.py show [SECTION]                     as JSON

@@ -1,18 +1,23 @@
 """Proves that an environment can serve on this machine: prove.py TARGET VLLM_VERSION [TORCH_VERSION].
 
-TARGET is cuda or cpu. Run by the environment's own Python; prints one line of JSON with what was found. A torch for CPUs on a
-GPU machine installs without an error and cannot serve, and so do extensions for another CUDA than torch's.
+TARGET is cuda or cpu. Run by the environment's own Python; prints one line of JSON with what was found. A torch for
+CPUs on a GPU machine installs without an error and cannot serve, and so do extensions for another CUDA than torch's.
 """
 
 import json
 import platform
 import sys
 from contextlib import redirect_stdout
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 KERNEL = "silu_and_mul"
 """An operation that vLLM's extension brings on every target, from 0.6 to 0.32."""
+GPU_EXTENSIONS = ("_C_stable_libtorch", "_C")
+"""The file without its suffix: since 0.32 at the latest, and before."""
 SIZE = 256
 
 
@@ -23,7 +28,7 @@ class NotProvenError(Exception):
 def prove(target: str, vllm_version: str, torch_version: str | None) -> dict[str, Any]:
     """What is installed, after all of it was tried; `NotProvenError` otherwise."""
     try:
-        import torch
+        torch = import_module("torch")
     except (ImportError, OSError) as error:
         raise NotProvenError(f"torch cannot be loaded: {error}") from None
     found: dict[str, Any] = {
@@ -82,25 +87,39 @@ def why(torch: Any) -> str:
 
 
 def prove_extension(torch: Any, target: str) -> None:
-    """vLLM loads its own compiled part on the platform that it takes this machine for."""
-    try:
-        from vllm.platforms import current_platform
+    """vLLM's compiled part loads beside this torch, and brings its operations.
 
-        kind = current_platform.device_type
-        if kind == target:
-            current_platform.import_kernels()
-    except (ImportError, OSError) as error:
+    It is loaded as it is: `import vllm` would do that too, after ten seconds of imports that prove nothing.
+    """
+    spec = find_spec("vllm")
+    if spec is None or not spec.submodule_search_locations:
+        raise NotProvenError("there is no package vllm")
+    folder = Path(spec.submodule_search_locations[0])
+    names = GPU_EXTENSIONS if target == "cuda" else (cpu_extension(torch), "_C")
+    files = [file for name in names for file in sorted(folder.glob(f"{name}.*so"))]
+    if not files:
+        raise NotProvenError(f"this vLLM has no extension {names[0]}: it was built for another kind of machine")
+    try:
+        torch.ops.load_library(str(files[0]))
+    except OSError as error:
         raise NotProvenError(f"vLLM's extension cannot be loaded: {error}") from None
-    if kind != target:
-        raise NotProvenError(f"vLLM takes this machine for {kind or 'none that it knows'}, and it is {target}")
     if not hasattr(torch.ops._C, KERNEL):
-        raise NotProvenError("vLLM's extension cannot be loaded: see the warning above")
+        raise NotProvenError(f"vLLM's extension {files[0].name} does not bring {KERNEL}")
+
+
+def cpu_extension(torch: Any) -> str:
+    """The build that vLLM takes on this processor (vllm/platforms/cpu.py of 0.32)."""
+    if platform.machine() != "x86_64":
+        return "_C"
+    if not torch.cpu._is_avx512_supported():
+        return "_C_AVX2"
+    return "_C" if torch.cpu._is_avx512_bf16_supported() else "_C_AVX512"
 
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]
     try:
-        # vLLM logs to standard output.
+        # Libraries may print what they like.
         with redirect_stdout(sys.stderr):
             proof = prove(arguments[0], arguments[1], arguments[2] if len(arguments) > 2 else None)
         print(json.dumps(proof))

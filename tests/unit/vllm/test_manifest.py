@@ -104,8 +104,13 @@ def test_the_command_line_writes_and_reads_the_machines_own_file(
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["is", "install"], ["record", "install"], ["record", "a", "b", "c"], ["record", "a", "b", "{c"], ["what"]],
+    [[], ["is", "install"], ["record", "install"], ["record", "a", "b", "c"], ["what"]],
 )
 def test_a_wrong_command_line_is_an_error(words: list[str]) -> None:
     with pytest.raises(manifest.UsageError):
         manifest.main(words)
+
+
+def test_broken_json_is_an_error() -> None:
+    with pytest.raises(manifest.UsageError, match="not JSON"):
+        manifest.parse_values(['{"torch": '])
