@@ -5,6 +5,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,12 +53,16 @@ class SourceMachine:
         uv = self.base / f"uv-{pinned}/bin/uv"
         uv.parent.mkdir(parents=True)
         uv.symlink_to(UV)
-        subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, self.venv], check=True)
+        self.make_venv()
         accelerator = read_accelerator("gh200-580")
         assert accelerator is not None
         lay_nvidia_smi(self._bin / "nvidia-smi", self._bin / "accelerator.json", accelerator, ["GPU-0"])
         self.play("sudo", 'echo "sudo $*" >>"$HOME/called"; exit 1')
         self.play_compilers()
+
+    def make_venv(self) -> None:
+        """An empty environment, in place of the one that is there."""
+        subprocess.run([UV, "venv", "--clear", "--quiet", "--python", sys.executable, self.venv], check=True)
 
     def play(self, program: str, script: str) -> None:
         """Put a program before all others."""
@@ -139,3 +145,23 @@ class SourceMachine:
         """What was asked of root and of programs that are not there."""
         log = self.home / "called"
         return log.read_text() if log.exists() else ""
+
+
+def wait_for(seen: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not seen():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def succeeded(done: "subprocess.CompletedProcess[str]") -> str:
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def refused(done: "subprocess.CompletedProcess[str]") -> str:
+    """The one line that says why."""
+    assert done.returncode != 0, done.stdout
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, done.stderr
+    return lines[0]

@@ -51,9 +51,8 @@ lock_build() {
     flock --nonblock 9 || { say "waiting for another build of vLLM $version on this machine" && flock 9; }
 }
 
-is_installed() {
-    manifest is build "$key" && "$python" -c 'from importlib.metadata import version; version("vllm")' 2>/dev/null
-}
+# The manifest is of the machine, and the mark of this environment, which may be a new one.
+is_installed() { manifest is build "$key" && [[ $(cat "$venv/.built-from-source" 2>/dev/null) == "$key" ]]; }
 
 is_kept() {
     [[ -d $shelf ]] || return 1
@@ -248,6 +247,7 @@ main() {
     fi
     manifest record build "$key" "tag=v$version" "commit=$commit" "torch=${pin[torch]}" "cuda=${pin[cuda]}" "arch=$arch" \
         "seconds=$SECONDS" "from=$from"
+    echo "$key" >"$venv/.built-from-source"
     # The tree and its objects are some gigabytes.
     rm -rf "$work"
     say "vLLM $version is built from source ($from, commit ${commit:0:12}, $SECONDS s)"
