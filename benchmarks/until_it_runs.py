@@ -70,7 +70,7 @@ def _measure(folder: Path, cold: bool, cache: Path) -> tuple[Taken, Taken]:
         outputs = made.outputs()
         home = cloud.home(outputs["instance_id"])
         ours = _ours(home, outputs["timeline"])
-        _forget(made, outputs, cache if cold else None)
+        _forget(outputs, cache if cold else None)
         _slow_hub(cloud)
         theirs = _by_hand(home, outputs, cloud.url)
         made.destroy()
@@ -110,7 +110,7 @@ def _ssh(outputs: dict[str, Any], folder: Path) -> list[str]:
     return words
 
 
-def _forget(made: Project, outputs: dict[str, Any], cache: Path | None) -> None:
+def _forget(outputs: dict[str, Any], cache: Path | None) -> None:
     """Stop the service and drop what the other way has to get itself; the cache of packages only when it is cold."""
     with tempfile.TemporaryDirectory() as folder:
         command = "systemctl --user stop lambda-vllm.service; rm -rf ~/.cache/huggingface"

@@ -7,7 +7,7 @@ Nothing but JSON and the headers of the weights is downloaded. What is asked at 
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -27,7 +27,7 @@ from components.vllm.hub_files import (
 )
 from components.vllm.hub_headers import read_header
 
-__all__ = ["Hub", "HubError", "HubUnreachableError", "ModelCommit"]
+__all__ = ["Hub", "HubError", "HubUnreachableError"]
 
 THREADS = 16
 MOST_PAGES = 1000
@@ -37,15 +37,6 @@ MODELOPT_CONFIG = "hf_quant_config.json"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 NAME = re.compile(r"[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)?", re.ASCII)
 """Names of repositories; the oldest, such as `gpt2`, have no owner."""
-
-
-@dataclass(frozen=True)
-class ModelCommit:
-    """A model at one commit, for those who need no more of a `Checkpoint`."""
-
-    model: str
-    commit: str
-    """40 hexadecimal digits."""
 
 
 class Hub:

@@ -11,6 +11,21 @@ from typing import Any
 
 TIMEOUT_S = 120
 
+TELLING = (
+    "vLLM server version",
+    "Resolved architecture",
+    "Loading weights took",
+    "Total CPU offloaded",
+    "Model loading took",
+    "torch.compile took",
+    "Available KV cache",
+    "GPU KV cache size",
+    "Maximum concurrency",
+    "Graph capturing finished",
+    "init engine",
+)
+"""Lines of vLLM's log that say how long it took and how much room it found."""
+
 COMMANDS: Mapping[str, str] = {
     "system": '. /etc/os-release; echo "$PRETTY_NAME, $(uname -m), $(uname -r), $(nproc) cores"',
     "memory": "free -g | awk '/Mem:/ {print $2 \" GiB\"}'",
@@ -20,11 +35,7 @@ COMMANDS: Mapping[str, str] = {
     ),
     "compatibility libraries": "cat ~/.local/share/lambda-vllm/cuda.env 2>/dev/null || echo none",
     "manifest": "cat ~/.local/share/lambda-vllm/manifest.json 2>/dev/null || echo none",
-    "server": (
-        "grep -hE 'vLLM server version|Resolved architecture|Loading weights took|Total CPU offloaded|"
-        "Model loading took|torch.compile took|Available KV cache|GPU KV cache size|Maximum concurrency|Graph capturing finished|"
-        "init engine' ~/.local/share/lambda-vllm/logs/vllm.log | cut -c1-300 || true"
-    ),
+    "server": f"grep -hE '{'|'.join(TELLING)}' ~/.local/share/lambda-vllm/logs/vllm.log | cut -c1-300 || true",
     "service": "systemctl --user is-active lambda-vllm.service",
     "disk": "df -h --output=size,avail / | tail -n 1",
 }

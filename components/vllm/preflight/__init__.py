@@ -86,15 +86,13 @@ def preflight(settings: Settings, client: LambdaClient, hub: Hub, machine_name: 
     checkpoint = None if hub_problems else asked.result()
     facts = facts_of(checkpoint) if checkpoint else None
     if checkpoint:
-        own += check_checkpoint(checkpoint)
+        own += check_checkpoint(settings, checkpoint)
     if own:
         raise PreflightError("\n".join(own))
     types = type_fits(settings, facts, market.offers)
     if unfit := check_fit(settings, facts, types, market.offers):
         raise PreflightError("\n".join(unfit))
-    return Plan(
-        settings, facts, candidates(settings, market.offers), types, "".join(hub_problems[:1]), tuple(passing)
-    )
+    return Plan(settings, facts, candidates(settings, market.offers), types, "".join(hub_problems[:1]), tuple(passing))
 
 
 def _hub_problem(error: BaseException | None) -> list[str]:
@@ -113,10 +111,16 @@ def is_running(client: LambdaClient, machine_name: str) -> bool:
         return False
 
 
-def check_checkpoint(checkpoint: Checkpoint) -> list[str]:
+def check_checkpoint(settings: Settings, checkpoint: Checkpoint) -> list[str]:
     """A line for what the pinned vLLM cannot load."""
     architectures = checkpoint.config.get("architectures") or []
-    found = [unsupported(architectures), unsupported_quantisation(quantisation(checkpoint))]
+    # A repository may bring the code of its architecture, for those who trust it.
+    brings_code = "auto_map" in checkpoint.config and settings.vllm_args.get("trust-remote-code") is True
+    allowed = settings.vllm_args.get("allow-deprecated-quantization") is True
+    found = [
+        None if brings_code else unsupported(architectures),
+        None if allowed else unsupported_quantisation(quantisation(checkpoint)),
+    ]
     return [f"model: {line}" for line in found if line]
 
 

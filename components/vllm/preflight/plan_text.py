@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from components.vllm.architectures import only_by_transformers
 from components.vllm.forecast import Forecast, forecast
 from components.vllm.preflight import Plan, TypeFit
 from components.vllm.preflight.candidates import Candidate
@@ -67,6 +68,8 @@ def _model(plan: Plan) -> Iterator[str]:
     shape = plan.facts.shape
     kind = f", {shape.architecture}, {shape.quantisation or shape.element_type}" if shape else ""
     yield f"model {plan.facts.model} at {plan.facts.commit[:12]}{kind}"
+    if shape and only_by_transformers([shape.architecture]):
+        yield f"vLLM runs {shape.architecture} with the code of transformers, having none of its own: slower"
     if plan.facts.unknown:
         yield f"memory: not known beforehand, {plan.facts.unknown}"
 

@@ -129,7 +129,7 @@ def test_what_was_pinned_is_read_back_as_it_was(cloud: EmulatedCloud) -> None:
 
 
 def test_a_machine_that_runs_is_not_held_up_by_what_only_a_new_one_needs(cloud: EmulatedCloud) -> None:
-    """A hub that is down, a token that was revoked, a price that rose: all of it may wait, closing a firewall may not."""
+    """A token that was revoked and a price that rose may wait; closing a firewall may not."""
     key = cloud.client.add_ssh_key("preflight", PUBLIC_KEY)
     request = LaunchRequest(
         region_name="us-east-3",

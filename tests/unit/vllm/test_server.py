@@ -2,15 +2,41 @@
 
 import json
 import re
+import shlex
+from dataclasses import replace
+from typing import Any
 
+import pulumi
 import yaml
 
-from components.vllm.hub import ModelCommit
-from components.vllm.server import ModelServerArgs, environment_file, server_config, start_command
-from components.vllm.stack import FILES, FOLDER, job, parse_seconds
+from components.vllm.decision import Decision
+from components.vllm.model_facts import ModelFacts
+from components.vllm.server import (
+    ModelServerArgs,
+    download_command,
+    environment_file,
+    server_config,
+    start_command,
+    start_key,
+    weights_key,
+)
+from components.vllm.stack import (
+    FILES,
+    FOLDER,
+    VllmStackArgs,
+    driver_command,
+    install_command,
+    install_key,
+    parse_seconds,
+)
+from components.vllm.versions import PINNED_VLLM
 
+MODEL = "meta-llama/Llama-3.1-8B-Instruct"
+FACTS = ModelFacts(MODEL, "c" * 40, 12, 16_000_000_000, ("original/*", "*.pth"), None)
 ARGS = ModelServerArgs(
-    model=ModelCommit("meta-llama/Llama-3.1-8B-Instruct", "c" * 40),
+    model=MODEL,
+    facts=pulumi.Output.from_input(FACTS.to_json()),
+    decision=pulumi.Output.from_input(Decision()),
     hub_url="https://huggingface.co",
     hf_token="hf_secret",
     api_key="sk-secret",
@@ -18,17 +44,59 @@ ARGS = ModelServerArgs(
 )
 
 
+def config_of(args: ModelServerArgs = ARGS, facts: ModelFacts = FACTS, decision: Decision | None = None) -> Any:
+    return yaml.safe_load(server_config(args, facts, decision or Decision()))
+
+
 def test_the_server_gets_the_model_at_its_commit_under_its_own_name() -> None:
-    config = yaml.safe_load(server_config(ARGS))
-    assert (config["model"], config["revision"]) == (ARGS.model.model, "c" * 40)
-    assert config["served-model-name"] == [ARGS.model.model]
+    config = config_of()
+    assert (config["model"], config["revision"]) == (MODEL, "c" * 40)
+    assert config["served-model-name"] == [MODEL]
     assert (config["max-num-seqs"], config["enforce-eager"]) == (4, True)
-    assert "cpu-offload-gb" not in config
+    assert not config.keys() & {"cpu-offload-gb", "tensor-parallel-size"}
+
+
+def test_a_renamed_model_answers_to_the_name_that_was_asked_for_too() -> None:
+    config = config_of(replace(ARGS, model="meta-llama/Meta-Llama-3.1-8B-Instruct"))
+    assert config["model"] == MODEL
+    assert config["served-model-name"] == ["meta-llama/Meta-Llama-3.1-8B-Instruct", MODEL]
+
+
+def test_what_the_plan_decided_for_the_machine_reaches_the_server_unless_the_user_says_otherwise() -> None:
+    decision = Decision(cpu_offload_gb=52.5, tensor_parallel_size=8)
+    config = config_of(decision=decision)
+    assert (config["cpu-offload-gb"], config["tensor-parallel-size"]) == (52.5, 8)
+    own = replace(ARGS, vllm_args={"tensor-parallel-size": 2})
+    assert config_of(own, decision=decision)["tensor-parallel-size"] == 2
 
 
 def test_no_secret_is_in_the_settings_or_in_a_command() -> None:
-    text = server_config(ARGS) + start_command("hash", ARGS) + job("download", "key", 1, "download.sh", "a", "b")
-    assert "secret" not in text
+    commands = [start_command("hash", ARGS), download_command(FACTS, ARGS.hub_url), install_command(VllmStackArgs())]
+    assert "secret" not in server_config(ARGS, FACTS, Decision()) + "".join(commands)
+
+
+def test_the_weights_are_fetched_again_for_another_commit_and_for_nothing_else() -> None:
+    assert weights_key(replace(FACTS, commit="d" * 40)) != weights_key(FACTS)
+    assert weights_key(replace(FACTS, download_bytes=1)) == weights_key(FACTS)
+
+
+def test_patterns_reach_the_download_as_they_are_and_not_as_files_of_the_machine() -> None:
+    assert shlex.split(download_command(FACTS, ARGS.hub_url))[-2:] == ["original/*", "*.pth"]
+
+
+def test_the_server_starts_anew_for_another_install_and_not_for_another_key() -> None:
+    text = server_config(ARGS, FACTS, Decision())
+    assert start_key(text, "", "one") == start_key(text, "", "one") != start_key(text, "", "two")
+    assert start_key(server_config(replace(ARGS, api_key="sk-other"), FACTS, Decision()), "", "one") == start_key(
+        text, "", "one"
+    )
+
+
+def test_another_way_to_install_or_another_driver_is_installed_and_proven_anew() -> None:
+    ways = [VllmStackArgs(), VllmStackArgs(install="source"), VllmStackArgs(driver="upgrade")]
+    keys = [install_key(way) for way in ways]
+    assert len(set(keys)) == len(keys)
+    assert install_key(VllmStackArgs(vllm_version=PINNED_VLLM)) == install_key(VllmStackArgs())
 
 
 def test_users_variables_survive_the_shell_whatever_is_in_them() -> None:
@@ -38,6 +106,7 @@ def test_users_variables_survive_the_shell_whatever_is_in_them() -> None:
 
 def test_commands_are_short_lines_since_a_failure_prints_them_whole() -> None:
     assert len(start_command("h" * 16, ARGS)) < 250
+    assert len(driver_command(VllmStackArgs(), "verify")) < 250
     assert "\n" not in start_command("h" * 16, ARGS)
 
 
@@ -56,5 +125,5 @@ def test_every_script_that_the_machine_needs_is_sent_there() -> None:
 
 
 def test_json_settings_are_yaml() -> None:
-    text = server_config(ARGS)
+    text = server_config(ARGS, FACTS, Decision())
     assert yaml.safe_load(text) == json.loads(text)
