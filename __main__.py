@@ -77,6 +77,7 @@ stack = VllmStack(
         install=settings.install,
         vllm_version=settings.vllm_version,
         build_triton=settings.build_triton,
+        build_jobs=settings.build_jobs,
         driver=settings.driver,
         cache=filesystem.mount_point.apply(lambda folder: f"{folder}/lambda-vllm") if filesystem else None,
     ),

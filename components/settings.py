@@ -109,6 +109,7 @@ class Settings(BaseModel):
     install: Literal["wheel", "source", "precompiled"] = "wheel"
     vllm_version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+(\.post\d+)?$")] | None = None
     build_triton: bool = False
+    build_jobs: Annotated[int, Field(gt=0, le=512)] | None = None
     driver: Literal["auto", "compat", "upgrade", "keep"] = "auto"
     filesystem: FilesystemSetting | None = None
     vllm_args: dict[FlagName, Any] = {}
@@ -127,8 +128,8 @@ class Settings(BaseModel):
             raise ValueError("port and sshPort must differ")
         if self.filesystem and len(self.regions) > 1:
             raise ValueError("a filesystem lies in one region: with filesystem, name that one in regions")
-        if self.build_triton and self.install != "source":
-            raise ValueError("buildTriton needs install: source")
+        if (self.build_triton or self.build_jobs) and self.install != "source":
+            raise ValueError("buildTriton and buildJobs need install: source")
         return self
 
     @field_validator("vllm_args")

@@ -42,6 +42,8 @@ class VllmStackArgs:
     vllm_version: str | None = None
     """None for the pinned one."""
     build_triton: bool = False
+    build_jobs: int | None = None
+    """Compilers at once; None for as many as the machine's cores and memory bear."""
     driver: str = "auto"
     """`auto`, `compat`, `upgrade` or `keep`."""
     cache: pulumi.Input[str] | None = None
@@ -108,7 +110,9 @@ def install_words(args: VllmStackArgs) -> list[str]:
 def install_command(args: VllmStackArgs) -> str:
     """Command that installs vLLM, as a job."""
     timeout = 3 * 3600 if args.install == "source" else 3600
-    return job("install", install_key(args), timeout, "install.sh", *map(shlex.quote, install_words(args)))
+    command = job("install", install_key(args), timeout, "install.sh", *map(shlex.quote, install_words(args)))
+    # Not a part of the key: how many compile at once changes nothing of what is built.
+    return f"MAX_JOBS={args.build_jobs} {command}" if args.build_jobs else command
 
 
 def driver_command(args: VllmStackArgs, *step: str) -> str:

@@ -19,6 +19,9 @@ PINNED_VLLM = _pinned()["VLLM_VERSION"]
 OFFLOAD_IGNORED = ("0.26.", "0.27.")
 """Releases whose default runner puts all weights on the GPU in spite of `--cpu-offload-gb` (measured with 0.26.0)."""
 
+WITHOUT_AUTO_CONTEXT = ("0.6.",)
+"""Releases that take no `auto` for the length of the context."""
+
 
 def check_versions(settings: Settings) -> list[str]:
     """What speaks against the version, a line each. Pure; nothing is asked of anybody."""
@@ -28,13 +31,15 @@ def check_versions(settings: Settings) -> list[str]:
             f"vllmVersion: vLLM {version} ignores --cpu-offload-gb in its default runner, and a model larger than the "
             f"GPU would not start: take {PINNED_VLLM}, or set cpuOffloadGb to 0"
         ]
-    if settings.install == "source":
-        known = sorted({pins.version for pins in source_pins.PINS})
-        if version not in known:
-            return [f"vllmVersion: {version} is not pinned for install: source; {', '.join(known)} are"]
-    elif version != PINNED_VLLM:
+    if settings.install == "wheel" and version != PINNED_VLLM:
         return [
-            f"vllmVersion: {version} has no lock file; install: {settings.install} has {PINNED_VLLM}, "
-            "and others come with install: source"
+            f"vllmVersion: {version} has no lock file; install: wheel has {PINNED_VLLM}, and others come with "
+            "install: source"
         ]
+    built = {pins.version: pins for pins in source_pins.PINS}
+    allowed = [one for one, pins in built.items() if settings.install == "source" or pins.precompiled]
+    if settings.install != "wheel" and version not in allowed:
+        return [f"vllmVersion: {version} is not pinned for install: {settings.install}; {', '.join(allowed)} are"]
+    if version.startswith(WITHOUT_AUTO_CONTEXT) and settings.max_model_len == "auto":
+        return [f"maxModelLen: vLLM {version} does not know auto: set a number of tokens"]
     return []

@@ -149,7 +149,8 @@ def test_two_words_for_one_thing_and_one_port_for_two_things_are_refused() -> No
 
 def test_a_filesystem_and_a_build_of_triton_need_what_they_belong_to() -> None:
     assert "name that one in regions" in error_of(filesystem={"name": "weights"}, regions=["us-east-3", "us-east-1"])
-    assert "buildTriton needs install: source" in error_of(buildTriton=True)
+    assert "buildTriton and buildJobs need install: source" in error_of(buildTriton=True)
+    assert "buildTriton and buildJobs need install: source" in error_of(buildJobs=8)
     assert read(filesystem={"name": "weights"}).filesystem
 
 

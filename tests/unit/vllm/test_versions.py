@@ -30,4 +30,13 @@ def test_a_version_without_a_lock_file_is_refused_with_those_that_can_be_had() -
     assert PINNED_VLLM in line
     (line,) = lines(install="source", vllmVersion="0.30.0")
     assert "0.19.1" in line
-    assert lines(install="source", vllmVersion="0.19.1") == []
+    for install in ("source", "precompiled"):
+        assert lines(install=install, vllmVersion="0.19.1") == []
+    (line,) = lines(install="precompiled", vllmVersion="0.6.3.post1")
+    assert "not pinned for install: precompiled" in line
+
+
+def test_a_version_that_does_not_know_an_automatic_context_wants_a_number() -> None:
+    (line,) = lines(install="source", vllmVersion="0.6.3.post1")
+    assert "maxModelLen" in line
+    assert lines(install="source", vllmVersion="0.6.3.post1", maxModelLen=8192) == []
