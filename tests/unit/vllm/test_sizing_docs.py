@@ -14,7 +14,7 @@ KINDS: tuple[tuple[str, Stored], ...] = (("16 bits", "bf16"), ("FP8", "fp8"), ("
 
 def cell(found: Fit) -> str:
     if not found.fits:
-        return "–"
+        return "no"
     offload = f", {found.cpu_offload_gib:g} GiB offloaded" if found.cpu_offload_gib else ""
     return f"{found.kv_tokens / 1000:,.0f}k{offload}, ≤ {found.tokens_per_second:.{found.tokens_per_second < 10:d}f}/s"
 
