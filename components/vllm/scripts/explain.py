@@ -322,7 +322,8 @@ def cause(log: str) -> str:
             "(0.26 and 0.27 do so)"
         )
     gone = known(text, GONE)
-    return (known(text, ROWS) or unknown(lines))[: LONGEST - len(gone)] + (f"; besides, {gone}" if gone else "")
+    besides = f"; besides, {gone}" if gone else ""
+    return (known(text, ROWS) or unknown(lines))[: LONGEST - len(besides)] + besides
 
 
 def said_by_us(line: str, text: str) -> str:

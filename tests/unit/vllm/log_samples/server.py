@@ -1,7 +1,7 @@
 """vLLM's log, with the lines around a failure and the processes that they come from."""
 
 # The tools write lines as long as they like.
-# ruff: noqa: E501, RUF001
+# ruff: noqa: E501
 
 CORE = "(EngineCore pid=4711) ERROR 11-22 10:03:07 [core.py:1510] "
 
