@@ -111,7 +111,8 @@ def test_a_failure_is_one_line_with_the_cause_and_the_log_and_is_tried_again(mac
     status, _, errors = machine.run(command)
     assert status == 1
     (line,) = errors.splitlines()
-    assert line.startswith("work failed: the machine's disk is full (whole log on the machine: ")
+    assert line.startswith("work failed: the machine's disk is full: choose ")
+    assert "(whole log on the machine: " in line
     machine.run(command)
     assert machine.count("ran") == 2
 

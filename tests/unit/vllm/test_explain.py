@@ -1,43 +1,45 @@
-"""From the end of a log to one line that says what to do. The samples are texts that the tools print."""
+"""From the end of a log to one line that says what to change in the configuration."""
+
+import re
 
 import pytest
+from pydantic.alias_generators import to_camel
 
-from components.vllm.scripts.explain import cause
+from components.settings import Settings
+from components.vllm.scripts.explain import LONGEST, ROWS, cause
+from tests.unit.vllm.log_samples import jobs, server
 
-GATED = """huggingface_hub.errors.GatedRepoError: 403 Client Error. (Request ID: Root=1)
-Cannot access gated repo for url https://huggingface.co/meta-llama/Llama-3.1-8B-Instruct/resolve/main/config.json.
-Access to model meta-llama/Llama-3.1-8B-Instruct is restricted and you are not in the authorized list."""
+SAMPLES = {**{f"server: {name}": sample for name, sample in server.SAMPLES.items()}, **jobs.SAMPLES}
 
-TOO_LONG = """(EngineCore pid=1) ValueError: To serve at least one request with the model's max seq len (131072),
-(40.00 GiB KV cache is needed, which is larger than the available KV cache memory (3.64 GiB). Based on the available
-memory, the estimated maximum model length is 11920. Try increasing `gpu_memory_utilization`."""
-
-
-@pytest.mark.parametrize(
-    ("log", "told"),
-    [
-        ("OSError: [Errno 28] No space left on device", "disk is full"),
-        (GATED, "accept the licence"),
-        (TOO_LONG.replace("\n", " "), "set maxModelLen to 11920 or less"),
-        ("ValueError: No available memory for the cache blocks. Try increasing", "raise cpuOffloadGb"),
-        ("torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 448.00 MiB", "larger than the GPU's memory"),
-        ("vllm: error: unrecognized arguments: --swap-space 4", "does not know --swap-space 4"),
-        ("OSError: [Errno 98] Address already in use".replace("Address", "address"), "another `port`"),
-        ("RuntimeError: Engine core initialization failed. Failed core proc(s): {'EngineCore': -9}", "out of memory"),
-        ("401 Client Error. Repository Not Found for url: https://hub/api/models/a/b", "no such model"),
-        ("E: Unable to locate package cuda-compat-13-0", "apt says: Unable to locate package"),
-        ("error: Failed to fetch: `https://index/torch`\n  Caused by: error sending request", "a download failed"),
-        ("noise\nerror: 3 GiB free on the machine's disk, vLLM needs 15 GiB\n", "3 GiB free on the machine's disk"),
-        ("RuntimeError: The NVIDIA driver on your system is too old (found version 12080).", "driver is too old"),
-    ],
-)
-def test_known_causes_are_named_with_their_remedy(log: str, told: str) -> None:
-    assert told in cause(log)
+KEYS_OF_THE_INSTALL = {"driver", "filesystem", "install", "vllmVersion"}
 
 
-def test_the_root_cause_is_told_and_not_what_wraps_it() -> None:
-    log = "RuntimeError: Engine core initialization failed\nOSError: [Errno 28] No space left on device"
-    assert cause(log) == "the machine's disk is full"
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_failure_is_told_by_its_root_and_with_its_remedy(name: str) -> None:
+    log, words = SAMPLES[name]
+    told = cause(log)
+    assert [word for word in words if word not in told] == [], told
+    assert len(told.splitlines()) == 1
+    assert len(told) <= LONGEST
+
+
+@pytest.mark.parametrize("number", range(len(ROWS)))
+def test_every_row_is_proven_by_a_sample(number: int) -> None:
+    pattern = ROWS[number][0]
+    assert any(re.search(pattern, log) for log, _ in SAMPLES.values()), pattern
+
+
+def test_remedies_name_settings_that_there_are() -> None:
+    keys = {to_camel(field) for field in Settings.model_fields} | KEYS_OF_THE_INSTALL
+    told = " ".join(cause(log) for log, _ in SAMPLES.values())
+    named = set(re.findall(r"\b(?:max|cpu|vllm|hf|image)[A-Z]\w+", told)) | set(re.findall(r"`(\w+):", told))
+    flags = {"dtype", "VLLM_USE_V2_MODEL_RUNNER", "VLLM_ENGINE_READY_TIMEOUT_S"}
+    assert named - keys - flags == set()
+
+
+def test_what_was_waited_out_is_not_the_cause() -> None:
+    log = "retried: HfHubHTTPError: 429 Too Many Requests\nValueError: lost the plot"
+    assert cause(log) == "ValueError: lost the plot"
 
 
 def test_an_unknown_failure_is_told_with_its_last_telling_line() -> None:
@@ -49,4 +51,4 @@ def test_a_log_without_a_word_says_what_to_do() -> None:
 
 
 def test_the_cause_is_short_whatever_the_log() -> None:
-    assert len(cause("error " + "x" * 100_000)) <= 300
+    assert len(cause("error " + "x" * 100_000)) <= LONGEST
