@@ -1,7 +1,7 @@
 """Writes down what a release of vLLM can serve: python -m scripts.architectures VLLM_WHEEL TRANSFORMERS_WHEEL
 
 Both wheels come from `pip download --no-deps`; nothing of them is run. The list goes to
-components/vllm/architectures.json, for components/vllm/architectures.py to read.
+components/vllm/hub/architectures.json, for components/vllm/hub/architectures.py to read.
 """
 
 import ast

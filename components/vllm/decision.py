@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.settings import Settings
-from components.vllm.gpus import MachineSize
 from components.vllm.model_facts import ModelFacts
-from components.vllm.sizing import Wish, fit
+from components.vllm.sizing.fit import Wish, fit
+from components.vllm.sizing.gpus import MachineSize
 
 FLAGS_OF_WISH: Mapping[str, tuple[str, type, str]] = {
     "gpu-memory-utilization": ("gpu_memory_utilization", float, "a number such as 0.92"),

@@ -4,9 +4,9 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from components.vllm.checkpoint import Checkpoint
-from components.vllm.hub_files import download_excludes
-from components.vllm.shape import ModelShape, ShapeError, shape_of
+from components.vllm.hub.checkpoint import Checkpoint
+from components.vllm.hub.files import download_excludes
+from components.vllm.sizing.shape import ModelShape, ShapeError, shape_of
 
 
 @dataclass(frozen=True)

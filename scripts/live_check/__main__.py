@@ -13,7 +13,7 @@ import requests
 from components.cloud.client import LambdaClient
 from components.cloud.errors import CloudError
 from components.settings import Settings, SettingsError, read_settings
-from components.vllm.hub import Hub
+from components.vllm.hub.client import Hub
 from components.vllm.preflight import Plan, PreflightError, preflight
 from components.vllm.preflight.plan_text import document, lines
 from scripts.live_check import endpoint, machine

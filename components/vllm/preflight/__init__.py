@@ -8,14 +8,14 @@ from components.cloud.client import LambdaClient
 from components.cloud.errors import CloudError
 from components.cloud.models import Offer
 from components.settings import Settings
-from components.vllm.architectures import quantisation, unsupported, unsupported_quantisation
-from components.vllm.checkpoint import Checkpoint
 from components.vllm.decision import check_flags, wish_of
-from components.vllm.gpus import MachineSize, machine_size
-from components.vllm.hub import Hub, HubError
+from components.vllm.hub.architectures import quantisation, unsupported, unsupported_quantisation
+from components.vllm.hub.checkpoint import Checkpoint
+from components.vllm.hub.client import Hub, HubError
 from components.vllm.model_facts import ModelFacts, facts_of
 from components.vllm.preflight.candidates import Candidate, candidates, look
-from components.vllm.sizing import Fit, fit, suggestions
+from components.vllm.sizing.fit import Fit, fit, suggestions
+from components.vllm.sizing.gpus import MachineSize, machine_size
 from components.vllm.versions import check_versions
 
 __all__ = ["Plan", "PreflightError", "TypeFit", "preflight"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from components.cloud.client import LambdaClient
 from components.settings import Settings, SettingsError, read_settings
-from components.vllm.hub import Hub
+from components.vllm.hub.client import Hub
 from components.vllm.preflight import Plan, PreflightError, preflight
 from components.vllm.preflight.plan_text import document, lines
 

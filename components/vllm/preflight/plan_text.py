@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from components.vllm.architectures import only_by_transformers
 from components.vllm.forecast import Forecast, forecast
+from components.vllm.hub.architectures import only_by_transformers
 from components.vllm.preflight import Plan, TypeFit
 from components.vllm.preflight.candidates import Candidate
 from components.vllm.versions import PINNED_VLLM

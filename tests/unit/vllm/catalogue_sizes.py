@@ -1,7 +1,7 @@
 """The machines of Lambda's catalogue, cheapest first, as the code under test gets them."""
 
 from components.cloud.models import InstanceType, Specs
-from components.vllm.gpus import GPUS, Gpu, MachineSize, machine_size
+from components.vllm.sizing.gpus import GPUS, Gpu, MachineSize, machine_size
 from localcloud.catalogue import INSTANCE_TYPES
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from components.vllm.checkpoint import Checkpoint, TensorHeader
+from components.vllm.hub.checkpoint import Checkpoint, TensorHeader
 
 Stored = Literal["bf16", "fp8", "int4"]
 

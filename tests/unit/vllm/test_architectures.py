@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from components.vllm.architectures import (
+from components.vllm.hub.architectures import (
     VLLM_VERSION,
     only_by_transformers,
     quantisation,
     unsupported,
     unsupported_quantisation,
 )
-from components.vllm.checkpoint import Checkpoint
+from components.vllm.hub.checkpoint import Checkpoint
 
 
 def test_the_list_is_of_the_release_that_is_installed() -> None:

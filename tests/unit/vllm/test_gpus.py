@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.vllm.gpus import machine_size
+from components.vllm.sizing.gpus import machine_size
 from localcloud.catalogue import INSTANCE_TYPES
 from tests.unit.vllm.catalogue_sizes import A10, A100, B200, GH200, H100, answered, machine
 

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 import pytest
 from huggingface_hub import HfApi
 
-from components.vllm.architectures import quantisation, unsupported
-from components.vllm.checkpoint import Checkpoint
-from components.vllm.hub import Hub, HubError, HubUnreachableError
-from components.vllm.hub_files import download_excludes
+from components.vllm.hub.architectures import quantisation, unsupported
+from components.vllm.hub.checkpoint import Checkpoint
+from components.vllm.hub.client import Hub, HubError, HubUnreachableError
+from components.vllm.hub.files import download_excludes
 from tests.unit.emulated import EmulatedCloud, emulated_cloud
 
 LLAMA = "meta-llama/Llama-3.1-8B-Instruct"

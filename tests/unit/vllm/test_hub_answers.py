@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from components.vllm import hub_connection
-from components.vllm.architectures import quantisation
-from components.vllm.checkpoint import Checkpoint
-from components.vllm.hub import Hub, HubError, HubUnreachableError
-from components.vllm.hub_headers import FIRST_READ
+from components.vllm.hub.architectures import quantisation
+from components.vllm.hub.checkpoint import Checkpoint
+from components.vllm.hub.client import Hub, HubError, HubUnreachableError
+from components.vllm.hub.headers import FIRST_READ
 from tests.unit.vllm.small_hub import (
     COMMIT,
     CONFIG,

@@ -12,7 +12,7 @@ from components.cloud.limits import Limits, RateLimiter
 from components.cloud.models import LaunchRequest
 from components.settings import Settings
 from components.vllm.decision import decide, wish_of
-from components.vllm.hub import Hub, HubError
+from components.vllm.hub.client import Hub, HubError
 from components.vllm.model_facts import ModelFacts
 from components.vllm.preflight import Plan, PreflightError, preflight
 from components.vllm.preflight.plan_text import document, lines

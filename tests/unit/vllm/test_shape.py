@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from components.vllm.checkpoint import TensorHeader
-from components.vllm.shape import ModelShape, ShapeError, shape_of
+from components.vllm.hub.checkpoint import TensorHeader
+from components.vllm.sizing.shape import ModelShape, ShapeError, shape_of
 from tests.unit.vllm.model_configs import CONFIGS, checkpoint
 
 MIB = 2**20

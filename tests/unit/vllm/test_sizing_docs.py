@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.vllm.shape import shape_of
-from components.vllm.sizing import Fit, Wish, fits_by_type
+from components.vllm.sizing.fit import Fit, Wish, fits_by_type
+from components.vllm.sizing.shape import shape_of
 from tests.unit.vllm.catalogue_sizes import BY_PRICE
 from tests.unit.vllm.model_configs import Stored, checkpoint
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from components.vllm.kv_cache import KvCache
-from components.vllm.memory import GIB, Batch, default_batch, graphs_gib, non_torch_gib, peak_activation_gib
-from components.vllm.offload import offloaded
-from components.vllm.shape import shape_of
-from components.vllm.sizing import Wish, fit, fit_within
+from components.vllm.sizing.fit import Wish, fit, fit_within
+from components.vllm.sizing.kv_cache import KvCache
+from components.vllm.sizing.memory import GIB, Batch, default_batch, graphs_gib, non_torch_gib, peak_activation_gib
+from components.vllm.sizing.offload import offloaded
+from components.vllm.sizing.shape import shape_of
 from tests.unit.vllm.catalogue_sizes import A10, A100, B200, GH200, H100, H200, machine
 from tests.unit.vllm.model_configs import Stored, checkpoint
 

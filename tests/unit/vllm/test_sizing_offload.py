@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from components.vllm.offload import offloaded
-from components.vllm.shape import shape_of
-from components.vllm.sizing import Wish, fit, fits_by_type, suggestions
+from components.vllm.sizing.fit import Wish, fit, fits_by_type, suggestions
+from components.vllm.sizing.offload import offloaded
+from components.vllm.sizing.shape import shape_of
 from tests.unit.vllm.catalogue_sizes import A10, A100, B200, BY_PRICE, GH200, H100, machine
 from tests.unit.vllm.model_configs import checkpoint
 

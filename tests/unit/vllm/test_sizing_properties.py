@@ -7,10 +7,10 @@ from functools import cache
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.vllm.gpus import FAST_LINK_GB_S, MachineSize
-from components.vllm.offload import USABLE_HOST_SHARE
-from components.vllm.shape import LayerRun, ModelShape, shape_of
-from components.vllm.sizing import TARGET_CONTEXT, Wish, fit
+from components.vllm.sizing.fit import TARGET_CONTEXT, Wish, fit
+from components.vllm.sizing.gpus import FAST_LINK_GB_S, MachineSize
+from components.vllm.sizing.offload import USABLE_HOST_SHARE
+from components.vllm.sizing.shape import LayerRun, ModelShape, shape_of
 from tests.unit.vllm.catalogue_sizes import BY_PRICE, GH200
 from tests.unit.vllm.model_configs import CONFIGS, Stored, checkpoint
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from components.vllm.gpus import MachineSize
-from components.vllm.shape import shape_of
-from components.vllm.sizing import Wish, fit, fit_within
+from components.vllm.sizing.fit import Wish, fit, fit_within
+from components.vllm.sizing.gpus import MachineSize
+from components.vllm.sizing.shape import shape_of
 from tests.unit.vllm.catalogue_sizes import A10, A100, B200, GH200, H100, machine
 from tests.unit.vllm.model_configs import Stored, checkpoint
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from components.vllm.config_reader import ConfigReader
-from components.vllm.model_shape import WeightFormat
+from components.vllm.sizing.config_reader import ConfigReader
+from components.vllm.sizing.model_shape import WeightFormat
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from components.vllm.checkpoint import Checkpoint
+from components.vllm.hub.checkpoint import Checkpoint
 
 _LIST: Mapping[str, Any] = json.loads(Path(__file__).with_name("architectures.json").read_text())
 

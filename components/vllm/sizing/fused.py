@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from components.vllm.checkpoint import TensorHeader
-from components.vllm.model_shape import LayerRun, ShapeError
+from components.vllm.hub.checkpoint import TensorHeader
+from components.vllm.sizing.model_shape import LayerRun, ShapeError
 
 _LAYER = re.compile(r"^(?P<prefix>(?:.*\.)?)(?:layers|h|blocks)\.(?P<index>\d+)\.(?P<rest>.+)$")
 # Draft layers of multi-token prediction are loaded only when speculation is asked for.

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from components.vllm.gpus import Gpu
-from components.vllm.memory import GIB
-from components.vllm.model_shape import ModelShape
+from components.vllm.sizing.gpus import Gpu
+from components.vllm.sizing.memory import GIB
+from components.vllm.sizing.model_shape import ModelShape
 
 GB = 1e9
 

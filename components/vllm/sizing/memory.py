@@ -9,8 +9,8 @@ This module foresees those terms. They were fitted to starts of vLLM 0.26 on an 
 from dataclasses import dataclass
 from typing import Literal
 
-from components.vllm.gpus import Gpu
-from components.vllm.model_shape import ModelShape
+from components.vllm.sizing.gpus import Gpu
+from components.vllm.sizing.model_shape import ModelShape
 
 GIB = 2.0**30
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import ceil
 
-from components.vllm.model_shape import ModelShape
+from components.vllm.sizing.model_shape import ModelShape
 
 BLOCK = 16
 """Tokens of a block, the unit in which vLLM hands out the cache."""

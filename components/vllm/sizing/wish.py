@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from components.vllm.memory import DEFAULT_UTILISATION, Batch, Runner
+from components.vllm.sizing.memory import DEFAULT_UTILISATION, Batch, Runner
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from components.vllm.model_shape import ShapeError
+from components.vllm.sizing.model_shape import ShapeError
 
 _NESTS = ("text_config", "llm_config", "language_config", "thinker_config")
 

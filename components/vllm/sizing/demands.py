@@ -1,8 +1,8 @@
 """What a model demands of a machine besides memory: a GPU that knows its number formats, and heads to share out."""
 
-from components.vllm.gpus import Gpu, MachineSize
-from components.vllm.model_shape import ModelShape
-from components.vllm.wish import Wish
+from components.vllm.sizing.gpus import Gpu, MachineSize
+from components.vllm.sizing.model_shape import ModelShape
+from components.vllm.sizing.wish import Wish
 
 OLDEST_CAPABILITY = (7, 5)
 """CUDA 13, for which vLLM's wheels are built, does not know older GPUs."""

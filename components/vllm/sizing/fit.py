@@ -7,15 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import ceil
 
-from components.vllm.demands import obstacle, tensor_parallel_size
-from components.vllm.gpus import MachineSize
-from components.vllm.kv_cache import KvCache, kv_bytes_per_token
-from components.vllm.memory import GIB, default_batch, graphs_gib, non_torch_gib, peak_activation_gib
-from components.vllm.model_shape import ModelShape
-from components.vllm.offload import NOTHING, USABLE_HOST_SHARE, Offloaded, fits_host, most_offload_gib, offloaded
-from components.vllm.speed import Speed, speed
-from components.vllm.variants import smaller_variants
-from components.vllm.wish import Wish
+from components.vllm.sizing.demands import obstacle, tensor_parallel_size
+from components.vllm.sizing.gpus import MachineSize
+from components.vllm.sizing.kv_cache import KvCache, kv_bytes_per_token
+from components.vllm.sizing.memory import GIB, default_batch, graphs_gib, non_torch_gib, peak_activation_gib
+from components.vllm.sizing.model_shape import ModelShape
+from components.vllm.sizing.offload import NOTHING, USABLE_HOST_SHARE, Offloaded, fits_host, most_offload_gib, offloaded
+from components.vllm.sizing.speed import Speed, speed
+from components.vllm.sizing.variants import smaller_variants
+from components.vllm.sizing.wish import Wish
 
 __all__ = ["Fit", "Wish", "fit", "fit_within", "fits_by_type", "kv_bytes_per_token", "suggestions"]
 

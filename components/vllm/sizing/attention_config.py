@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from components.vllm.config_reader import ConfigReader
-from components.vllm.model_shape import ShapeError
+from components.vllm.sizing.config_reader import ConfigReader
+from components.vllm.sizing.model_shape import ShapeError
 
 _WINDOWED = ("sliding_attention", "chunked_attention", "local_attention")
 # Qwen 2 to 3 write a window that is not used unless this says so.

@@ -7,8 +7,8 @@ import json
 import struct
 from typing import Any, Protocol
 
-from components.vllm.checkpoint import BITS, RepositoryFile, TensorHeader
-from components.vllm.hub_errors import HubError
+from components.vllm.hub.checkpoint import BITS, RepositoryFile, TensorHeader
+from components.vllm.hub.errors import HubError
 
 LENGTH_BYTES = 8
 FIRST_READ = 128 * 2**10

@@ -13,7 +13,7 @@ import requests
 from requests.auth import AuthBase
 
 from components.cloud.transport import USER_AGENT
-from components.vllm.hub_errors import (
+from components.vllm.hub.errors import (
     Asked,
     HubRateLimitError,
     HubUnreachableError,

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from components.vllm.memory import GIB
-from components.vllm.model_shape import LayerRun, ModelShape, WeightFormat
+from components.vllm.sizing.memory import GIB
+from components.vllm.sizing.model_shape import LayerRun, ModelShape, WeightFormat
 
 # Bits of a weight with its scales: FP8 has one for each row, INT4 one of 16 bits for each group of 128.
 _BITS: Mapping[WeightFormat, float] = {"fp8": 8.0, "int4": 4 + 16 / 128}

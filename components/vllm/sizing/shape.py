@@ -1,11 +1,11 @@
 """Reading the shape of a model from what its repository holds: config.json and the headers of the weights."""
 
-from components.vllm.attention_config import attention_of
-from components.vllm.checkpoint import Checkpoint
-from components.vllm.config_reader import ConfigReader
-from components.vllm.fused import loaded_weights
-from components.vllm.model_shape import LayerRun, ModelShape, ShapeError
-from components.vllm.quantisation import quantisation_of
+from components.vllm.hub.checkpoint import Checkpoint
+from components.vllm.sizing.attention_config import attention_of
+from components.vllm.sizing.config_reader import ConfigReader
+from components.vllm.sizing.fused import loaded_weights
+from components.vllm.sizing.model_shape import LayerRun, ModelShape, ShapeError
+from components.vllm.sizing.quantisation import quantisation_of
 
 __all__ = ["LayerRun", "ModelShape", "ShapeError", "shape_of"]
 

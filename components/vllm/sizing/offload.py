@@ -6,8 +6,8 @@ whose allocator rounds every piece up to a power of two: Llama 3.1 70B takes 1.1
 
 from dataclasses import dataclass
 
-from components.vllm.memory import GIB
-from components.vllm.model_shape import ModelShape
+from components.vllm.sizing.memory import GIB
+from components.vllm.sizing.model_shape import ModelShape
 
 USABLE_HOST_SHARE = 0.85
 """Of the host's memory; the rest is for the system, the server and the page cache."""

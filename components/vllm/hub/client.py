@@ -12,10 +12,10 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from components.vllm.checkpoint import Checkpoint, RepositoryFile, TensorHeader
-from components.vllm.hub_connection import HubConnection
-from components.vllm.hub_errors import Asked, HubError, HubUnreachableError
-from components.vllm.hub_files import (
+from components.vllm.hub.checkpoint import Checkpoint, RepositoryFile, TensorHeader
+from components.vllm.hub.connection import HubConnection
+from components.vllm.hub.errors import Asked, HubError, HubUnreachableError
+from components.vllm.hub.files import (
     ADAPTER_CONFIG,
     CONFIG,
     INDEX,
@@ -25,7 +25,7 @@ from components.vllm.hub_files import (
     shards_of,
     what_is_there,
 )
-from components.vllm.hub_headers import read_header
+from components.vllm.hub.headers import read_header
 
 __all__ = ["Hub", "HubError", "HubUnreachableError"]
 

@@ -1,0 +1,1 @@
+"""What can be asked of a Hugging Face hub before a machine is rented."""
