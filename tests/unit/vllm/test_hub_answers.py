@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.vllm import hub_connection
+from components.vllm.hub import connection
 from components.vllm.hub.architectures import quantisation
 from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.hub.client import Hub, HubError, HubUnreachableError
@@ -32,7 +32,7 @@ INDEX = "model.safetensors.index.json"
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallHub]:
-    monkeypatch.setattr(hub_connection, "RETRY_PAUSES_S", (0.0, 0.0))
+    monkeypatch.setattr(connection, "RETRY_PAUSES_S", (0.0, 0.0))
     with small_hub() as running:
         yield running
 
@@ -122,7 +122,7 @@ def test_a_token_is_advised_to_those_who_are_limited_without_one(hub: SmallHub) 
 
 
 def test_nobody_listening_is_a_passing_condition(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_connection, "RETRY_PAUSES_S", ())
+    monkeypatch.setattr(connection, "RETRY_PAUSES_S", ())
     with pytest.raises(HubUnreachableError, match=r"cannot reach the hub at http://127\.0\.0\.1:1 \(ConnectionError\)"):
         Hub("http://127.0.0.1:1/", TOKEN).resolve(MODEL, "main")
 
