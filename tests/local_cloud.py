@@ -48,6 +48,10 @@ class LocalCloud(ControlSide):
             return set(self.billing())
         return {one["id"] for one in self._list(kind)}
 
+    def firewall_sources(self) -> list[str]:
+        """Networks that the account's rulesets let in, one for each rule."""
+        return [rule["source_network"] for ruleset in self._list("firewall-rulesets") for rule in ruleset["rules"]]
+
     def _list(self, kind: str) -> list[dict[str, Any]]:
         """What the API lists; a cloud with limits answers the test's own questions too only when they allow it."""
         headers = {"Authorization": f"Bearer {self.api_key}"}

@@ -12,6 +12,7 @@ import openai
 import psutil
 import pytest
 import requests
+from huggingface_hub import HfApi
 
 from tests.e2e.conftest import FLAGS, MODEL, Served
 from tests.local_cloud import EMPTY_ACCOUNT
@@ -154,6 +155,29 @@ def test_a_new_endpoint_key_counts_at_once_without_loading_the_model_again(serve
     with pytest.raises(openai.AuthenticationError):
         openai.OpenAI(base_url=served.outputs["endpoint"], api_key=old_key, max_retries=0).models.list()
     assert server_processes(served) == before
+
+
+def test_a_hub_that_is_down_and_a_price_that_rose_keep_nobody_from_closing_the_firewall(served: Served) -> None:
+    before = server_processes(served)
+    served.cloud.fault("hub", "hub-503", times=1000)
+    served.project.configure(allowedCidrs=[], maxPricePerHour=1)
+    try:
+        done = served.project.up()
+        assert "a new machine could not serve now: maxPricePerHour" in done.output
+        assert set(served.cloud.firewall_sources()) == {"0.0.0.0/0"}
+        assert server_processes(served) == before
+    finally:
+        served.cloud.control("DELETE", "/faults")
+        served.project.configure(allowedCidrs=["127.0.0.0/8"], maxPricePerHour=None)
+    served.project.up()
+    assert server_processes(served) == before
+
+
+def test_a_branch_that_moved_changes_nothing_until_the_user_asks_for_it(served: Served) -> None:
+    hub = HfApi(endpoint=served.cloud.url, token=served.cloud.hf_token)
+    hub.upload_file(path_or_fileobj=b"moved", path_in_repo="moved.txt", repo_id=MODEL)
+    assert hub.model_info(MODEL).sha not in served.project.export()
+    served.project.pulumi("preview", "--expect-no-changes")
 
 
 def test_a_flag_that_vllm_does_not_know_fails_with_its_name_in_one_line(served: Served) -> None:
