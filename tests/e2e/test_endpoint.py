@@ -176,7 +176,9 @@ def test_a_hub_that_is_down_and_a_price_that_rose_keep_nobody_from_closing_the_f
 def test_a_branch_that_moved_changes_nothing_until_the_user_asks_for_it(served: Served) -> None:
     hub = HfApi(endpoint=served.cloud.url, token=served.cloud.hf_token)
     hub.upload_file(path_or_fileobj=b"moved", path_in_repo="moved.txt", repo_id=MODEL)
-    assert hub.model_info(MODEL).sha not in served.project.export()
+    moved = hub.model_info(MODEL).sha
+    assert moved
+    assert moved not in served.project.export()
     served.project.pulumi("preview", "--expect-no-changes")
 
 
