@@ -1,139 +1,252 @@
 """The install on a GPU machine, as far as it can be driven without one: the real script, with the local cloud's
 accelerators for the driver, and programs that play root and the package installer."""
 
-import os
-import subprocess
+import platform
 from pathlib import Path
 
 import pytest
 
-from localcloud.machines.accelerator import read_accelerator
-from localcloud.machines.disk import lay_nvidia_smi
-from tests.engine.pulumi_cli import REPOSITORY
+from tests.engine.gpu_machine import GpuMachine
 
-SCRIPTS = REPOSITORY / "components/vllm/scripts"
-
-FAKE_UV = """#!/bin/bash
-echo "uv $*" >>"$HOME/called"
-if [[ $1 == venv ]]; then
-    mkdir -p "${!#}/bin"
-    cp "$HOME/fake-python" "${!#}/bin/python"
-fi
-"""
-
-
-class GpuMachine:
-    """A home directory with our scripts, and a PATH with `nvidia-smi` and a `sudo` that is played."""
-
-    def __init__(self, folder: Path) -> None:
-        self.home = folder / "home"
-        self.base = self.home / ".local/share/lambda-vllm"
-        self._bin = folder / "bin"
-        self._bin.mkdir()
-        (self.base / "scripts").mkdir(parents=True)
-        for file in SCRIPTS.glob("*.*"):
-            (self.base / "scripts" / file.name).write_bytes(file.read_bytes())
-        versions = (SCRIPTS / "versions.env").read_text()
-        version = next(line.split("=")[1] for line in versions.splitlines() if line.startswith("UV_VERSION"))
-        uv = self.base / f"uv-{version}/bin/uv"
-        uv.parent.mkdir(parents=True)
-        self._write(uv, FAKE_UV)
-        self.play("sudo", 'echo "sudo $*" >>"$HOME/called"')
-        self.proves("exit 0")
-
-    def play(self, program: str, script: str) -> None:
-        """Put a program on the machine's PATH."""
-        self._write(self._bin / program, f"#!/bin/bash\n{script}\n")
-
-    def accelerator(self, profile: str) -> None:
-        """The GPU that is there and the driver that is installed, as `--accelerator` names them."""
-        accelerator = read_accelerator(profile)
-        assert accelerator is not None
-        lay_nvidia_smi(self._bin / "nvidia-smi", self._bin / "accelerator.json", accelerator, ["GPU-0"])
-
-    def proves(self, script: str) -> None:
-        """What the new environment's Python does when it is asked to prove itself."""
-        self._write(self.home / "fake-python", f"#!/bin/bash\n{script}\n")
-
-    def install(self) -> "subprocess.CompletedProcess[str]":
-        """Run the install to its end."""
-        return subprocess.run(
-            ["bash", str(self.base / "scripts/install.sh")],
-            env={"HOME": str(self.home), "PATH": f"{self._bin}:{os.environ['PATH']}"},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    @property
-    def called(self) -> str:
-        """What was asked of root and of the installer."""
-        log = self.home / "called"
-        return log.read_text() if log.exists() else ""
-
-    @staticmethod
-    def _write(file: Path, text: str) -> None:
-        file.write_text(text)
-        file.chmod(0o755)
+LOCK = f"cuda13-{platform.machine()}.txt"
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> GpuMachine:
-    return GpuMachine(tmp_path)
-
-
-def test_a_driver_that_knows_cuda_13_is_left_alone_and_root_is_not_asked(machine: GpuMachine) -> None:
+    machine = GpuMachine(tmp_path)
     machine.accelerator("gh200-580")
-    done = machine.install()
+    return machine
+
+
+def test_the_packages_of_the_machines_own_lock_are_installed_with_their_hashes_and_nothing_else(
+    machine: GpuMachine,
+) -> None:
+    done = machine.run("install.sh")
     assert done.returncode == 0, done.stderr
+    lock = machine.base / "scripts" / LOCK
+    assert f"--no-deps --no-build --require-hashes --requirement {lock}" in machine.called
     assert "sudo" not in machine.called
     assert not (machine.base / "cuda.env").exists()
-    assert "uv pip install" in machine.called
-    assert " vllm==0.32.0 torch==2.13.0" in machine.called
-    assert (machine.base / "venv").resolve().name == "vllm-0.32.0-cuda"
+    assert "198 packages, 4.0 GB" in done.stdout
 
 
 def test_the_stock_driver_gets_compatibility_libraries_without_a_reboot_and_says_so(machine: GpuMachine) -> None:
     machine.accelerator("gh200-570")
-    done = machine.install()
+    done = machine.run("install.sh")
     assert done.returncode == 0, done.stderr
-    assert "driver 570.148.08 is older than 580: installing cuda-compat-13-0" in done.stdout
+    assert "driver 570.148.08 is older than 580" in done.stdout
+    assert "as root: apt-get install cuda-compat-13-0" in done.stdout
     assert "apt-get -qq -o DPkg::Lock::Timeout=600 install -y cuda-compat-13-0" in machine.called
     assert "VLLM_ENABLE_CUDA_COMPATIBILITY=1" in (machine.base / "cuda.env").read_text()
+
+
+def test_the_environment_is_proven_with_the_compatibility_libraries(machine: GpuMachine) -> None:
+    machine.accelerator("gh200-570")
+    machine.proves('echo "{\\"path\\": \\"$LD_LIBRARY_PATH\\"}"')
+    assert machine.run("install.sh").returncode == 0
+    assert machine.manifest["install"]["path"] == "/usr/local/cuda-13.0/compat"
 
 
 def test_libraries_that_cannot_be_had_end_the_install_with_the_other_way(machine: GpuMachine) -> None:
     machine.accelerator("gh200-570")
     machine.play("sudo", '[[ $* != *" install "* ]]')
-    done = machine.install()
+    done = machine.run("install.sh")
     assert done.returncode != 0
-    assert "upgrade the driver to 580" in done.stderr
-    assert "uv pip install" not in machine.called
+    assert "set `driver: upgrade`" in done.stderr
+    assert not (machine.base / "venv").exists()
 
 
-def test_a_gpu_that_does_not_answer_is_an_error_and_no_reason_to_use_the_cpu(machine: GpuMachine) -> None:
-    machine.accelerator("gh200-mismatch")
-    done = machine.install()
+def test_a_driver_that_was_renewed_needs_no_libraries_any_more(machine: GpuMachine) -> None:
+    machine.accelerator("gh200-570")
+    machine.run("install.sh")
+    machine.accelerator("gh200-580")
+    assert machine.run("install.sh").returncode == 0
+    assert not (machine.base / "cuda.env").exists()
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "mode", "told"),
+    [
+        ("gh200-mismatch", "auto", "the driver was upgraded under the running kernel: reboot"),
+        ("gh200-570", "keep", "`install: source` with vllmVersion 0.19.1"),
+        ("gh200-570", "upgrade", "driver 570.148.08 after the upgrade"),
+        ("gh200-560", "auto", "not 560: set `driver: upgrade`"),
+    ],
+)
+def test_a_driver_that_cannot_do_it_is_told_before_anything_is_downloaded(
+    machine: GpuMachine, accelerator: str, mode: str, told: str
+) -> None:
+    machine.accelerator(accelerator)
+    done = machine.run("install.sh", "wheel", mode)
     assert done.returncode != 0
-    assert "nvidia-smi is there but finds no GPU: Failed to initialize NVML" in done.stderr
+    assert told in done.stderr
     assert machine.called == ""
 
 
+def test_what_was_installed_is_written_down(machine: GpuMachine) -> None:
+    machine.run("install.sh")
+    written = machine.manifest["install"]
+    environment = (machine.base / "venv").resolve().name
+    assert written["key"] == environment
+    assert written["torch"] == "2.13.0+cu130"
+    assert written["driver"] == "580.105.08"
+    assert written["seconds"] >= 0
+
+
 def test_a_torch_that_cannot_use_the_gpu_fails_the_install(machine: GpuMachine) -> None:
-    machine.accelerator("gh200-580")
-    machine.proves("echo 'error: this torch was built for CPUs only' >&2; exit 1")
-    done = machine.install()
+    machine.proves("echo 'error: this is a torch for CPUs' >&2; exit 1")
+    done = machine.run("install.sh")
     assert done.returncode != 0
+    assert "torch for CPUs" in done.stderr
     assert not (machine.base / "venv").exists()
-    machine.proves("exit 0")
-    assert machine.install().returncode == 0
+    assert "install" not in machine.manifest
+    machine.proves("echo '{}'")
+    assert machine.run("install.sh").returncode == 0
     assert machine.called.count("uv pip install") == 2
 
 
 def test_an_install_that_is_complete_is_not_repeated(machine: GpuMachine) -> None:
-    machine.accelerator("gh200-580")
-    machine.install()
+    machine.run("install.sh")
     before = machine.called
-    assert machine.install().returncode == 0
+    assert machine.run("install.sh").returncode == 0
     assert machine.called == before
+
+
+def test_a_changed_pin_makes_a_new_environment_and_keeps_the_one_the_server_uses(machine: GpuMachine) -> None:
+    names = []
+    for round_ in range(3):
+        with (machine.base / "scripts" / LOCK).open("a") as lock:
+            lock.write(f"# changed {round_}\n")
+        assert machine.run("install.sh").returncode == 0
+        names.append((machine.base / "venv").resolve().name)
+    assert len(set(names)) == 3
+    assert sorted(path.name for path in (machine.base / "venvs").iterdir()) == sorted(names[1:])
+
+
+def test_a_pin_whose_install_fails_leaves_the_environment_in_use(machine: GpuMachine) -> None:
+    machine.run("install.sh")
+    before = (machine.base / "venv").resolve()
+    with (machine.base / "scripts" / LOCK).open("a") as lock:
+        lock.write("# changed\n")
+    machine.proves("exit 1")
+    assert machine.run("install.sh").returncode != 0
+    assert (machine.base / "venv").resolve() == before
+    assert before.is_dir()
+
+
+def test_an_interrupted_install_is_not_taken_for_a_complete_one(machine: GpuMachine) -> None:
+    uv = next(machine.base.glob("uv-*/bin/uv"))
+    whole = uv.read_text()
+    uv.write_text(whole.replace("if [[", '[[ $1 != pip ]] || kill -9 "$PPID"\nif [[', 1))
+    assert machine.run("install.sh").returncode != 0
+    uv.write_text(whole)
+    assert machine.run("install.sh").returncode == 0
+    assert machine.called.count("uv venv") == 2
+    assert machine.called.count("uv pip install") == 2
+
+
+def test_a_second_install_waits_until_the_installer_of_a_killed_one_has_ended(machine: GpuMachine) -> None:
+    uv = next(machine.base.glob("uv-*/bin/uv"))
+    whole = uv.read_text()
+    lasting = '[[ $1 != pip ]] || { kill -9 "$PPID"; /bin/sleep 1; echo "uv ended" >>"$HOME/called"; }\nif [['
+    uv.write_text(whole.replace("if [[", lasting, 1))
+    machine.run("install.sh")
+    uv.unlink()
+    uv.write_text(whole)
+    uv.chmod(0o755)
+    assert machine.run("install.sh").returncode == 0
+    words = [line.split()[:2] for line in machine.called.splitlines()]
+    assert words == [["uv", "venv"], ["uv", "pip"], ["uv", "ended"], ["uv", "venv"], ["uv", "pip"]]
+
+
+def test_a_disk_that_cannot_hold_it_is_told_in_gigabytes(machine: GpuMachine) -> None:
+    machine.play("df", "echo Avail; echo 3000")
+    done = machine.run("install.sh")
+    assert done.returncode != 0
+    assert "error: 3.0 GB free on the machine's disk, vLLM needs 9." in done.stderr
+    assert machine.called == ""
+
+
+def test_what_an_earlier_attempt_brought_counts_when_the_disk_is_nearly_full(machine: GpuMachine) -> None:
+    machine.play("df", "echo Avail; echo 3000")
+    machine.play("du", "echo 7000 cache")
+    assert machine.run("install.sh").returncode == 0
+
+
+def test_progress_says_how_much_is_unpacked(machine: GpuMachine) -> None:
+    uv = next(machine.base.glob("uv-*/bin/uv"))
+    uv.write_text(uv.read_text() + "[[ $1 != pip ]] || /bin/sleep 1\n")
+    done = machine.run("install.sh")
+    assert "installing vLLM 0.32.0: 0.0 of at most 8." in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("wheel", "auto", "0.30.0"), "wheels are locked for vLLM 0.32.0"),
+        (("source", "keep", "0.19.1"), None),
+    ],
+)
+def test_only_the_locked_version_is_installed_as_a_wheel(
+    machine: GpuMachine, arguments: tuple[str, ...], told: str | None
+) -> None:
+    (machine.base / "scripts/source.sh").write_text('echo "source.sh ${*:2}" >>"$HOME/called"')
+    done = machine.run("install.sh", *arguments)
+    assert (done.returncode != 0) is bool(told), done.stderr
+    assert (told or "") in done.stderr
+
+
+@pytest.mark.parametrize(("install", "way"), [("source", "build"), ("precompiled", "precompiled")])
+def test_a_build_is_given_its_environment_and_its_options(machine: GpuMachine, install: str, way: str) -> None:
+    (machine.base / "scripts/source.sh").write_text('echo "source.sh $*" >>"$HOME/called"')
+    done = machine.run("install.sh", install, "auto", "0.33.0", "--triton", "source")
+    assert done.returncode == 0, done.stderr
+    environment = (machine.base / "venv").resolve()
+    assert f"source.sh {environment} 0.33.0 {way} --triton source" in machine.called
+    assert environment.name.startswith(f"vllm-0.33.0-{install}-")
+
+
+def test_a_build_that_was_stopped_goes_on_in_its_environment(machine: GpuMachine) -> None:
+    script = machine.base / "scripts/source.sh"
+    script.write_text('[[ -f $HOME/again ]] || { touch "$HOME/again"; exit 1; }')
+    assert machine.run("install.sh", "source", "auto", "0.33.0").returncode != 0
+    assert machine.run("install.sh", "source", "auto", "0.33.0").returncode == 0
+    assert machine.called.count("uv venv") == 1
+
+
+def test_a_build_on_a_machine_without_a_gpu_is_refused_in_one_line(tmp_path: Path) -> None:
+    machine = GpuMachine(tmp_path)
+    (machine.base / "scripts/source.sh").touch()
+    done = machine.run("install.sh", "source")
+    assert done.returncode != 0
+    assert done.stderr.count("\n") == 1
+    assert "this machine has none: use `install: wheel`" in done.stderr
+
+
+def test_the_filesystems_cache_is_used_where_the_settings_name_one(machine: GpuMachine, tmp_path: Path) -> None:
+    filesystem = tmp_path / "nfs"
+    filesystem.mkdir()
+    (machine.settings / "cache").write_text(f"{filesystem}/lambda-vllm\n")
+    uv = next(machine.base.glob("uv-*/bin/uv"))
+    uv.write_text(uv.read_text() + 'env | grep -E "^(UV|HF|VLLM|TRITON)_" | sort >"$HOME/environment"\n')
+    assert machine.run("install.sh").returncode == 0
+    environment = (machine.home / "environment").read_text().replace(str(filesystem), "")
+    programs = f"/lambda-vllm/programs/vllm-0.32.0-{platform.machine()}-9.0"
+    for line in (
+        "HF_HOME=/lambda-vllm/huggingface",
+        f"TRITON_CACHE_DIR={programs}/triton",
+        "UV_CACHE_DIR=/lambda-vllm/uv",
+        "UV_LINK_MODE=copy",
+        f"VLLM_CACHE_ROOT={programs}/vllm",
+    ):
+        assert f"{line}\n" in environment
+
+
+def test_a_cache_on_a_filesystem_that_is_not_there_is_one_clear_error(machine: GpuMachine, tmp_path: Path) -> None:
+    (machine.settings / "cache").write_text(f"{tmp_path}/nowhere/lambda-vllm\n")
+    done = machine.run("install.sh")
+    assert done.returncode != 0
+    assert done.stderr == (
+        f"error: the cache folder {tmp_path}/nowhere/lambda-vllm is missing or cannot be written: is the filesystem "
+        "attached to this machine?\n"
+    )

@@ -51,7 +51,7 @@ use_caches() {
 # The version in the environment that is in use, which is part of its name; before the first install the one to come.
 installed_vllm() {
     local venv
-    venv=$(readlink "$base/venv") || venv="vllm-$VLLM_VERSION-"
+    venv=$(readlink "$base/venv") || venv="/vllm-$VLLM_VERSION-"
     venv=${venv##*/vllm-}
     printf '%s\n' "${venv%%-*}"
 }

@@ -1,5 +1,5 @@
-"""Decides what is to be done about the NVIDIA driver: driver.py MODE INSTALL VLLM_VERSION pending|no prints two lines,
-ACTION and the reason. `pending` says that an upgraded driver waits for a reboot.
+"""Decides what is to be done about the NVIDIA driver: driver.py MODE INSTALL VLLM_VERSION UBUNTU pending|no prints two
+lines, ACTION and the reason. UBUNTU is such as 24.04; `pending` says that an upgraded driver waits for a reboot.
 
 MODE is the configuration's `driver`:
 
@@ -144,9 +144,8 @@ def _upgrade(machine: Machine, why: str) -> Decision:
     return Decision("upgrade", f"{why}: upgrading to {CUDA13_DRIVER} from Lambda's repository, with a reboot")
 
 
-def read_machine(upgrade_pending: bool) -> Machine:
+def read_machine(ubuntu: str, upgrade_pending: bool) -> Machine:
     """This machine, as it says itself."""
-    ubuntu = _ubuntu(Path("/etc/os-release").read_text())
     architecture = _said("uname", "-m")[1]
     try:
         status, said = _said("nvidia-smi", "--query-gpu=driver_version,name", "--format=csv,noheader")
@@ -164,11 +163,6 @@ def has_nvidia_device(devices: Path = Path("/sys/bus/pci/devices")) -> bool:
     return any(vendor.read_text().strip() == NVIDIA_PCI_VENDOR for vendor in devices.glob("*/vendor"))
 
 
-def _ubuntu(release: str) -> str:
-    found = re.search(r'^VERSION_ID="?([^"\n]+)', release, re.MULTILINE)
-    return found[1] if found and re.search(r"^ID=ubuntu$", release, re.MULTILINE) else ""
-
-
 def _said(*command: str) -> tuple[int, str]:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return done.returncode, done.stdout.strip()
@@ -176,11 +170,11 @@ def _said(*command: str) -> tuple[int, str]:
 
 def main(words: list[str]) -> int:
     """Print the decision in two lines."""
-    mode, install, vllm_version, pending = words
+    mode, install, vllm_version, ubuntu, pending = words
     if mode not in MODES:
         print(f"error: driver is one of {', '.join(MODES)}, not {mode}", file=sys.stderr)
         return 1
-    print("\n".join(decide(mode, read_machine(pending == "pending"), install, vllm_version)))
+    print("\n".join(decide(mode, read_machine(ubuntu, pending == "pending"), install, vllm_version)))
     return 0
 
 

@@ -22,6 +22,7 @@ mode=$1 install=${2:-wheel} version=${3:-$VLLM_VERSION}
 package=nvidia-driver-580-server-open
 compat_package=cuda-compat-13-0
 compat_folder=/usr/local/cuda-13.0/compat
+ubuntu=$(lsb_release -rs 2>/dev/null || sed -n 's/^VERSION_ID="\?\([0-9.]*\)"\?$/\1/p' /etc/os-release)
 boot_id=$(</proc/sys/kernel/random/boot_id)
 
 manifest() { python3 "$base/scripts/manifest.py" "$@"; }
@@ -32,7 +33,7 @@ decide() {
     if manifest is driver upgrade && [[ $(manifest get driver boot_id) == "$boot_id" ]]; then
         pending=pending
     fi
-    decision=$(python3 "$base/scripts/driver.py" "$mode" "$install" "$version" "$pending")
+    decision=$(python3 "$base/scripts/driver.py" "$mode" "$install" "$version" "$ubuntu" "$pending")
     action=${decision%%$'\n'*} reason=${decision#*$'\n'}
 }
 
@@ -80,8 +81,6 @@ install_libraries() {
 }
 
 lambda_version() {
-    local ubuntu
-    ubuntu=$(sed -n 's/^VERSION_ID="\?\([0-9.]*\)"\?$/\1/p' /etc/os-release)
     apt-cache madison "$package" | awk -F '|' '{gsub(/ /, "", $2); print $2}' |
         grep -E "^580\..*-0lambda0\.${ubuntu//./\\.}" | sort -V | tail -n 1 || true
 }

@@ -61,5 +61,5 @@ def test_a_file_that_does_not_say_what_it_has_to_is_named_with_the_place(
 
 
 def test_an_unknown_profile_is_answered_with_those_there_are() -> None:
-    with pytest.raises(LocalCloudError, match=r"neither a profile \(none, gh200-570, .*\) nor a file"):
+    with pytest.raises(LocalCloudError, match=r"neither a profile \(none, .*gh200-570, .*\) nor a file"):
         read_accelerator("gh300")
