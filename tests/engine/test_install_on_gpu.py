@@ -128,6 +128,8 @@ def test_a_pin_whose_install_fails_leaves_the_environment_in_use(machine: GpuMac
     before = (machine.base / "venv").resolve()
     with (machine.base / "scripts" / LOCK).open("a") as lock:
         lock.write("# changed\n")
+    # Also one that an earlier version of these scripts has made, or that does not prove itself any more.
+    (before / ".proven").unlink()
     machine.proves("exit 1")
     assert machine.run("install.sh").returncode != 0
     assert (machine.base / "venv").resolve() == before

@@ -141,11 +141,11 @@ prove() {
     "$venv/bin/python" "$base/scripts/prove.py" "$target" "${versions[@]}"
 }
 
-# Those that nobody proved hold nothing of worth.
+# Those that nobody proved and nobody uses hold nothing of worth.
 remove_unproven() {
     local old
     for old in "$base"/venvs/*; do
-        [[ -f $old/.proven || $old == "$venv" ]] || rm -rf "$old"
+        [[ -f $old/.proven || $old == "$venv" || $old -ef $base/venv ]] || rm -rf "$old"
     done
 }
 
