@@ -6,14 +6,18 @@ from benchmarks import (
     mixed_requests,
     nothing_to_do,
     numbers_of_machines,
+    preflight,
     process_machines,
+    until_it_runs,
 )
 from tests.signals import let_signals_arrive
 
 let_signals_arrive()
 fresh_account.main()
+preflight.main()
 process_machines.main()
 mixed_requests.main()
 local_cloud_load.main()
 nothing_to_do.main()
 numbers_of_machines.main()
+until_it_runs.main()
