@@ -17,7 +17,7 @@ from localcloud.machines.nspawn.tools import tool_environment
 
 _PACKAGES = (
     "systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,openssh-server,sudo,cloud-init,ca-certificates,curl,"
-    "iproute2,iputils-ping,nftables,python3,python3-venv,python3-pip,procps,less,netbase,rsync,git,adduser"
+    "iproute2,iputils-ping,nftables,python3,python3-venv,python3-pip,procps,less,netbase,rsync,git,adduser,libnuma1"
 )
 
 _CLOUD_INIT = """\
