@@ -1,10 +1,11 @@
 """What is said while the server starts, read from its own log. The lines are those of vLLM 0.32."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from components.vllm.scripts.wait_ready import has_ended, stage, was_restarted
+from components.vllm.scripts.wait_ready import NotReadyError, check_offload, has_ended, stage, was_restarted
 
 LOG = [
     ("", "importing packages"),
@@ -58,3 +59,36 @@ def test_the_log_before_tells_why_when_the_server_was_started_again() -> None:
     assert was_restarted({"NRestarts": "1"})
     assert not was_restarted({"NRestarts": "0"})
     assert not was_restarted({})
+
+
+def files(folder: Path, offload: float | None, log: str) -> tuple[str, str]:
+    settings, log_file = folder / "vllm.yaml", folder / "vllm.log"
+    settings.write_text(json.dumps({"model": "a/b", **({} if offload is None else {"cpu-offload-gb": offload})}))
+    log_file.write_text(log)
+    return str(settings), str(log_file)
+
+
+def test_offload_that_was_asked_for_and_is_not_in_the_log_is_no_success(tmp_path: Path) -> None:
+    settings, log = files(tmp_path, 52.5, "Model loading took 131.4 GiB memory")
+    with pytest.raises(NotReadyError, match=r"52\.5 GiB of weights .* set cpuOffloadGb to 0"):
+        check_offload(settings, "cuda", log)
+
+
+def test_offload_of_nothing_is_no_offload(tmp_path: Path) -> None:
+    settings, log = files(tmp_path, 52.5, "Total CPU offloaded parameters: 0.00")
+    with pytest.raises(NotReadyError):
+        check_offload(settings, "cuda", log)
+
+
+def test_offload_that_took_effect_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings, log = files(tmp_path, 52, "INFO [uva.py:90] Total CPU offloaded parameters: 52.16")
+    check_offload(settings, "cuda", log)
+    assert capsys.readouterr().out == "52.16 GiB of the weights are in the machine's memory\n"
+
+
+@pytest.mark.parametrize(("offload", "accelerator"), [(None, "cuda"), (0, "cuda"), (52, "cpu")])
+def test_where_nothing_was_to_be_offloaded_the_log_is_not_asked(
+    tmp_path: Path, offload: float | None, accelerator: str
+) -> None:
+    settings, log = files(tmp_path, offload, "")
+    check_offload(settings, accelerator, log)
