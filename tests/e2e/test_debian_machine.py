@@ -9,26 +9,17 @@ from pathlib import Path
 import pytest
 import requests
 
-from localcloud.errors import LocalCloudError
-from localcloud.machines.nspawn.tools import check_host
 from tests.e2e.conftest import FLAGS, MODEL
+from tests.engine.nspawn_cloud import NEEDS_NSPAWN
 from tests.local_cloud import EMPTY_ACCOUNT, local_cloud
 from tests.pulumi_project import project
 
 ANYWHERE = ["0.0.0.0/0"]
 
 
-def _why_not() -> str | None:
-    try:
-        check_host()
-    except LocalCloudError as error:
-        return str(error)
-    return None
-
-
 pytestmark = [
     pytest.mark.timeout(1200),
-    pytest.mark.skipif(_why_not() is not None, reason=_why_not() or ""),
+    NEEDS_NSPAWN,
 ]
 
 

@@ -12,17 +12,31 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 import requests
 
+from localcloud.errors import LocalCloudError
 from localcloud.machines.nspawn.firewall import Firewall
 from localcloud.machines.nspawn.network import device_of
-from localcloud.machines.nspawn.tools import cgroup_root
+from localcloud.machines.nspawn.tools import cgroup_root, check_host
 from tests.local_cloud import LocalCloud, local_cloud
 
 PATIENCE = 240.0
 """Seconds for whatever a machine does, on however busy a computer."""
 QUIET = 1.0
 """Seconds after which what has not answered is taken for shut."""
+
+
+def _why_not() -> str | None:
+    try:
+        check_host()
+    except LocalCloudError as error:
+        return str(error)
+    return None
+
+
+NEEDS_NSPAWN = pytest.mark.skipif(_why_not() is not None, reason=_why_not() or "")
+"""For tests of machines of this kind, which need root and Debian's tools."""
 
 
 @dataclass(frozen=True)

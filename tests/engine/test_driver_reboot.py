@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from localcloud.errors import LocalCloudError
-from localcloud.machines.nspawn.tools import check_host
 from tests.engine.gpu_machine import APT_KNOWS, SCRIPTS
-from tests.engine.nspawn_cloud import Debian, debian_cloud
+from tests.engine.nspawn_cloud import NEEDS_NSPAWN, Debian, debian_cloud
 
 BASE = ".local/share/lambda-vllm"
 DRIVER = f"bash ~/{BASE}/scripts/driver.sh"
@@ -31,15 +29,7 @@ echo "$*" >>/var/log/played-apt
 """
 
 
-def _why_not() -> str | None:
-    try:
-        check_host()
-    except LocalCloudError as error:
-        return str(error)
-    return None
-
-
-pytestmark = pytest.mark.skipif(_why_not() is not None, reason=_why_not() or "")
+pytestmark = NEEDS_NSPAWN
 
 
 def _put(machine: Debian, path: str, text: str) -> None:

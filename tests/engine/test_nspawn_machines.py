@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.errors import LocalCloudError
 from localcloud.machines.nspawn.network import gateway_of
-from localcloud.machines.nspawn.tools import check_host
 from tests.engine.nspawn_cloud import (
+    NEEDS_NSPAWN,
     QUIET,
     Debian,
     DebianCloud,
@@ -23,16 +22,7 @@ from tests.engine.nspawn_cloud import (
     wait_for,
 )
 
-
-def _why_not() -> str | None:
-    try:
-        check_host()
-    except LocalCloudError as error:
-        return str(error)
-    return None
-
-
-pytestmark = pytest.mark.skipif(_why_not() is not None, reason=_why_not() or "")
+pytestmark = NEEDS_NSPAWN
 
 SSH_AND_PING = [
     {"protocol": "tcp", "port_range": [22, 22], "source_network": "0.0.0.0/0", "description": "SSH"},
