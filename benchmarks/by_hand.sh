@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What somebody would type in the tutorial's order, one thing after the other, with the same pins and flags as this
-# program's: environment, vLLM, weights, server, first token. Runs on a machine that this program has prepared.
+# program's: uv, environment, vLLM, a look whether it works, weights, server, first token. Runs on a machine that this
+# program has prepared.
 #
 #   by_hand.sh MODEL COMMIT HUB_URL
 #
@@ -20,11 +21,12 @@ step() {
     began=$now
 }
 
-rm -rf "$venv"
+rm -rf "$venv" "$base/uv-$UV_VERSION"
 ensure_uv
 "$uv" venv --quiet --python '>=3.11,<3.14' --no-python-downloads "$venv"
 "$uv" pip install --quiet --python "$venv/bin/python" --no-deps --require-hashes --requirement "$base/scripts/cpu-$(uname -m).txt"
 cp -r "$base"/venv/lib/python3.*/site-packages/vllm-*.dist-info "$(echo "$venv"/lib/python3.*/site-packages)"
+"$venv/bin/python" "$base/scripts/prove.py" cpu "$VLLM_VERSION" "$TORCH_VERSION" >/dev/null
 step install
 
 HF_TOKEN=$(<"$settings/hf-token")

@@ -13,7 +13,6 @@ fi
 export HF_HUB_OFFLINE=1
 export VLLM_NO_USAGE_STATS=1
 export PYTHONPATH="$base/scripts"
-export PYTHONDONTWRITEBYTECODE=1
 export LAMBDA_VLLM_API_KEYS="$settings/api-keys"
 target=$(accelerator)
 only_on_cpu=()
