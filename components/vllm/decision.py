@@ -1,6 +1,6 @@
 """What of the server's settings follows from the model and the machine, when the user leaves it to us."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,16 +9,32 @@ from components.vllm.model_facts import ModelFacts
 from components.vllm.sizing.fit import Wish, fit
 from components.vllm.sizing.gpus import MachineSize
 
-FLAGS_OF_WISH: Mapping[str, tuple[str, type, str]] = {
-    "gpu-memory-utilization": ("gpu_memory_utilization", float, "a number such as 0.92"),
-    "dtype": ("dtype", str, "a word such as half"),
-    "kv-cache-dtype": ("kv_cache_dtype", str, "a word such as fp8"),
-    "max-num-batched-tokens": ("max_num_batched_tokens", int, "a whole number"),
-    "max-num-seqs": ("max_num_seqs", int, "a whole number"),
-    "tensor-parallel-size": ("tensor_parallel_size", int, "a whole number"),
-    "enforce-eager": ("enforce_eager", bool, "true or false"),
+DTYPES = ("auto", "half", "float16", "bfloat16", "float", "float32")
+"""What `--dtype` takes."""
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
+
+
+FLAGS_OF_WISH: Mapping[str, tuple[str, Callable[[object], bool], str]] = {
+    "gpu-memory-utilization": ("gpu_memory_utilization", _is_share, "a number above 0 and up to 1, such as 0.92"),
+    "dtype": ("dtype", lambda value: value in DTYPES, f"one of {', '.join(DTYPES)}"),
+    "kv-cache-dtype": ("kv_cache_dtype", lambda value: isinstance(value, str), "a word such as fp8"),
+    "max-num-batched-tokens": ("max_num_batched_tokens", _is_count, "a whole number from 1 on"),
+    "max-num-seqs": ("max_num_seqs", _is_count, "a whole number from 1 on"),
+    "tensor-parallel-size": ("tensor_parallel_size", _is_count, "a whole number from 1 on"),
+    "data-parallel-size": ("data_parallel_size", _is_count, "a whole number from 1 on"),
+    "enforce-eager": ("enforce_eager", lambda value: isinstance(value, bool), "true or false"),
 }
-"""Flags of `vllm serve` on which the memory depends: their names in a `Wish`, their types, and what to write."""
+"""Flags of `vllm serve` on which the memory depends: names in a `Wish`, what vLLM accepts, and how to say that."""
+
+WITHOUT_A_PLAN = frozenset({"pipeline-parallel-size", "decode-context-parallel-size", "prefill-context-parallel-size"})
+"""Flags that share a model out in a way that the sizing does not know."""
 
 
 @dataclass(frozen=True)
@@ -31,20 +47,19 @@ class Decision:
 
 
 def check_flags(settings: Settings) -> list[str]:
-    """A line for each flag that cannot be reckoned with."""
-    return [
+    """A line for each flag that vLLM would refuse, or that cannot be reckoned with."""
+    given = settings.vllm_args
+    refused = [
         f"vllmArgs: {flag} takes {allowed}"
-        for flag, (_, kind, allowed) in FLAGS_OF_WISH.items()
-        if flag in settings.vllm_args and not _is_a(kind, settings.vllm_args[flag])
+        for flag, (_, accepts, allowed) in FLAGS_OF_WISH.items()
+        if flag in given and not accepts(given[flag])
     ]
-
-
-def _is_a(kind: type, value: object) -> bool:
-    if kind is bool or isinstance(value, bool):
-        return kind is bool and isinstance(value, bool)
-    if kind is str:
-        return isinstance(value, str)
-    return isinstance(value, int) or (kind is float and isinstance(value, float))
+    return refused + [
+        f"vllmArgs: {flag} is not reckoned with: leave it out; the GPUs of a machine share the model by "
+        "tensor-parallel-size, and data-parallel-size gives each of so many copies its part of them"
+        for flag in sorted(WITHOUT_A_PLAN & given.keys())
+        if given[flag] != 1
+    ]
 
 
 def wish_of(settings: Settings) -> Wish:

@@ -104,9 +104,40 @@ def test_the_gpus_of_one_machine_share_the_model(cloud: EmulatedCloud) -> None:
 
 def test_flags_that_cannot_be_reckoned_with_are_told(cloud: EmulatedCloud) -> None:
     (line,) = problems(cloud, vllmArgs={"max-num-seqs": "many"})
-    assert line == "vllmArgs: max-num-seqs takes a whole number"
+    assert line == "vllmArgs: max-num-seqs takes a whole number from 1 on"
     (line,) = problems(cloud, vllmArgs={"gpu-memory-utilization": True})
-    assert "a number such as 0.92" in line
+    assert "a number above 0 and up to 1, such as 0.92" in line
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("gpu-memory-utilization", 0),
+        ("gpu-memory-utilization", 1.5),
+        ("gpu-memory-utilization", float("nan")),
+        ("max-num-seqs", 0),
+        ("max-num-batched-tokens", -1),
+        ("tensor-parallel-size", 0),
+        ("data-parallel-size", "2"),
+        ("dtype", "foo"),
+        ("dtype", [1]),
+        ("pipeline-parallel-size", 2),
+    ],
+)
+def test_a_value_that_vllm_would_refuse_costs_no_machine(cloud: EmulatedCloud, flag: str, value: Any) -> None:
+    (line,) = problems(cloud, vllmArgs={flag: value})
+    assert line.startswith(f"vllmArgs: {flag} ")
+
+
+def test_copies_of_a_model_share_the_gpus_of_a_machine(cloud: EmulatedCloud) -> None:
+    """Two copies on eight GPUs have four each: vLLM wants as many GPUs as the two sizes say together."""
+    machine = {"instanceTypes": ["gpu_8x_h100_sxm5"], "regions": ["us-east-1"], "model": LLAMA_70B}
+    plan = plan_of(cloud, **machine, vllmArgs={"data-parallel-size": 2})
+    assert decide(plan_facts(plan), plan.types[0].size, wish_of(plan.settings)).tensor_parallel_size == 4
+    (line, *_) = problems(cloud, **machine, vllmArgs={"data-parallel-size": 9})
+    assert "data-parallel-size 9 is more than the GPUs of gpu_8x_h100_sxm5" in line
+    (line, *_) = problems(cloud, **machine, vllmArgs={"data-parallel-size": 2, "tensor-parallel-size": 8})
+    assert "which are 4 for each of 2 copies" in line
 
 
 def test_the_plan_for_programs_has_the_numbers_of_the_plan_for_people(cloud: EmulatedCloud) -> None:
