@@ -37,6 +37,10 @@ WITHOUT_A_PLAN = frozenset({"pipeline-parallel-size", "decode-context-parallel-s
 """Flags that share a model out in a way that the sizing does not know."""
 
 
+class UnfitError(Exception):
+    """The model that is pinned does not fit the machine as the user wants it served; one line."""
+
+
 @dataclass(frozen=True)
 class Decision:
     """Flags that depend on the machine that was launched."""
@@ -75,8 +79,14 @@ def wish_of(settings: Settings) -> Wish:
 
 
 def decide(facts: ModelFacts, machine: MachineSize | None, wish: Wish) -> Decision:
-    """The flags for this model on this machine; without a GPU, or a shape, those that the user gave."""
+    """The flags for this model on this machine; without a GPU, or a shape, those that the user gave.
+
+    `UnfitError` when it does not fit: a plan leaves such a machine out, but it is of today's commit, and this one may be
+    older, or the hub could not be asked.
+    """
     if machine is None or facts.shape is None:
         return Decision(wish.cpu_offload_gib or 0, wish.tensor_parallel_size or 1)
     found = fit(facts.shape, machine, wish)
+    if not found.fits:
+        raise UnfitError(f"model: {machine.name}: {found.reason}; the server was not changed")
     return Decision(found.cpu_offload_gib, found.tensor_parallel_size)
