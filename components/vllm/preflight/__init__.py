@@ -128,7 +128,8 @@ def stays(client: LambdaClient, settings: Settings, machine_name: str) -> bool:
 
 def check_checkpoint(settings: Settings, checkpoint: Checkpoint) -> list[str]:
     """A line for what the pinned vLLM cannot load."""
-    architectures = checkpoint.config.get("architectures") or []
+    named = checkpoint.config.get("architectures")
+    architectures = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
     # A repository may bring the code of its architecture, for those who trust it.
     brings_code = "auto_map" in checkpoint.config and settings.vllm_args.get("trust-remote-code") is True
     allowed = settings.vllm_args.get("allow-deprecated-quantization") is True

@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from components.cloud.client import LambdaClient
+from components.cloud.errors import CloudError
 from components.cloud.limits import Limits, RateLimiter
 from components.cloud.models import LaunchRequest
 from components.settings import Settings
 from components.vllm.decision import UnfitError, decide, wish_of
+from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.hub.client import Hub, HubError
 from components.vllm.model_facts import ModelFacts
-from components.vllm.preflight import Plan, PreflightError, TypeFit, preflight
+from components.vllm.preflight import Plan, PreflightError, TypeFit, check_checkpoint, preflight
 from components.vllm.preflight.plan_text import document, lines
 from tests.unit.conftest import Script
 from tests.unit.emulated import PUBLIC_KEY, EmulatedCloud, emulated_cloud
@@ -345,3 +347,17 @@ def test_a_server_that_is_no_hub_is_told_with_its_url(script: Script, text: str)
 def test_a_hub_out_of_reach_is_told_with_its_url() -> None:
     with pytest.raises(HubError, match=r"cannot reach the hub at http://127\.0\.0\.1:1"):
         Hub("http://127.0.0.1:1", "").resolve(LLAMA, "main")
+
+
+def test_a_host_name_that_cannot_be_one_is_told_and_no_traceback(cloud: EmulatedCloud) -> None:
+    with pytest.raises(HubError, match=r"cannot reach the hub at http://a\.\.b"):
+        Hub("http://a..b", "").resolve(LLAMA, "main")
+    with pytest.raises(CloudError, match=r"cannot reach http://a\.\.b/api/v1 .*check apiUrl"):
+        LambdaClient("secret", "http://a..b", RateLimiter(Limits(0, 0))).offers()
+
+
+@pytest.mark.parametrize("named", [None, 1, True, "LlamaForCausalLM", {"a": 1}, [1]])
+def test_architectures_of_any_form_are_read(named: object) -> None:
+    settings = Settings.model_validate({"lambdaApiKey": "x"})
+    (line,) = check_checkpoint(settings, Checkpoint("a/b", "0" * 40, {"architectures": named}, (), {}))
+    assert "names no architecture" in line
