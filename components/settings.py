@@ -65,6 +65,7 @@ _WHAT_IS_ALLOWED = {
     "cpuOffloadGb": "auto, or a number of GiB",
     "vllmVersion": "a version such as 0.32.0, in quotes",
     "filesystem": "an object such as {name: weights, retain: true}",
+    "hfToken": "it holds characters that no token has: copy it anew",
     "apiKey": "at least 16 printable characters without spaces",
     "vllmArgs": "flags of `vllm serve` without the leading --, such as max-num-seqs",
     "vllmEnv": "names and values of environment variables",
@@ -101,8 +102,8 @@ class Settings(BaseModel):
     boot_timeout_minutes: Minutes = 30
     start_timeout_minutes: Minutes = 60
     allowed_cidrs: Annotated[list[Cidr], Field(max_length=MOST_RULES - 1)] = []
-    lambda_api_key: Annotated[str, Field(min_length=1)]
-    hf_token: str = ""
+    lambda_api_key: Annotated[str, StringConstraints(pattern=r"^[!-~]+$")]
+    hf_token: Annotated[str, StringConstraints(pattern=r"^[!-~]*$")] = ""
     api_key: Annotated[str, StringConstraints(pattern=r"^[!-~]{16,}$")] | None = None
     port: Annotated[PortNumber, Field(ge=1024)] = 8000
     max_model_len: Literal["auto"] | Annotated[int, Field(gt=0)] = "auto"
@@ -214,6 +215,8 @@ def _line(project: str, details: Any) -> str:
         return f"{project}: {str(details['msg']).removeprefix('Value error, ')}"
     key = str(details["loc"][0])
     name = f"{project}:{key}"
+    if key == "lambdaApiKey" and details["input"]:
+        return "the Lambda API key holds characters that no key has: copy it anew"
     if key == "lambdaApiKey":
         return "no Lambda API key: set LAMBDA_API_KEY, or run `pulumi config set --secret lambdaApiKey KEY`"
     inside = len(details["loc"]) > 1

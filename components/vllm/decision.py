@@ -1,5 +1,6 @@
 """What of the server's settings follows from the model and the machine, when the user leaves it to us."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -37,6 +38,10 @@ WITHOUT_A_PLAN = frozenset({"pipeline-parallel-size", "decode-context-parallel-s
 """Flags that share a model out in a way that the sizing does not know."""
 
 
+NAMES_OF_REPOSITORIES = ("tokenizer", "hf-config-path")
+_REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+
+
 class UnfitError(Exception):
     """The model that is pinned does not fit the machine as the user wants it served; one line."""
 
@@ -58,12 +63,25 @@ def check_flags(settings: Settings) -> list[str]:
         for flag, (_, accepts, allowed) in FLAGS_OF_WISH.items()
         if flag in given and not accepts(given[flag])
     ]
+    refused += [
+        f"vllmArgs: {flag} names {name}, and only the repository of `model` is downloaded: the server runs offline"
+        for flag, name in _repositories(given).items()
+        if name != settings.model
+    ]
     return refused + [
         f"vllmArgs: {flag} is not reckoned with: leave it out; the GPUs of a machine share the model by "
         "tensor-parallel-size, and data-parallel-size gives each of so many copies its part of them"
         for flag in sorted(WITHOUT_A_PLAN & given.keys())
         if given[flag] != 1
     ]
+
+
+def _repositories(given: Mapping[str, Any]) -> dict[str, str]:
+    """Repositories of the hub that flags name; a path on the machine is none."""
+    named = {flag: given.get(flag) for flag in NAMES_OF_REPOSITORIES}
+    draft = given.get("speculative-config")
+    named["speculative-config"] = draft.get("model") if isinstance(draft, Mapping) else None
+    return {flag: name for flag, name in named.items() if isinstance(name, str) and _REPOSITORY.fullmatch(name)}
 
 
 def wish_of(settings: Settings) -> Wish:

@@ -191,3 +191,14 @@ def test_a_url_with_a_password_is_refused_and_not_repeated(key: str) -> None:
     told = error_of(**{key: "https://user:geheim@hub.example/path"})
     assert "without a password" in told
     assert "geheim" not in told
+
+
+@pytest.mark.parametrize("secret", ["geheim\nzwei", "geheim zwei", "geheim日本"])
+def test_a_secret_that_cannot_be_sent_is_told_and_not_repeated(secret: str) -> None:
+    """The error of the one who sends it would repeat it."""
+    with pytest.raises(SettingsError) as caught:
+        read(environment={"LAMBDA_API_KEY": secret, "HF_TOKEN": secret})
+    told = str(caught.value)
+    assert "the Lambda API key holds characters that no key has" in told
+    assert "hfToken: is not allowed: it holds characters that no token has" in told
+    assert "geheim" not in told

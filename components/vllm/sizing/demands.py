@@ -40,6 +40,8 @@ def _formats(shape: ModelShape, gpu: Gpu, wish: Wish) -> str:
     has = f"{gpu.name} has compute capability {major}.{minor}"
     if gpu.compute_capability < OLDEST_CAPABILITY:
         return f"{has}, and vLLM's CUDA 13 wheels need 7.5: use another instance type"
+    if wish.dtype in ("float", "float32"):
+        return "dtype float32 takes twice the memory and is not reckoned with: use bfloat16 or half"
     element_type = shape.element_type if wish.dtype == "auto" else wish.dtype
     if element_type == "bfloat16" and not gpu.has_bf16:
         return f"{has}, and bfloat16 needs 8.0: set dtype half in vllmArgs, or use another instance type"

@@ -126,11 +126,18 @@ def test_flags_that_cannot_be_reckoned_with_are_told(cloud: EmulatedCloud) -> No
         ("dtype", "foo"),
         ("dtype", [1]),
         ("pipeline-parallel-size", 2),
+        ("tokenizer", "another/repository"),
+        ("speculative-config", {"model": "another/repository", "num_speculative_tokens": 3}),
     ],
 )
 def test_a_value_that_vllm_would_refuse_costs_no_machine(cloud: EmulatedCloud, flag: str, value: Any) -> None:
     (line,) = problems(cloud, vllmArgs={flag: value})
     assert line.startswith(f"vllmArgs: {flag} ")
+
+
+def test_float32_is_not_taken_for_16_bits(cloud: EmulatedCloud) -> None:
+    (line, *_) = problems(cloud, model=LLAMA_8B, vllmArgs={"dtype": "float32"})
+    assert "dtype float32 takes twice the memory" in line
 
 
 def test_copies_of_a_model_share_the_gpus_of_a_machine(cloud: EmulatedCloud) -> None:
