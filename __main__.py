@@ -46,6 +46,8 @@ pin = ModelPin(
         "problem": plan.problem,
     },
 )
+
+
 def decision(facts: str, instance_type: str) -> Decision:
     """Of the commit that is pinned, which may be older than what preflight found."""
     try:

@@ -224,7 +224,11 @@ def _line(project: str, details: Any) -> str:
         known = ", ".join(sorted(to_camel(field) for field in Settings.model_fields))
         return f"{name}: there is no such key; there are {known}"
     has_password = key in {"apiUrl", "hfEndpoint"} and "@" in str(details["input"])
-    hidden = has_password or key in SECRETS | MAY_HOLD_SECRETS or (inside and details["type"] in {"missing", "extra_forbidden"})
+    hidden = (
+        has_password
+        or key in SECRETS | MAY_HOLD_SECRETS
+        or (inside and details["type"] in {"missing", "extra_forbidden"})
+    )
     value = "" if hidden else f" {json.dumps(details['input'], default=str)}"
     own_words = details["type"] == "value_error" or key not in _WHAT_IS_ALLOWED
     reason = str(details["msg"]).removeprefix("Value error, ") if own_words else _WHAT_IS_ALLOWED[key]

@@ -99,8 +99,8 @@ def wish_of(settings: Settings) -> Wish:
 def decide(facts: ModelFacts, machine: MachineSize | None, wish: Wish) -> Decision:
     """The flags for this model on this machine; without a GPU, or a shape, those that the user gave.
 
-    `UnfitError` when it does not fit: a plan leaves such a machine out, but it is of today's commit, and this one may be
-    older, or the hub could not be asked.
+    `UnfitError` when it does not fit: a plan leaves such a machine out, but it is of today's commit, and this one may
+    be older, or the hub could not be asked.
     """
     if machine is None or facts.shape is None:
         return Decision(wish.cpu_offload_gib or 0, wish.tensor_parallel_size or 1)

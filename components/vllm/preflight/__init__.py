@@ -49,7 +49,8 @@ class Plan:
 
     settings: Settings
     facts: ModelFacts | None
-    """None when today's commit cannot be served; `problem` says why, which a model that the state knows does not heed."""
+    """None when today's commit cannot be served. `problem` says why; a model that the state knows is served all the
+    same."""
     candidates: tuple[Candidate, ...]
     types: tuple[TypeFit, ...]
     """The acceptable types in the order of preference."""

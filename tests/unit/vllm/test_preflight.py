@@ -225,14 +225,22 @@ def test_the_pinned_model_is_not_served_in_a_way_that_does_not_fit(cloud: Emulat
 
 
 def test_a_price_limit_that_leaves_only_what_is_too_small_is_told(cloud: EmulatedCloud) -> None:
-    both: dict[str, Any] = {"instanceTypes": ["gpu_1x_a10", "gpu_8x_h100_sxm5"], "regions": ["us-east-1"], "model": LLAMA_70B}
+    both: dict[str, Any] = {
+        "instanceTypes": ["gpu_1x_a10", "gpu_8x_h100_sxm5"],
+        "regions": ["us-east-1"],
+        "model": LLAMA_70B,
+    }
     (line,) = problems(cloud, **both, maxPricePerHour=3)
     assert line.startswith("maxPricePerHour: $3.00 is less than the cheapest")
     assert "$31.92 an hour for gpu_8x_h100_sxm5" in line
 
 
 def test_an_image_that_only_what_is_too_small_can_boot_is_told(cloud: EmulatedCloud) -> None:
-    both: dict[str, Any] = {"instanceTypes": ["gpu_1x_a10", "gpu_1x_gh200"], "regions": ["us-east-3"], "model": LLAMA_70B}
+    both: dict[str, Any] = {
+        "instanceTypes": ["gpu_1x_a10", "gpu_1x_gh200"],
+        "regions": ["us-east-3"],
+        "model": LLAMA_70B,
+    }
     (line,) = problems(cloud, **both, imageFamily="gpu-base-24-04")
     assert "no image gpu-base-24-04 for arm64 in us-east-3" in line
 
