@@ -11,7 +11,7 @@ from components.machine.host import check_agent
 from components.machine.machine import GpuMachine, GpuMachineArgs, ssh_command
 from components.settings import SettingsError, read_settings
 from components.vllm.api_key import ApiKey
-from components.vllm.decision import decide, wish_of
+from components.vllm.decision import Decision, UnfitError, decide, wish_of
 from components.vllm.hub.client import Hub
 from components.vllm.model_facts import ModelFacts
 from components.vllm.model_pin import ModelPin
@@ -46,6 +46,27 @@ pin = ModelPin(
         "problem": plan.problem,
     },
 )
+
+
+def decision(facts: str, instance_type: str) -> Decision:
+    """Of the commit that is pinned, which may be older than what preflight found."""
+    try:
+        return decide(ModelFacts.from_json(facts), plan.type_fit(instance_type).size, wish_of(settings))
+    except UnfitError as error:
+        raise pulumi.RunError(str(error)) from None
+
+
+def tell_of_another_commit(facts: str) -> None:
+    """The plan is of what the revision is today."""
+    pinned = ModelFacts.from_json(facts)
+    if plan.facts and plan.facts.commit != pinned.commit:
+        pulumi.log.info(
+            f"{settings.model_revision} of {pinned.model} has moved: this stack stays at {pinned.commit[:12]} until "
+            "model or modelRevision is changed"
+        )
+
+
+pin.facts.apply(tell_of_another_commit)
 filesystem = settings.filesystem and Filesystem(
     "filesystem",
     {"name": settings.filesystem.name, "region": settings.regions[0], "retain": settings.filesystem.retain},
@@ -90,9 +111,7 @@ server = ModelServer(
     ModelServerArgs(
         model=settings.model,
         facts=pin.facts,
-        decision=pulumi.Output.all(pin.facts, machine.instance.instance_type).apply(
-            lambda known: decide(ModelFacts.from_json(known[0]), plan.type_fit(known[1]).size, wish_of(settings))
-        ),
+        decision=pulumi.Output.all(pin.facts, machine.instance.instance_type).apply(lambda known: decision(*known)),
         hub_url=settings.hf_endpoint,
         hf_token=settings.hf_token,
         api_key=api_key,

@@ -32,7 +32,8 @@ MAY_HOLD_SECRETS = frozenset({"vllmArgs", "vllmEnv"})
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", max_length=200)]
 ModelName = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*/\w[\w.-]*$", max_length=200)]
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s]+(/\S*)?$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s@?#]+(/[^\s?#]*)?$")]
+"""Without a name and a password, which would end in command lines and errors."""
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 FlagName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
 Minutes = Annotated[int, Field(gt=0, le=24 * 60)]
@@ -57,13 +58,14 @@ VARIABLES_OF_OURS = frozenset(
 
 _WHAT_IS_ALLOWED = {
     "model": "an owner and a repository on the hub, such as meta-llama/Llama-3.1-8B-Instruct",
-    "apiUrl": "a URL such as https://cloud.lambda.ai",
-    "hfEndpoint": "a URL such as https://huggingface.co",
+    "apiUrl": "a URL without a password, such as https://cloud.lambda.ai",
+    "hfEndpoint": "a URL without a password, such as https://huggingface.co",
     "tags": "keys of 2 to 55 characters a-z, 0-9, - and :, values of up to 128 characters",
     "maxModelLen": "auto, or a number of tokens",
     "cpuOffloadGb": "auto, or a number of GiB",
     "vllmVersion": "a version such as 0.32.0, in quotes",
     "filesystem": "an object such as {name: weights, retain: true}",
+    "hfToken": "it holds characters that no token has: copy it anew",
     "apiKey": "at least 16 printable characters without spaces",
     "vllmArgs": "flags of `vllm serve` without the leading --, such as max-num-seqs",
     "vllmEnv": "names and values of environment variables",
@@ -95,17 +97,17 @@ class Settings(BaseModel):
     regions: Annotated[list[Name], Field(min_length=1)] = ["us-east-3"]
     image_family: Name | None = None
     image_id: Name | None = None
-    max_price_per_hour: Annotated[float, Field(gt=0)] | None = None
+    max_price_per_hour: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     capacity_timeout_minutes: Minutes = 30
     boot_timeout_minutes: Minutes = 30
     start_timeout_minutes: Minutes = 60
     allowed_cidrs: Annotated[list[Cidr], Field(max_length=MOST_RULES - 1)] = []
-    lambda_api_key: Annotated[str, Field(min_length=1)]
-    hf_token: str = ""
+    lambda_api_key: Annotated[str, StringConstraints(pattern=r"^[!-~]+$")]
+    hf_token: Annotated[str, StringConstraints(pattern=r"^[!-~]*$")] = ""
     api_key: Annotated[str, StringConstraints(pattern=r"^[!-~]{16,}$")] | None = None
     port: Annotated[PortNumber, Field(ge=1024)] = 8000
     max_model_len: Literal["auto"] | Annotated[int, Field(gt=0)] = "auto"
-    cpu_offload_gb: Literal["auto"] | Annotated[float, Field(ge=0)] = "auto"
+    cpu_offload_gb: Literal["auto"] | Annotated[float, Field(ge=0, allow_inf_nan=False)] = "auto"
     install: Literal["wheel", "source", "precompiled"] = "wheel"
     vllm_version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+(\.post\d+)?$")] | None = None
     build_triton: bool = False
@@ -131,6 +133,15 @@ class Settings(BaseModel):
         if (self.build_triton or self.build_jobs) and self.install != "source":
             raise ValueError("buildTriton and buildJobs need install: source")
         return self
+
+    @field_validator("instance_types", "regions")
+    @classmethod
+    def each_once(cls, names: list[str]) -> list[str]:
+        """A place in the order of preference belongs to one name, and a firewall to one region."""
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"{name} is there twice: name each once")
+        return names
 
     @field_validator("vllm_args")
     @classmethod
@@ -204,13 +215,20 @@ def _line(project: str, details: Any) -> str:
         return f"{project}: {str(details['msg']).removeprefix('Value error, ')}"
     key = str(details["loc"][0])
     name = f"{project}:{key}"
+    if key == "lambdaApiKey" and details["input"]:
+        return "the Lambda API key holds characters that no key has: copy it anew"
     if key == "lambdaApiKey":
         return "no Lambda API key: set LAMBDA_API_KEY, or run `pulumi config set --secret lambdaApiKey KEY`"
     inside = len(details["loc"]) > 1
     if details["type"] == "extra_forbidden" and not inside:
         known = ", ".join(sorted(to_camel(field) for field in Settings.model_fields))
         return f"{name}: there is no such key; there are {known}"
-    hidden = key in SECRETS | MAY_HOLD_SECRETS or (inside and details["type"] in {"missing", "extra_forbidden"})
+    has_password = key in {"apiUrl", "hfEndpoint"} and "@" in str(details["input"])
+    hidden = (
+        has_password
+        or key in SECRETS | MAY_HOLD_SECRETS
+        or (inside and details["type"] in {"missing", "extra_forbidden"})
+    )
     value = "" if hidden else f" {json.dumps(details['input'], default=str)}"
     own_words = details["type"] == "value_error" or key not in _WHAT_IS_ALLOWED
     reason = str(details["msg"]).removeprefix("Value error, ") if own_words else _WHAT_IS_ALLOWED[key]

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import requests
 from pydantic import TypeAdapter, ValidationError
+from urllib3.exceptions import LocationParseError
 
 from components.cloud.errors import (
     TRANSIENT,
@@ -76,7 +77,8 @@ class Transport:
                 # A redirected write may arrive as a read, or send the user data to another host.
                 allow_redirects=method == "GET",
             )
-        except (requests.ConnectTimeout, requests.exceptions.SSLError) as error:
+        # requests lets urllib3's own error about a host such as `a..b` through.
+        except (requests.ConnectTimeout, requests.exceptions.SSLError, LocationParseError) as error:
             raise NotFromApiError(f"{what}: cannot reach {self._url} ({type(error).__name__}): check apiUrl") from None
         except requests.RequestException as error:
             raise NoAnswerError(f"{what}: no answer from {self._url} ({type(error).__name__})") from None

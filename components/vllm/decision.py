@@ -1,6 +1,7 @@
 """What of the server's settings follows from the model and the machine, when the user leaves it to us."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,16 +10,40 @@ from components.vllm.model_facts import ModelFacts
 from components.vllm.sizing.fit import Wish, fit
 from components.vllm.sizing.gpus import MachineSize
 
-FLAGS_OF_WISH: Mapping[str, tuple[str, type, str]] = {
-    "gpu-memory-utilization": ("gpu_memory_utilization", float, "a number such as 0.92"),
-    "dtype": ("dtype", str, "a word such as half"),
-    "kv-cache-dtype": ("kv_cache_dtype", str, "a word such as fp8"),
-    "max-num-batched-tokens": ("max_num_batched_tokens", int, "a whole number"),
-    "max-num-seqs": ("max_num_seqs", int, "a whole number"),
-    "tensor-parallel-size": ("tensor_parallel_size", int, "a whole number"),
-    "enforce-eager": ("enforce_eager", bool, "true or false"),
+DTYPES = ("auto", "half", "float16", "bfloat16", "float", "float32")
+"""What `--dtype` takes."""
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
+
+
+FLAGS_OF_WISH: Mapping[str, tuple[str, Callable[[object], bool], str]] = {
+    "gpu-memory-utilization": ("gpu_memory_utilization", _is_share, "a number above 0 and up to 1, such as 0.92"),
+    "dtype": ("dtype", lambda value: value in DTYPES, f"one of {', '.join(DTYPES)}"),
+    "kv-cache-dtype": ("kv_cache_dtype", lambda value: isinstance(value, str), "a word such as fp8"),
+    "max-num-batched-tokens": ("max_num_batched_tokens", _is_count, "a whole number from 1 on"),
+    "max-num-seqs": ("max_num_seqs", _is_count, "a whole number from 1 on"),
+    "tensor-parallel-size": ("tensor_parallel_size", _is_count, "a whole number from 1 on"),
+    "data-parallel-size": ("data_parallel_size", _is_count, "a whole number from 1 on"),
+    "enforce-eager": ("enforce_eager", lambda value: isinstance(value, bool), "true or false"),
 }
-"""Flags of `vllm serve` on which the memory depends: their names in a `Wish`, their types, and what to write."""
+"""Flags of `vllm serve` on which the memory depends: names in a `Wish`, what vLLM accepts, and how to say that."""
+
+WITHOUT_A_PLAN = frozenset({"pipeline-parallel-size", "decode-context-parallel-size", "prefill-context-parallel-size"})
+"""Flags that share a model out in a way that the sizing does not know."""
+
+
+NAMES_OF_REPOSITORIES = ("tokenizer", "hf-config-path")
+_REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+
+
+class UnfitError(Exception):
+    """The model that is pinned does not fit the machine as the user wants it served; one line."""
 
 
 @dataclass(frozen=True)
@@ -31,20 +56,32 @@ class Decision:
 
 
 def check_flags(settings: Settings) -> list[str]:
-    """A line for each flag that cannot be reckoned with."""
-    return [
+    """A line for each flag that vLLM would refuse, or that cannot be reckoned with."""
+    given = settings.vllm_args
+    refused = [
         f"vllmArgs: {flag} takes {allowed}"
-        for flag, (_, kind, allowed) in FLAGS_OF_WISH.items()
-        if flag in settings.vllm_args and not _is_a(kind, settings.vllm_args[flag])
+        for flag, (_, accepts, allowed) in FLAGS_OF_WISH.items()
+        if flag in given and not accepts(given[flag])
+    ]
+    refused += [
+        f"vllmArgs: {flag} names {name}, and only the repository of `model` is downloaded: the server runs offline"
+        for flag, name in _repositories(given).items()
+        if name != settings.model
+    ]
+    return refused + [
+        f"vllmArgs: {flag} is not reckoned with: leave it out; the GPUs of a machine share the model by "
+        "tensor-parallel-size, and data-parallel-size gives each of so many copies its part of them"
+        for flag in sorted(WITHOUT_A_PLAN & given.keys())
+        if given[flag] != 1
     ]
 
 
-def _is_a(kind: type, value: object) -> bool:
-    if kind is bool or isinstance(value, bool):
-        return kind is bool and isinstance(value, bool)
-    if kind is str:
-        return isinstance(value, str)
-    return isinstance(value, int) or (kind is float and isinstance(value, float))
+def _repositories(given: Mapping[str, Any]) -> dict[str, str]:
+    """Repositories of the hub that flags name; a path on the machine is none."""
+    named = {flag: given.get(flag) for flag in NAMES_OF_REPOSITORIES}
+    draft = given.get("speculative-config")
+    named["speculative-config"] = draft.get("model") if isinstance(draft, Mapping) else None
+    return {flag: name for flag, name in named.items() if isinstance(name, str) and _REPOSITORY.fullmatch(name)}
 
 
 def wish_of(settings: Settings) -> Wish:
@@ -60,8 +97,14 @@ def wish_of(settings: Settings) -> Wish:
 
 
 def decide(facts: ModelFacts, machine: MachineSize | None, wish: Wish) -> Decision:
-    """The flags for this model on this machine; without a GPU, or a shape, those that the user gave."""
+    """The flags for this model on this machine; without a GPU, or a shape, those that the user gave.
+
+    `UnfitError` when it does not fit: a plan leaves such a machine out, but it is of today's commit, and this one may
+    be older, or the hub could not be asked.
+    """
     if machine is None or facts.shape is None:
         return Decision(wish.cpu_offload_gib or 0, wish.tensor_parallel_size or 1)
     found = fit(facts.shape, machine, wish)
+    if not found.fits:
+        raise UnfitError(f"model: {machine.name}: {found.reason}; the server was not changed")
     return Decision(found.cpu_offload_gib, found.tensor_parallel_size)

@@ -3,6 +3,9 @@
 import secrets
 from typing import ClassVar
 
+import pulumi
+from pulumi.dynamic import CheckFailure, CheckResult
+
 from components.cloud.errors import CloudError
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
 
@@ -27,11 +30,22 @@ class ModelPinProvider(LambdaProvider[ModelPinInputs]):
         same = (state.get("model"), state.get("revision")) == (inputs.get("model"), inputs.get("revision"))
         return same and name in {"facts", "problem"}
 
+    def check(self, _olds: Properties, news: Properties) -> CheckResult:
+        """What nobody has seen is refused in the preview already, unless it is what the state knows."""
+        result = super().check(_olds, news)
+        if result.failures or pulumi.contains_unknowns(news) or news.get("facts") or self.keeps("facts", _olds, news):
+            return result
+        return CheckResult(result.inputs, [CheckFailure("", _unseen(str(news.get("problem") or "")))])
+
     def make(self, inputs: ModelPinInputs) -> Made:
         return Made(secrets.token_hex(8), self.change("", inputs, {}))
 
     def change(self, id_: str, inputs: ModelPinInputs, state: Properties) -> Properties:
         """Another commit, which has to be known: nothing is launched or stopped for a model that nobody has seen."""
         if not inputs.facts:
-            raise CloudError(f"{inputs.problem or 'the hub could not say which commit this is'}; nothing was changed")
+            raise CloudError(_unseen(inputs.problem))
         return {"facts": inputs.facts}
+
+
+def _unseen(problem: str) -> str:
+    return f"{problem or 'the hub could not say which commit this is'}; nothing was changed"

@@ -1,11 +1,12 @@
 """`scripts/live-check`: up, measure, destroy, report. Whatever happens, the machine is destroyed before the end."""
 
+import contextlib
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import requests
@@ -25,7 +26,10 @@ from scripts.live_check.stack import FOLDER, PROJECT, STACK, LiveCheckError, Sta
 def main(arguments: Sequence[str]) -> int:
     """0 when every promise held, 1 when one did not, 2 when nothing was begun."""
     options = read_options(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        # Whoever starts this with nohup wants a hang-up to change nothing.
+        if signal.getsignal(ending) != signal.SIG_IGN:
+            signal.signal(ending, signal.default_int_handler)
     try:
         stack = Stack()
         if stack.exists():
@@ -38,14 +42,20 @@ def main(arguments: Sequence[str]) -> int:
     except (SettingsError, PreflightError, LiveCheckError) as error:
         print(f"live-check: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("live-check: interrupted before anything was begun", file=sys.stderr)
+        return 2
     report = Report(f"Live check of {settings.model} on {', '.join(settings.instance_types)}")
     report.sections["plan"] = json.dumps(document(plan), indent=1)
     secrets = {"LAMBDA_API_KEY": settings.lambda_api_key, "HF_TOKEN": settings.hf_token}
     try:
         run(stack, options, plan, minutes, report, secrets, client)
+    except LiveCheckError as error:
+        report.check("nothing is left", holds=False, detail=str(error))
+        print(f"live-check: {error}", file=sys.stderr)
     finally:
         options.report.write_text(report.text(secrets))
-        say(f"report: {options.report}")
+        say(f"report: {options.report.resolve()}")
     return 0 if report.holds else 1
 
 
@@ -69,11 +79,25 @@ def agree(options: Options, plan: Plan, minutes: float) -> None:
     print("\n".join(lines(plan)))
     if minutes < LEAST_MINUTES:
         raise LiveCheckError(f"${options.dollars:.2f} is not enough for {LEAST_MINUTES:.0f} minutes: raise --dollars")
+    ahead = [one.get("minutes_to_first_token", 0.0) for one in document(plan)["machines"]]
+    if ahead and min(ahead) > minutes:
+        raise LiveCheckError(
+            f"the first token is expected after {min(ahead):.0f} minutes, and ${options.dollars:.2f} is enough for "
+            f"{minutes:.0f}: raise --dollars"
+        )
     say(
         f"the machine is destroyed after {minutes:.0f} minutes at the latest, before it has cost ${options.dollars:.2f}"
     )
-    if options.asks and input("live-check: go on? [y/N] ").strip().lower() != "y":
+    if options.asks and not is_agreed():
         raise LiveCheckError("nothing was begun")
+
+
+def is_agreed() -> bool:
+    """The user's answer; without a terminal nobody has agreed."""
+    try:
+        return input("live-check: go on? [y/N] ").strip().lower() == "y"
+    except EOFError:
+        return False
 
 
 def run(
@@ -92,8 +116,9 @@ def run(
         up = stack.up(began + minutes * 60)
         report.check("`pulumi up` ends well", up, f"{(time.monotonic() - began) / 60:.1f} minutes")
         if up:
-            look(stack, plan, report, secrets)
-    except (LiveCheckError, OSError, requests.RequestException) as error:
+            with time_limit(began + minutes * 60):
+                look(stack, plan, report, secrets)
+    except (LiveCheckError, LookupError, ValueError, OSError, requests.RequestException) as error:
         report.check("the endpoint can be measured", holds=False, detail=f"{type(error).__name__}: {error}")
     except KeyboardInterrupt:
         report.check("the check was not interrupted", holds=False)
@@ -101,6 +126,23 @@ def run(
         end(stack)
         hours = (time.monotonic() - began) / 3600
         report.check("the machine is gone", is_gone(client), f"at most ${hours * dearest(plan):.2f}")
+
+
+@contextlib.contextmanager
+def time_limit(deadline: float) -> Iterator[None]:
+    """Break off with a `LiveCheckError` at `deadline`, of `time.monotonic`, whatever is waited for."""
+
+    def break_off(*_: object) -> None:
+        raise LiveCheckError("the time that the money is enough for was over")
+
+    before = signal.signal(signal.SIGALRM, break_off)
+    # Zero would be no limit.
+    signal.setitimer(signal.ITIMER_REAL, max(0.001, deadline - time.monotonic()))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def look(stack: Stack, plan: Plan, report: Report, secrets: dict[str, Any]) -> None:
@@ -118,7 +160,7 @@ def look(stack: Stack, plan: Plan, report: Report, secrets: dict[str, Any]) -> N
     said = machine.ask(outputs)
     report.sections |= said
     found = machine.kv_cache_tokens(said["server"])
-    if fit and found:
+    if fit and fit.kv_tokens and found:
         off = found / fit.kv_tokens - 1
         report.check("the KV cache is as planned, within 3 %", abs(off) <= 0.03, f"{found:,} tokens, {off:+.1%}")
     if fit and fit.cpu_offload_gib:
@@ -139,12 +181,13 @@ def end(stack: Stack) -> None:
 
 
 def uninterrupted(work: Callable[[], bool]) -> bool:
-    """Ctrl-C while the machine is destroyed must not leave it."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ctrl-C, a hang-up or a polite kill while the machine is destroyed must not leave it."""
+    before = {one: signal.signal(one, signal.SIG_IGN) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         return work()
     finally:
-        signal.signal(signal.SIGINT, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def is_gone(client: LambdaClient) -> bool:

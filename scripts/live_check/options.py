@@ -12,6 +12,9 @@ RESERVE_MINUTES = 4.0
 
 LEAST_MINUTES = 8.0
 
+MOST_DOLLARS = 1000.0
+"""Against a slip of the finger."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -43,7 +46,7 @@ def read_options(arguments: Sequence[str]) -> Options:
     parser.add_argument("--max-model-len", default="auto", help="context in tokens, or auto")
     parser.add_argument("--cpu-offload-gb", default="auto", help="GiB of weights in the machine's memory, or auto")
     parser.add_argument(
-        "--dollars", type=float, default=1.0, help="most to spend; the machine is destroyed before that"
+        "--dollars", type=_dollars, default=1.0, help="most to spend; the machine is destroyed before that"
     )
     parser.add_argument("--report", type=Path, default=Path("live-check-report.md"), help="where the report goes")
     parser.add_argument("--yes", action="store_true", help="do not ask before money is spent")
@@ -67,6 +70,13 @@ def read_options(arguments: Sequence[str]) -> Options:
     }
     present = {key: value for key, value in configuration.items() if value is not None}
     return Options(present, given.dollars, given.report, not given.yes)
+
+
+def _dollars(word: str) -> float:
+    amount = float(word)
+    if not 0 < amount < MOST_DOLLARS:
+        raise argparse.ArgumentTypeError(f"{word} is not between 0 and {MOST_DOLLARS:.0f}")
+    return amount
 
 
 def _flag(word: str) -> tuple[str, Any]:

@@ -80,7 +80,12 @@ def test_without_a_lambda_key_the_line_says_where_to_set_it() -> None:
         ("tags", {"lambda-ai-x": "x"}, "lambda-ai-x is reserved"),
         ("vllmArgs", {"--seed": 1}, "without the leading --"),
         ("vllmEnv", {"2BAD": "x"}, "names and values"),
-        ("apiUrl", "cloud.lambda.ai", "a URL such as"),
+        ("apiUrl", "cloud.lambda.ai", "a URL without a password, such as"),
+        ("maxPricePerHour", "Infinity", "finite number"),
+        ("maxPricePerHour", "NaN", "finite number"),
+        ("cpuOffloadGb", "Infinity", "auto, or a number of GiB"),
+        ("instanceTypes", ["gpu_1x_a10", "gpu_1x_gh200", "gpu_1x_a10"], "gpu_1x_a10 is there twice: name each once"),
+        ("regions", ["us-east-3", "us-east-3"], "us-east-3 is there twice: name each once"),
         ("cpuOffloadGb", "much", "auto, or a number of GiB"),
         ("vllmVersion", "latest", "a version such as 0.32.0"),
         ("driver", "newest", "'auto', 'compat', 'upgrade' or 'keep'"),
@@ -178,3 +183,22 @@ def test_the_stack_files_of_the_project_are_right_and_hold_no_secret(stack: str)
     config = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     assert not {f"{PROJECT}:{key}" for key in SECRETS} & config.keys()
     read(**{key.removeprefix(f"{PROJECT}:"): value for key, value in config.items()})
+
+
+@pytest.mark.parametrize("key", ["apiUrl", "hfEndpoint"])
+def test_a_url_with_a_password_is_refused_and_not_repeated(key: str) -> None:
+    """It would stand in command lines on the machine, and in errors."""
+    told = error_of(**{key: "https://user:geheim@hub.example/path"})
+    assert "without a password" in told
+    assert "geheim" not in told
+
+
+@pytest.mark.parametrize("secret", ["geheim\nzwei", "geheim zwei", "geheim日本"])
+def test_a_secret_that_cannot_be_sent_is_told_and_not_repeated(secret: str) -> None:
+    """The error of the one who sends it would repeat it."""
+    with pytest.raises(SettingsError) as caught:
+        read(environment={"LAMBDA_API_KEY": secret, "HF_TOKEN": secret})
+    told = str(caught.value)
+    assert "the Lambda API key holds characters that no key has" in told
+    assert "hfToken: is not allowed: it holds characters that no token has" in told
+    assert "geheim" not in told

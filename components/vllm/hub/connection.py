@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import requests
 from requests.auth import AuthBase
+from urllib3.exceptions import LocationParseError
 
 from components.cloud.transport import USER_AGENT
 from components.vllm.hub.errors import (
@@ -109,7 +110,7 @@ class HubConnection:
                 if not answer.ok:
                     raise refusal(self._asked, answer)
                 return read(answer)
-        except requests.RequestException as error:
+        except (requests.RequestException, LocationParseError) as error:
             raise unreachable(self._asked, error) from None
 
     def _document(self, answer: requests.Response) -> Any:

@@ -55,7 +55,7 @@ class Asked:
         return HubError(f"{self.hub} does not answer as a Hugging Face hub does: check hfEndpoint")
 
 
-def unreachable(asked: Asked, error: requests.RequestException) -> HubUnreachableError:
+def unreachable(asked: Asked, error: Exception) -> HubUnreachableError:
     """No answer at all; the error's own text may hold URLs with secrets and is not shown."""
     return HubUnreachableError(f"cannot reach the hub at {asked.hub} ({type(error).__name__}): check hfEndpoint")
 

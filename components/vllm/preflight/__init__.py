@@ -31,9 +31,11 @@ class TypeFit:
 
     instance_type: str
     size: MachineSize | None
-    """None without a GPU."""
+    """None without a GPU, or with one that is not known here."""
     fit: Fit | None
     """None when there is no GPU, or the model's shape is unknown: then vLLM finds out."""
+    gpus: int = 0
+    """Of whatever kind."""
 
     @property
     def serves(self) -> bool:
@@ -47,7 +49,8 @@ class Plan:
 
     settings: Settings
     facts: ModelFacts | None
-    """None when the hub could not say; `problem` says why, and what a model that the state knows does not need."""
+    """None when today's commit cannot be served. `problem` says why; a model that the state knows is served all the
+    same."""
     candidates: tuple[Candidate, ...]
     types: tuple[TypeFit, ...]
     """The acceptable types in the order of preference."""
@@ -65,12 +68,18 @@ class Plan:
         """How the model fits a type; nothing is known of a type that is not sold any more."""
         return next((t for t in self.types if t.instance_type == instance_type), TypeFit(instance_type, None, None))
 
+    def is_too_dear(self, candidate: Candidate) -> bool:
+        """Whether it costs more than the user wants to pay, so that it is not launched."""
+        limit = self.settings.max_price_cents_per_hour
+        return limit is not None and candidate.price_cents_per_hour > limit
+
 
 def preflight(settings: Settings, client: LambdaClient, hub: Hub, machine_name: str = "") -> Plan:
     """Ask Lambda and the hub; `PreflightError` with every finding at once. Nothing is created or changed.
 
-    Where a machine named `machine_name` runs already, what speaks against a launch or a download is a warning: a hub
-    that is down or a price that rose must keep nobody from closing the firewall of a running machine.
+    Where a machine named `machine_name` runs already and stays, what speaks against a launch, a download or today's
+    commit is a warning: a hub that is down, a price that rose or a branch that moved must keep nobody from closing the
+    firewall of a running machine. The model that it serves is pinned, and `decide` checks that one.
     """
     own = [*check_versions(settings), *check_flags(settings)]
     with ThreadPoolExecutor(1) as beside:
@@ -79,20 +88,20 @@ def preflight(settings: Settings, client: LambdaClient, hub: Hub, machine_name: 
             market = look(settings, client)
         except CloudError as error:
             raise PreflightError("\n".join([*own, str(error), *_hub_problem(asked.exception())])) from None
-        hub_problems = _hub_problem(asked.exception())
-    passing = [*market.problems, *hub_problems]
-    if passing and not (machine_name and is_running(client, machine_name)):
-        raise PreflightError("\n".join([*own, *passing]))
-    checkpoint = None if hub_problems else asked.result()
-    facts = facts_of(checkpoint) if checkpoint else None
-    if checkpoint:
-        own += check_checkpoint(settings, checkpoint)
+        of_model = _hub_problem(asked.exception()) or check_checkpoint(settings, asked.result())
     if own:
-        raise PreflightError("\n".join(own))
+        raise PreflightError("\n".join([*own, *market.problems, *of_model]))
+    facts = None if of_model else facts_of(asked.result())
     types = type_fits(settings, facts, market.offers)
-    if unfit := check_fit(settings, facts, types, market.offers):
-        raise PreflightError("\n".join(unfit))
-    return Plan(settings, facts, candidates(settings, market.offers), types, "".join(hub_problems[:1]), tuple(passing))
+    of_model += check_fit(settings, facts, types, market.offers)
+    found = [*market.problems, *of_model]
+    # What is left when the types are left out that are too small.
+    found = found or market.check(settings, [one.instance_type for one in types if one.serves])
+    if found and not (machine_name and stays(client, settings, machine_name)):
+        raise PreflightError("\n".join(found))
+    if of_model:
+        facts, types = None, type_fits(settings, None, market.offers)
+    return Plan(settings, facts, candidates(settings, market.offers), types, "; ".join(of_model), tuple(found))
 
 
 def _hub_problem(error: BaseException | None) -> list[str]:
@@ -103,17 +112,25 @@ def _hub_problem(error: BaseException | None) -> list[str]:
     raise error
 
 
-def is_running(client: LambdaClient, machine_name: str) -> bool:
-    """Whether the account has a machine of this name. Only for what would stop an update; nothing is launched on it."""
+def stays(client: LambdaClient, settings: Settings, machine_name: str) -> bool:
+    """Whether the account has a machine of this name that the settings still ask for. Nothing is launched on it: it is
+    asked only about what would stop an update."""
     try:
-        return any(one.name == machine_name and not one.is_over for one in client.instances())
+        return any(
+            one.name == machine_name
+            and not one.is_over
+            and one.instance_type.name in settings.instance_types
+            and one.region.name in settings.regions
+            for one in client.instances()
+        )
     except CloudError:
         return False
 
 
 def check_checkpoint(settings: Settings, checkpoint: Checkpoint) -> list[str]:
     """A line for what the pinned vLLM cannot load."""
-    architectures = checkpoint.config.get("architectures") or []
+    named = checkpoint.config.get("architectures")
+    architectures = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
     # A repository may bring the code of its architecture, for those who trust it.
     brings_code = "auto_map" in checkpoint.config and settings.vllm_args.get("trust-remote-code") is True
     allowed = settings.vllm_args.get("allow-deprecated-quantization") is True
@@ -145,5 +162,6 @@ def type_fits(settings: Settings, facts: ModelFacts | None, offers: Mapping[str,
             continue
         size = machine_size(offers[name].instance_type)
         shape = facts.shape if facts else None
-        found.append(TypeFit(name, size, fit(shape, size, wish_of(settings)) if shape and size else None))
+        fitted = fit(shape, size, wish_of(settings)) if shape and size else None
+        found.append(TypeFit(name, size, fitted, offers[name].instance_type.specs.gpus))
     return tuple(found)

@@ -33,7 +33,13 @@ class Market:
     """What Lambda sells at the moment, and what speaks against a launch, a line each."""
 
     offers: Mapping[str, Offer]
+    images: tuple[Image, ...]
     problems: tuple[str, ...]
+
+    def check(self, settings: Settings, names: Sequence[str]) -> list[str]:
+        """What keeps these types, which are sold, from being launched: their price, or a missing image."""
+        few = settings.model_copy(update={"instance_types": list(names)})
+        return check_price(few, self.offers) or check_images(few, self.offers, self.images)
 
 
 def look(settings: Settings, client: LambdaClient) -> Market:
@@ -45,7 +51,7 @@ def look(settings: Settings, client: LambdaClient) -> Market:
         # Asked only when it matters, since each request takes a second of Lambda's limit.
         regions |= {region.name for region in client.regions()}
     problems = check_candidates(settings, offers, regions) or check_images(settings, offers, images)
-    return Market(offers, tuple(problems))
+    return Market(offers, tuple(images), tuple(problems))
 
 
 def check_candidates(settings: Settings, offers: Mapping[str, Offer], regions: set[str]) -> list[str]:
@@ -65,14 +71,20 @@ def check_candidates(settings: Settings, offers: Mapping[str, Offer], regions: s
         for name in settings.regions
         if name in REGIONS_WITHOUT_FIREWALL
     ]
+    return problems + check_price(settings, offers)
+
+
+def check_price(settings: Settings, offers: Mapping[str, Offer]) -> list[str]:
+    """A line when every acceptable type is dearer than the limit."""
     limit = settings.max_price_cents_per_hour
-    prices = [offers[n].instance_type.price_cents_per_hour for n in settings.instance_types if n in offers]
-    if limit is not None and prices and min(prices) > limit:
-        problems.append(
-            f"maxPricePerHour: ${limit / 100:.2f} is less than the cheapest of instanceTypes costs, which is "
-            f"${min(prices) / 100:.2f} an hour"
-        )
-    return problems
+    prices = {n: offers[n].instance_type.price_cents_per_hour for n in settings.instance_types if n in offers}
+    if limit is None or not prices or min(prices.values()) <= limit:
+        return []
+    cheapest = min(prices, key=lambda name: prices[name])
+    return [
+        f"maxPricePerHour: ${limit / 100:.2f} is less than the cheapest of instanceTypes costs, which is "
+        f"${prices[cheapest] / 100:.2f} an hour for {cheapest}"
+    ]
 
 
 def check_images(settings: Settings, offers: Mapping[str, Offer], images: Sequence[Image]) -> list[str]:

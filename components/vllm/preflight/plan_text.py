@@ -6,7 +6,8 @@ from typing import Any
 from components.vllm.forecast import Forecast, forecast
 from components.vllm.hub.architectures import only_by_transformers
 from components.vllm.preflight import Plan, TypeFit
-from components.vllm.preflight.candidates import Candidate
+from components.vllm.sizing.fit import Fit
+from components.vllm.sizing.model_shape import ModelShape
 from components.vllm.versions import PINNED_VLLM
 
 GIB = 1 << 30
@@ -14,7 +15,7 @@ GIB = 1 << 30
 
 def lines(plan: Plan) -> list[str]:
     """A few lines: model at its commit, machines with price and capacity, memory, download, time and money."""
-    return [*_model(plan), *map(str, _serving(plan)), *_left_out(plan), *_memory(plan), *_cost(plan), *_warnings(plan)]
+    return [*_model(plan), *_serving(plan), *_left_out(plan), *_memory(plan), *_cost(plan), *_warnings(plan)]
 
 
 def document(plan: Plan) -> dict[str, Any]:
@@ -26,6 +27,7 @@ def document(plan: Plan) -> dict[str, Any]:
         "commit": facts.commit if facts else None,
         "architecture": shape.architecture if shape else None,
         "quantisation": shape.quantisation if shape else None,
+        "unknown": facts.unknown or None if facts else plan.problem or None,
         "weights_gib": round(shape.weights_bytes / GIB, 2) if shape else None,
         "download": {"files": facts.files, "bytes": facts.download_bytes} if facts else None,
         "vllm": {
@@ -52,6 +54,7 @@ def _machine(plan: Plan, one: TypeFit) -> dict[str, Any]:
     if one.fit:
         found = vars(one.fit)
         told |= {name: round(value, 2) if isinstance(value, float) else value for name, value in found.items()}
+        told["context"] = _context(plan, one.fit) if one.fit.fits else 0
     ahead = _forecast(plan, one)
     if ahead:
         told |= {
@@ -74,41 +77,78 @@ def _model(plan: Plan) -> Iterator[str]:
         yield f"memory: not known beforehand, {plan.facts.unknown}"
 
 
-def _serving(plan: Plan) -> list[Candidate]:
+def _serving(plan: Plan) -> Iterator[str]:
     allowed = plan.instance_types
-    return [one for one in plan.candidates if one.instance_type in allowed]
+    for one in plan.candidates:
+        if one.instance_type in allowed:
+            yield f"{one}{', more than maxPricePerHour: not launched' if plan.is_too_dear(one) else ''}"
 
 
 def _left_out(plan: Plan) -> list[str]:
     return [f"{one.instance_type} is left out: {one.fit.reason}" for one in plan.types if one.fit and not one.serves]
 
 
+def _launched(plan: Plan) -> Iterator[TypeFit]:
+    """Types on which the model may come to run: it fits, and they are not too dear."""
+    dear = {one.instance_type for one in plan.candidates if plan.is_too_dear(one)}
+    return (one for one in plan.types if one.serves and one.instance_type not in dear)
+
+
 def _memory(plan: Plan) -> Iterator[str]:
-    for one in plan.types:
+    if plan.facts is None or plan.facts.shape is None:
+        return
+    for one in _launched(plan):
         found = one.fit
-        if found is None or not found.fits:
+        if found is None:
+            yield f"{one.instance_type}: {_not_reckoned(one)}"
             continue
-        offload = f"{found.cpu_offload_gib:g} GiB more in the machine's memory, " if found.cpu_offload_gib else ""
+        moved = _offloaded_gib(plan.facts.shape, found)
+        offload = f"{moved:g} GiB more in the machine's memory, " if moved else ""
         each = f" on each of {found.tensor_parallel_size} GPUs" if found.tensor_parallel_size > 1 else ""
+        rate = found.tokens_per_second
         yield (
             f"{one.instance_type}: {found.weights_gib:.1f} GiB of weights{each}, {offload}{found.kv_gib:.1f} GiB for "
-            f"{found.kv_tokens:,} tokens of KV cache, context {found.max_model_len:,}; "
-            f"one stream gets at most {found.tokens_per_second:.0f} tokens/s"
+            f"{found.kv_tokens:,} tokens of KV cache, context {_context(plan, found):,}; "
+            f"one stream gets at most {rate:.{1 if rate < 10 else 0}f} tokens/s"
         )
+
+
+def _not_reckoned(one: TypeFit) -> str:
+    if not one.gpus:
+        return "has no GPU, so vLLM computes on the CPU; whether the model fits its memory is not reckoned"
+    return (
+        "its GPU is not known here, so memory and speed are not reckoned; vLLM uses one GPU unless vllmArgs has "
+        "tensor-parallel-size"
+    )
+
+
+def _context(plan: Plan, found: Fit) -> int:
+    """Tokens of the longest sequence that will be served."""
+    wanted = plan.settings.max_model_len
+    return found.max_model_len if wanted == "auto" else wanted
+
+
+def _offloaded_gib(shape: ModelShape, found: Fit) -> float:
+    """What each GPU leaves to the machine's memory: as it is set, but not more than there is to leave."""
+    return round(min(found.cpu_offload_gib, shape.decoder_bytes / found.tensor_parallel_size / GIB), 1)
 
 
 def _cost(plan: Plan) -> Iterator[str]:
     if plan.facts is None:
         return
     size = plan.facts.download_bytes
-    yield f"downloads: {plan.facts.files} files, {size / 1e9:.1f} GB"
-    for one in plan.types:
+    yield f"downloads: {plan.facts.files} files, {_size(size)}"
+    for one in _launched(plan):
         ahead = _forecast(plan, one)
-        if one.serves and ahead:
+        if ahead:
             yield (
                 f"{one.instance_type}: first token about {ahead.minutes:.0f} minutes after the launch, about "
                 f"${ahead.dollars:.2f} by then, ${_price(plan, one):.2f} an hour from then on"
             )
+
+
+def _size(nbytes: int) -> str:
+    return f"{nbytes / 1e9:.1f} GB" if nbytes >= 1e8 else f"{nbytes / 1e6:.1f} MB"
 
 
 def _warnings(plan: Plan) -> list[str]:
@@ -116,14 +156,15 @@ def _warnings(plan: Plan) -> list[str]:
 
 
 def _forecast(plan: Plan, one: TypeFit) -> Forecast | None:
-    if plan.facts is None:
+    """None where nothing is known of the model, or where it does not fit."""
+    if plan.facts is None or not one.serves:
         return None
-    weights = one.fit.weights_gib * one.fit.tensor_parallel_size if one.fit else plan.facts.download_bytes / GIB
+    shape, found = plan.facts.shape, one.fit
     return forecast(
         _price(plan, one),
         plan.facts.download_bytes,
-        weights,
-        one.fit.cpu_offload_gib if one.fit else 0,
+        (shape.weights_bytes if shape else plan.facts.download_bytes) / GIB,
+        _offloaded_gib(shape, found) * found.tensor_parallel_size if shape and found else 0,
         plan.settings.install,
         plan.settings.driver == "upgrade",
     )

@@ -1,5 +1,7 @@
 """What a model demands of a machine besides memory: a GPU that knows its number formats, and heads to share out."""
 
+from dataclasses import replace
+
 from components.vllm.sizing.gpus import Gpu, MachineSize
 from components.vllm.sizing.model_shape import ModelShape
 from components.vllm.sizing.wish import Wish
@@ -8,8 +10,16 @@ OLDEST_CAPABILITY = (7, 5)
 """CUDA 13, for which vLLM's wheels are built, does not know older GPUs."""
 
 
+def part_of_one_copy(machine: MachineSize, wish: Wish) -> MachineSize:
+    """What one copy of the model has of the machine; the whole of it unless there are several copies."""
+    copies = wish.data_parallel_size
+    return replace(machine, gpus=machine.gpus // copies, host_memory_gib=machine.host_memory_gib / copies)
+
+
 def obstacle(shape: ModelShape, machine: MachineSize, wish: Wish) -> str:
-    """Why vLLM would refuse to start, in one line; empty when only memory can be in the way."""
+    """Why vLLM would refuse to start on a part of a machine, in one line; empty when only memory can be in the way."""
+    if machine.gpus < 1:
+        return f"data-parallel-size {wish.data_parallel_size} is more than the GPUs of {machine.name}"
     return _formats(shape, machine.gpu, wish) or _parallel(shape, machine, wish) or _context(shape, wish)
 
 
@@ -30,6 +40,8 @@ def _formats(shape: ModelShape, gpu: Gpu, wish: Wish) -> str:
     has = f"{gpu.name} has compute capability {major}.{minor}"
     if gpu.compute_capability < OLDEST_CAPABILITY:
         return f"{has}, and vLLM's CUDA 13 wheels need 7.5: use another instance type"
+    if wish.dtype in ("float", "float32"):
+        return "dtype float32 takes twice the memory and is not reckoned with: use bfloat16 or half"
     element_type = shape.element_type if wish.dtype == "auto" else wish.dtype
     if element_type == "bfloat16" and not gpu.has_bf16:
         return f"{has}, and bfloat16 needs 8.0: set dtype half in vllmArgs, or use another instance type"
@@ -45,7 +57,11 @@ def _parallel(shape: ModelShape, machine: MachineSize, wish: Wish) -> str:
     if size is None:
         return ""
     if not 1 <= size <= machine.gpus:
-        return f"tensor-parallel-size {size} is not between 1 and the GPUs of {machine.name}, which are {machine.gpus}"
+        copies = f" for each of {wish.data_parallel_size} copies" if wish.data_parallel_size > 1 else ""
+        return (
+            f"tensor-parallel-size {size} is not between 1 and the GPUs of {machine.name}, which are "
+            f"{machine.gpus}{copies}"
+        )
     if not splits(shape, size):
         sizes = ", ".join(str(n) for n in range(1, machine.gpus + 1) if splits(shape, n))
         return (

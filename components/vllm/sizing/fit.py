@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import ceil
 
-from components.vllm.sizing.demands import obstacle, tensor_parallel_size
+from components.vllm.sizing.demands import obstacle, part_of_one_copy, tensor_parallel_size
 from components.vllm.sizing.gpus import MachineSize
 from components.vllm.sizing.kv_cache import KvCache, kv_bytes_per_token
 from components.vllm.sizing.memory import GIB, default_batch, graphs_gib, non_torch_gib, peak_activation_gib
@@ -54,7 +54,11 @@ class Fit:
 
 
 def fit(shape: ModelShape, machine: MachineSize, wish: Wish) -> Fit:
-    """Size the model for the machine by vLLM's own memory rule."""
+    """Size the model for the machine by vLLM's own memory rule; of several copies, one for its part of the machine."""
+    return _fit_part(shape, part_of_one_copy(machine, wish), wish)
+
+
+def _fit_part(shape: ModelShape, machine: MachineSize, wish: Wish) -> Fit:
     if reason := obstacle(shape, machine, wish):
         return _refused(reason)
     tensor_parallel = tensor_parallel_size(shape, machine.gpus, wish)
@@ -89,7 +93,7 @@ def suggestions(shape: ModelShape, machines: Iterable[MachineSize], wish: Wish) 
     The caller puts the machines in order of price. What the wish says of one machine, its offload and tensor parallel
     size, does not hold for the others. A machine without offload is named too when the first needs it.
     """
-    free = replace(wish, cpu_offload_gib=None, tensor_parallel_size=None)
+    free = replace(wish, cpu_offload_gib=None, tensor_parallel_size=None, data_parallel_size=1)
     sizes = list(machines)
     found: list[str] = []
     for name, variant in [("this checkpoint", shape), *((str(v), v.shape) for v in smaller_variants(shape))]:

@@ -7,20 +7,41 @@ from components.vllm.sizing.fused import loaded_weights
 from components.vllm.sizing.model_shape import LayerRun, ModelShape, ShapeError
 from components.vllm.sizing.quantisation import quantisation_of
 
+MOST_LAYERS = 10_000
+_POSITIVE = (
+    "weights_bytes", "layers", "hidden_size", "heads", "kv_heads", "head_dim", "vocabulary", "max_context",
+    "quantisation_block",
+)  # fmt: skip
+
 __all__ = ["LayerRun", "ModelShape", "ShapeError", "shape_of"]
 
 
 def shape_of(checkpoint: Checkpoint) -> ModelShape:
     """Shape of a decoder, also of one that stands under `text_config` in a multimodal model; `ShapeError` otherwise."""
     try:
-        return _shape_of(checkpoint)
+        return _sound(_shape_of(checkpoint))
     except ShapeError as error:
         raise ShapeError(f"{checkpoint.model}: {error}") from None
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # A config.json may hold anything anywhere.
+        raise ShapeError(f"{checkpoint.model}: config.json is of no known form ({type(error).__name__})") from None
+
+
+def _sound(shape: ModelShape) -> ModelShape:
+    """The same; `ShapeError` when a number that others are divided by, or counted in, cannot be."""
+    for name in _POSITIVE:
+        if getattr(shape, name) < 1:
+            raise ShapeError(f"config.json gives the model {getattr(shape, name)} as {name.replace('_', ' ')}")
+    if shape.experts_per_token > shape.experts or shape.windowed_layers + shape.state_layers > shape.layers:
+        raise ShapeError("config.json contradicts itself: a part of the model is more than the whole")
+    return shape
 
 
 def _shape_of(checkpoint: Checkpoint) -> ModelShape:
     config = ConfigReader(checkpoint.config)
     layers = config.number("num_hidden_layers", "n_layer")
+    if layers > MOST_LAYERS:
+        raise ShapeError(f"config.json says {layers} layers, which no model has")
     weights = loaded_weights(checkpoint.tensors, layers)
     attention = attention_of(config, layers)
     quantisation = quantisation_of(config)

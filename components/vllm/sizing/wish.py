@@ -17,6 +17,9 @@ class Wish:
     max_num_batched_tokens: int | None = None
     max_num_seqs: int | None = None
     tensor_parallel_size: int | None = None
+    """Of one copy."""
+    data_parallel_size: int = 1
+    """Copies of the model, each on its own part of the machine."""
     enforce_eager: bool = False
     dtype: str = "auto"
     runner: Runner = "v2"

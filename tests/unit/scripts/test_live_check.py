@@ -1,10 +1,21 @@
 """The check on a real machine: what it may spend, and what it writes down."""
 
+import io
+import signal
+import threading
+import time
+
 import pytest
 
+from components.settings import Settings
+from components.vllm.hub.client import Hub
+from components.vllm.preflight import preflight
+from scripts.live_check.__main__ import agree, end, is_agreed, time_limit, uninterrupted
 from scripts.live_check.machine import kv_cache_tokens
 from scripts.live_check.options import read_options
 from scripts.live_check.report import Report
+from scripts.live_check.stack import LiveCheckError, Stack
+from tests.unit.emulated import emulated_cloud
 
 
 def test_a_dollar_on_a_gh200_is_twenty_two_minutes_with_the_end_of_the_machine_kept_back() -> None:
@@ -46,3 +57,62 @@ def test_the_kv_cache_is_read_from_vllms_own_line() -> None:
     line = "INFO [kv_cache_utils.py] GPU KV cache size: 586,704 tokens, Maximum concurrency for 131,072 tokens: 4.48x"
     assert kv_cache_tokens(line) == 586_704
     assert kv_cache_tokens("nothing") is None
+
+
+@pytest.mark.parametrize("dollars", ["nan", "inf", "0", "-1", "1e9", "one"])
+def test_what_is_no_amount_of_money_is_refused(dollars: str) -> None:
+    with pytest.raises(SystemExit):
+        read_options(["--dollars", dollars])
+
+
+def test_measuring_ends_when_the_money_does() -> None:
+    """A machine that answers slowly is destroyed in time all the same."""
+    with pytest.raises(LiveCheckError, match="was over"), time_limit(time.monotonic()):
+        threading.Event().wait(60)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+def test_a_terminal_that_is_closed_does_not_end_the_end_of_the_machine() -> None:
+    def work() -> bool:
+        for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.raise_signal(one)
+        return True
+
+    before = signal.getsignal(signal.SIGHUP)
+    assert uninterrupted(work)
+    assert signal.getsignal(signal.SIGHUP) == before
+
+
+class Unending(Stack):
+    """A stack whose destroy fails."""
+
+    def __init__(self) -> None:
+        pass
+
+    def destroy(self) -> bool:
+        return False
+
+
+def test_a_machine_that_could_not_be_destroyed_is_told() -> None:
+    with pytest.raises(LiveCheckError, match="THE MACHINE MAY STILL BILL"):
+        end(Unending())
+
+
+def test_without_a_terminal_nobody_has_agreed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert not is_agreed()
+
+
+def test_money_is_not_spent_on_a_check_that_cannot_get_to_the_end(
+    tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """141 GB take longer to download than a dollar lasts."""
+    settings = Settings.model_validate({"lambdaApiKey": "x", "model": "full-size/Llama-3.1-70B-Instruct"})
+    with emulated_cloud(tmp_path_factory.mktemp("cloud")) as cloud:
+        plan = preflight(settings, cloud.client, Hub(cloud.url, cloud.credentials.hf_token))
+    with pytest.raises(
+        LiveCheckError, match=r"expected after \d+ minutes, and \$1.00 is enough for 22: raise --dollars"
+    ):
+        agree(read_options(["--yes"]), plan, 22.2)
+    agree(read_options(["--yes", "--dollars", "3"]), plan, 74.6)
+    assert "first token about" in capsys.readouterr().out

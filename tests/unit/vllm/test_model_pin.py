@@ -46,3 +46,18 @@ def test_a_new_stack_is_not_begun_with_a_model_that_nobody_has_seen() -> None:
 def test_a_new_stack_keeps_what_was_found() -> None:
     outputs = ModelPinProvider().create(PINNED).outs or {}
     assert outputs["facts"] == PINNED["facts"]
+
+
+@pytest.mark.parametrize("asked", [{"model": "a/c"}, {"revision": "v2"}])
+def test_a_preview_refuses_another_model_that_cannot_be_served(asked: dict[str, str]) -> None:
+    """Also while a machine runs, where preflight only warns."""
+    inputs = {**PINNED, **asked, "facts": "", "problem": "model a/c is gated"}
+    (failure,) = ModelPinProvider().check(PINNED, inputs).failures
+    assert failure.reason == "model a/c is gated; nothing was changed"
+
+
+def test_a_preview_of_the_pinned_model_does_without_the_hub() -> None:
+    inputs = {**PINNED, "facts": "", "problem": "cannot reach the hub"}
+    assert not ModelPinProvider().check(PINNED, inputs).failures
+    (failure,) = ModelPinProvider().check({}, inputs).failures
+    assert "cannot reach the hub" in failure.reason

@@ -2,19 +2,23 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.cloud.client import LambdaClient
+from components.cloud.errors import CloudError
 from components.cloud.limits import Limits, RateLimiter
 from components.cloud.models import LaunchRequest
 from components.settings import Settings
-from components.vllm.decision import decide, wish_of
+from components.vllm.decision import UnfitError, decide, wish_of
+from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.hub.client import Hub, HubError
 from components.vllm.model_facts import ModelFacts
-from components.vllm.preflight import Plan, PreflightError, preflight
+from components.vllm.preflight import Plan, PreflightError, TypeFit, check_checkpoint, preflight
 from components.vllm.preflight.plan_text import document, lines
 from tests.unit.conftest import Script
 from tests.unit.emulated import PUBLIC_KEY, EmulatedCloud, emulated_cloud
@@ -104,9 +108,47 @@ def test_the_gpus_of_one_machine_share_the_model(cloud: EmulatedCloud) -> None:
 
 def test_flags_that_cannot_be_reckoned_with_are_told(cloud: EmulatedCloud) -> None:
     (line,) = problems(cloud, vllmArgs={"max-num-seqs": "many"})
-    assert line == "vllmArgs: max-num-seqs takes a whole number"
+    assert line == "vllmArgs: max-num-seqs takes a whole number from 1 on"
     (line,) = problems(cloud, vllmArgs={"gpu-memory-utilization": True})
-    assert "a number such as 0.92" in line
+    assert "a number above 0 and up to 1, such as 0.92" in line
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("gpu-memory-utilization", 0),
+        ("gpu-memory-utilization", 1.5),
+        ("gpu-memory-utilization", float("nan")),
+        ("max-num-seqs", 0),
+        ("max-num-batched-tokens", -1),
+        ("tensor-parallel-size", 0),
+        ("data-parallel-size", "2"),
+        ("dtype", "foo"),
+        ("dtype", [1]),
+        ("pipeline-parallel-size", 2),
+        ("tokenizer", "another/repository"),
+        ("speculative-config", {"model": "another/repository", "num_speculative_tokens": 3}),
+    ],
+)
+def test_a_value_that_vllm_would_refuse_costs_no_machine(cloud: EmulatedCloud, flag: str, value: Any) -> None:
+    (line,) = problems(cloud, vllmArgs={flag: value})
+    assert line.startswith(f"vllmArgs: {flag} ")
+
+
+def test_float32_is_not_taken_for_16_bits(cloud: EmulatedCloud) -> None:
+    (line, *_) = problems(cloud, model=LLAMA_8B, vllmArgs={"dtype": "float32"})
+    assert "dtype float32 takes twice the memory" in line
+
+
+def test_copies_of_a_model_share_the_gpus_of_a_machine(cloud: EmulatedCloud) -> None:
+    """Two copies on eight GPUs have four each: vLLM wants as many GPUs as the two sizes say together."""
+    machine: dict[str, Any] = {"instanceTypes": ["gpu_8x_h100_sxm5"], "regions": ["us-east-1"], "model": LLAMA_70B}
+    plan = plan_of(cloud, **machine, vllmArgs={"data-parallel-size": 2})
+    assert decide(plan_facts(plan), plan.types[0].size, wish_of(plan.settings)).tensor_parallel_size == 4
+    (line, *_) = problems(cloud, **machine, vllmArgs={"data-parallel-size": 9})
+    assert "data-parallel-size 9 is more than the GPUs of gpu_8x_h100_sxm5" in line
+    (line, *_) = problems(cloud, **machine, vllmArgs={"data-parallel-size": 2, "tensor-parallel-size": 8})
+    assert "which are 4 for each of 2 copies" in line
 
 
 def test_the_plan_for_programs_has_the_numbers_of_the_plan_for_people(cloud: EmulatedCloud) -> None:
@@ -128,18 +170,28 @@ def test_what_was_pinned_is_read_back_as_it_was(cloud: EmulatedCloud) -> None:
     assert ModelFacts.from_json(facts.to_json()) == facts
 
 
-def test_a_machine_that_runs_is_not_held_up_by_what_only_a_new_one_needs(cloud: EmulatedCloud) -> None:
-    """A token that was revoked and a price that rose may wait; closing a firewall may not."""
-    key = cloud.client.add_ssh_key("preflight", PUBLIC_KEY)
+@contextmanager
+def running(cloud: EmulatedCloud, name: str) -> Iterator[None]:
+    """A GH200 of this name in us-east-3."""
+    key = cloud.client.add_ssh_key(f"of-{name}", PUBLIC_KEY)
     request = LaunchRequest(
         region_name="us-east-3",
         instance_type_name="gpu_1x_gh200",
         ssh_key_names=[key.name],
-        name="mine",
+        name=name,
         image={"family": "lambda-stack-24-04"},
     )
     instance = cloud.client.launch(request)
     try:
+        yield
+    finally:
+        cloud.client.terminate(instance)
+        cloud.client.delete_ssh_key(key.id)
+
+
+def test_a_machine_that_runs_is_not_held_up_by_what_only_a_new_one_needs(cloud: EmulatedCloud) -> None:
+    """A token that was revoked and a price that rose may wait; closing a firewall may not."""
+    with running(cloud, "mine"):
         plan = plan_of(cloud, token="hf_revoked", machine_name="mine", maxPricePerHour=1)
         assert plan.facts is None
         assert "refused the token" in plan.problem or "token" in plan.problem
@@ -147,8 +199,91 @@ def test_a_machine_that_runs_is_not_held_up_by_what_only_a_new_one_needs(cloud: 
         assert plan.instance_types == ["gpu_1x_gh200"]
         with pytest.raises(PreflightError):
             plan_of(cloud, token="hf_revoked", machine_name="another", maxPricePerHour=1)
-    finally:
-        cloud.client.terminate(instance)
+
+
+def test_a_branch_whose_new_commit_does_not_fit_holds_up_no_running_machine(cloud: EmulatedCloud) -> None:
+    with running(cloud, "mine"):
+        plan = plan_of(cloud, machine_name="mine", model=LLAMA_70B, cpuOffloadGb=0)
+    assert plan.facts is None
+    assert "needs 131." in plan.problem
+    assert plan.instance_types == ["gpu_1x_gh200"]
+
+
+@pytest.mark.parametrize(
+    "elsewhere", [{"instanceTypes": ["gpu_1x_a10"], "regions": ["us-east-1"]}, {"regions": ["us-west-1"]}]
+)
+def test_a_machine_that_is_going_to_be_replaced_is_a_new_one(cloud: EmulatedCloud, elsewhere: dict[str, Any]) -> None:
+    with running(cloud, "mine"), pytest.raises(PreflightError, match="refused the token"):
+        plan_of(cloud, token="hf_revoked", machine_name="mine", **elsewhere)
+
+
+def test_the_pinned_model_is_not_served_in_a_way_that_does_not_fit(cloud: EmulatedCloud) -> None:
+    """The hub may be down when the user asks for it, so that the plan knows nothing of the model."""
+    plan = plan_of(cloud, model=LLAMA_70B)
+    with pytest.raises(UnfitError, match=r"gpu_1x_gh200: needs 131\.4 GiB .* the server was not changed"):
+        decide(plan_facts(plan), plan.types[0].size, replace(wish_of(plan.settings), cpu_offload_gib=0.0))
+
+
+def test_a_price_limit_that_leaves_only_what_is_too_small_is_told(cloud: EmulatedCloud) -> None:
+    both: dict[str, Any] = {
+        "instanceTypes": ["gpu_1x_a10", "gpu_8x_h100_sxm5"],
+        "regions": ["us-east-1"],
+        "model": LLAMA_70B,
+    }
+    (line,) = problems(cloud, **both, maxPricePerHour=3)
+    assert line.startswith("maxPricePerHour: $3.00 is less than the cheapest")
+    assert "$31.92 an hour for gpu_8x_h100_sxm5" in line
+
+
+def test_an_image_that_only_what_is_too_small_can_boot_is_told(cloud: EmulatedCloud) -> None:
+    both: dict[str, Any] = {
+        "instanceTypes": ["gpu_1x_a10", "gpu_1x_gh200"],
+        "regions": ["us-east-3"],
+        "model": LLAMA_70B,
+    }
+    (line,) = problems(cloud, **both, imageFamily="gpu-base-24-04")
+    assert "no image gpu-base-24-04 for arm64 in us-east-3" in line
+
+
+def test_a_candidate_above_the_price_limit_is_marked(cloud: EmulatedCloud) -> None:
+    told = plan_lines(
+        cloud, instanceTypes=["gpu_1x_gh200", "gpu_8x_h100_sxm5"], regions=["us-east-3"], maxPricePerHour=3
+    )
+    assert "gpu_1x_gh200 in us-east-3: $2.29 an hour, capacity now\n" in told
+    assert "gpu_8x_h100_sxm5 in us-east-3: $31.92 an hour, no capacity now, more than maxPricePerHour" in told
+    assert "gpu_8x_h100_sxm5: first token" not in told
+
+
+def test_the_plan_tells_the_context_that_is_asked_for(cloud: EmulatedCloud) -> None:
+    plan = plan_of(cloud, model=LLAMA_8B, maxModelLen=4096)
+    assert ", context 4,096;" in "\n".join(lines(plan))
+    (machine,) = document(plan)["machines"]
+    assert (machine["context"], machine["max_model_len"]) == (4096, 131072)
+
+
+def test_no_more_is_said_to_be_offloaded_than_there_is(cloud: EmulatedCloud) -> None:
+    plan = plan_of(cloud, model=LLAMA_8B, cpuOffloadGb=200)
+    assert " 13 GiB more in the machine's memory" in "\n".join(lines(plan))
+    all_of_it, half = (document(plan_of(cloud, model=LLAMA_8B, cpuOffloadGb=n))["machines"][0] for n in (200, 7))
+    assert all_of_it["minutes_to_first_token"] - half["minutes_to_first_token"] < 1
+
+
+def test_a_machine_without_a_gpu_is_said_to_be_one(cloud: EmulatedCloud) -> None:
+    told = plan_lines(cloud, model=LLAMA_8B, instanceTypes=["cpu_4x_general"], regions=["us-east-1"])
+    assert "cpu_4x_general: has no GPU, so vLLM computes on the CPU" in told
+
+
+def test_a_gpu_that_is_not_known_is_said_to_be_so(cloud: EmulatedCloud) -> None:
+    plan = plan_of(cloud, model=LLAMA_8B, instanceTypes=["gpu_8x_h100_sxm5"], regions=["us-east-1"])
+    unknown = replace(plan, types=(TypeFit("gpu_8x_h100_sxm5", None, None, 8),))
+    assert "gpu_8x_h100_sxm5: its GPU is not known here" in "\n".join(lines(unknown))
+
+
+def test_nothing_is_forecast_for_a_machine_on_which_the_model_does_not_fit(cloud: EmulatedCloud) -> None:
+    plan = plan_of(cloud, model=LLAMA_70B, instanceTypes=["gpu_1x_a10", "gpu_1x_gh200"])
+    small, large = document(plan)["machines"]
+    assert "minutes_to_first_token" not in small
+    assert large["minutes_to_first_token"] > 10
 
 
 def plan_facts(plan: Plan) -> ModelFacts:
@@ -227,3 +362,17 @@ def test_a_server_that_is_no_hub_is_told_with_its_url(script: Script, text: str)
 def test_a_hub_out_of_reach_is_told_with_its_url() -> None:
     with pytest.raises(HubError, match=r"cannot reach the hub at http://127\.0\.0\.1:1"):
         Hub("http://127.0.0.1:1", "").resolve(LLAMA, "main")
+
+
+def test_a_host_name_that_cannot_be_one_is_told_and_no_traceback(cloud: EmulatedCloud) -> None:
+    with pytest.raises(HubError, match=r"cannot reach the hub at http://a\.\.b"):
+        Hub("http://a..b", "").resolve(LLAMA, "main")
+    with pytest.raises(CloudError, match=r"cannot reach http://a\.\.b/api/v1 .*check apiUrl"):
+        LambdaClient("secret", "http://a..b", RateLimiter(Limits(0, 0))).offers()
+
+
+@pytest.mark.parametrize("named", [None, 1, True, "LlamaForCausalLM", {"a": 1}, [1]])
+def test_architectures_of_any_form_are_read(named: object) -> None:
+    settings = Settings.model_validate({"lambdaApiKey": "x"})
+    (line,) = check_checkpoint(settings, Checkpoint("a/b", "0" * 40, {"architectures": named}, (), {}))
+    assert "names no architecture" in line

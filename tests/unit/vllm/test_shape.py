@@ -158,3 +158,23 @@ def test_a_shape_survives_the_state_file(model: str) -> None:
 def test_a_stored_shape_that_is_none_is_refused() -> None:
     with pytest.raises(ShapeError, match="cannot be read"):
         ModelShape.from_json({"layers": 3})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("num_attention_heads", 0),
+        ("num_key_value_heads", 0),
+        ("num_hidden_layers", 10**30),
+        ("num_hidden_layers", float("inf")),
+        ("hidden_size", float("nan")),
+        ("vocab_size", 0),
+        ("partial_rotary_factor", "half"),
+        ("rope_scaling", {"rope_type": "yarn", "factor": [], "original_max_position_embeddings": 8192}),
+        ("quantization_config", {"quant_method": "fp8", "weight_block_size": [0, 0]}),
+        ("quantization_config", {"quant_method": "compressed-tensors", "config_groups": {"a": 1}}),
+    ],
+)
+def test_whatever_a_configuration_holds_is_a_line_and_no_traceback(key: str, value: Any) -> None:
+    with pytest.raises(ShapeError, match=LLAMA_70B):
+        shape_of(checkpoint(LLAMA_70B, **{key: value}))
