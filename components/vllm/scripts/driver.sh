@@ -165,5 +165,5 @@ main() {
     esac
 }
 
-main
-exit
+# One line: what follows `main` is read after it, from a file that may be another one by then.
+main; exit
