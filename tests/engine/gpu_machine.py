@@ -36,8 +36,8 @@ class GpuMachine:
         self.home = folder / "home"
         self.base = self.home / ".local/share/lambda-vllm"
         self.settings = self.home / ".config/lambda-vllm"
-        self._bin = folder / "bin"
-        for made in (self._bin, self.base / "scripts", self.settings):
+        self.bin = folder / "bin"
+        for made in (self.bin, self.base / "scripts", self.settings):
             made.mkdir(parents=True)
         for file in (*SCRIPTS.glob("*.*"), *SCRIPTS.glob("locks/*")):
             (self.base / "scripts" / file.name).write_bytes(file.read_bytes())
@@ -56,13 +56,13 @@ class GpuMachine:
 
     def play(self, program: str, script: str) -> None:
         """Put a program on the machine's PATH."""
-        self._write(self._bin / program, script)
+        self._write(self.bin / program, script)
 
     def accelerator(self, profile: str) -> None:
         """The GPU that is there and the driver that is installed, as `--accelerator` names them."""
         accelerator = read_accelerator(profile)
         assert accelerator is not None
-        lay_nvidia_smi(self._bin / "nvidia-smi", self._bin / "accelerator.json", accelerator, ["GPU-0"])
+        lay_nvidia_smi(self.bin / "nvidia-smi", self.bin / "accelerator.json", accelerator, ["GPU-0"])
 
     def proves(self, script: str) -> None:
         """What the new environment's Python does when it is asked to prove itself."""
@@ -72,7 +72,7 @@ class GpuMachine:
         """Run one of the scripts to its end."""
         return subprocess.run(
             ["bash", str(self.base / "scripts" / script), *arguments],
-            env={"HOME": str(self.home), "PATH": f"{self._bin}:{os.environ['PATH']}"},
+            env={"HOME": str(self.home), "PATH": f"{self.bin}:{os.environ['PATH']}"},
             capture_output=True,
             text=True,
             timeout=120,
