@@ -9,6 +9,8 @@
 set -euo pipefail
 # shellcheck source=components/vllm/scripts/common.sh
 . "$HOME/.local/share/lambda-vllm/scripts/common.sh"
+# shellcheck source=components/vllm/scripts/apt.sh
+. "$base/scripts/apt.sh"
 
 step=prepare
 case $1 in
@@ -40,26 +42,6 @@ decide() {
 remember() { manifest record driver "$action" "mode=$mode" "reason=$reason" "boot_id=$boot_id" "driver=$(driver_version)"; }
 
 driver_version() { nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null | head -n 1 || true; }
-
-# apt-get as root. On a fresh machine others hold apt's lock for minutes, and a mirror may fail for a moment. It writes to a file,
-# so that a connection that is cut does not stop dpkg halfway.
-transient='Could not get lock|dpkg was interrupted|Temporary failure|Failed to fetch|Could not connect|timed out|Hash Sum mismatch'
-apt_as_root() {
-    local attempt log="$base/apt.log"
-    for attempt in 1 2 3; do
-        if setsid --wait sudo DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 "$@" \
-            >"$log" 2>&1 </dev/null; then
-            cat "$log" >&2
-            return
-        fi
-        cat "$log" >&2
-        ((attempt < 3)) && grep -qE "$transient" "$log" || return 1
-        # One that was interrupted, by the end of the machine for example, has to be completed first.
-        ! grep -q 'dpkg was interrupted' "$log" || sudo dpkg --configure -a >&2 || true
-        say "apt-get $1 failed, trying again in $((attempt * 10)) s"
-        sleep $((attempt * 10))
-    done
-}
 
 # The environment of everything that computes on this machine.
 write_environment() {
