@@ -164,7 +164,7 @@ def test_apts_lock_is_waited_for_by_the_minute_and_is_not_taken_for_the_cause_la
         "sudo",
         """echo "sudo $*" >>"$HOME/called"
         [[ $* == *" update" ]] || exit 0
-        (($(grep -c " update" "$HOME/called") > 5)) || { echo "E: Could not get lock /var/lib/apt/lists/lock"; exit 100; }""",
+        (($(grep -c " update" "$HOME/called") > 5)) || { echo "E: Could not get lock /var/lib/apt"; exit 100; }""",
     )
     done = machine.run("driver.sh", "libraries", "auto")
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,5 @@
 """Starting the service and waiting for it, with systemd played and a model server of the test's own."""
 
-import os
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -71,8 +70,9 @@ def test_a_connection_that_is_cut_while_the_model_loads_does_not_stop_the_server
 ) -> None:
     command = ["bash", str(machine.base / "scripts/start.sh")]
     command += [word.format(port=server.server_address[1]) for word in WORDS]
-    environment = {"HOME": str(machine.home), "PATH": f"{machine.bin}:{os.environ['PATH']}"}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as starting:
+    with subprocess.Popen(
+        command, env=machine.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as starting:
         assert starting.stdout is not None
         assert starting.stdout.readline() == b"the service runs with these settings\n"
         # What sshd does when nobody is at the other end any more.

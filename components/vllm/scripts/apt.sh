@@ -7,7 +7,7 @@ apt_transient='dpkg was interrupted|Temporary failure|Failed to fetch|Could not 
 # apt_as_root WORD…  Its words go to a file, so that a connection that is cut does not stop dpkg halfway, and then to the log. Files of
 # a configuration that somebody has changed stay, since there is nobody to ask; no service is restarted behind anybody's back.
 apt_as_root() {
-    local failures=0 waited=0 pause log="$base/apt-$BASHPID.log"
+    local failures=0 waited=0 pause log="${base:?}/apt-$BASHPID.log"
     until setsid --wait sudo DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get -qq -o "DPkg::Lock::Timeout=$apt_lock_patience" \
         -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" >"$log" 2>&1 </dev/null; do
         if grep -q 'Could not get lock' "$log" && ((waited < apt_lock_patience)); then

@@ -24,6 +24,9 @@ mode=$1 install=${2:-wheel} version=${3:-$VLLM_VERSION}
 package=nvidia-driver-580-server-open
 compat_package=cuda-compat-13-0
 compat_folder=/usr/local/cuda-13.0/compat
+# NVIDIA's own, where the package is when the machine's package sources do not have it. The folder is ours, root is not needed.
+compat_repositories=${CUDA_REPOSITORIES:-https://developer.download.nvidia.com/compute/cuda/repos}
+own_compat_folder="$base/$compat_package"
 ubuntu=$(lsb_release -rs 2>/dev/null || sed -n 's/^VERSION_ID="\?\([0-9.]*\)"\?$/\1/p' /etc/os-release)
 boot_id=$(</proc/sys/kernel/random/boot_id)
 
@@ -53,11 +56,22 @@ ENV
     mv "$base/cuda.env.new" "$base/cuda.env"
 }
 
+has_apts_libraries() {
+    [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$compat_package" 2>/dev/null) == installed ]]
+}
+
+# Lambda's package sources lack them as far as was seen, so that NVIDIA's repository is the usual way, which takes seconds.
 install_libraries() {
-    if [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$compat_package" 2>/dev/null) != installed ]]; then
+    if has_apts_libraries; then
+        :
+    elif [[ -n $(apt-cache madison "$compat_package" 2>/dev/null) ]]; then
         say "as root: apt-get install $compat_package"
         { apt_as_root update && apt_as_root install -y "$compat_package"; } ||
             fail "$compat_package cannot be installed, see above: run \`pulumi up\` again, or set \`driver: upgrade\`"
+    else
+        compat_folder=$own_compat_folder
+        python3 "$base/scripts/compat.py" "$compat_repositories" "$ubuntu" "$(uname -m)" "$compat_folder" ||
+            fail "$compat_package cannot be had, see above: run \`pulumi up\` again, or set \`driver: upgrade\`"
     fi
     write_environment
 }

@@ -5,7 +5,7 @@
 at_least() { [[ $(printf '%s\n' "$1" "$2" | sort -V | tail -n 1) == "$1" ]]; }
 
 # shellcheck source=components/vllm/scripts/apt.sh
-. "$base/scripts/apt.sh"
+. "${base:?}/scripts/apt.sh"
 
 apt_install() {
     say "installing $1, as root, with apt"
