@@ -1,10 +1,10 @@
 """Fetches NVIDIA's compatibility libraries for CUDA 13.0: compat.py REPOSITORIES UBUNTU ARCHITECTURE FOLDER
 
-Lambda's package sources do not have them as far as it was seen, NVIDIA's own repository for each Ubuntu does. The newest
-package is taken, since NVIDIA removes older ones; its content has to have the SHA-256 that the repository's index names,
-and both come over TLS from the same server. It is unpacked into FOLDER, whole or not at all: neither root nor the
-machine's own package sources are touched. FOLDER is then what LD_LIBRARY_PATH is given. Runs with the machine's own
-Python 3.10 or newer.
+Lambda's package sources do not have them as far as it was seen, NVIDIA's own repository for each Ubuntu does. The
+newest package is taken, since NVIDIA removes older ones; its content has to have the SHA-256 that the repository's
+index names, and both come over TLS from the same server. It is unpacked into FOLDER, whole or not at all: neither root
+nor the machine's own package sources are touched. FOLDER is then what LD_LIBRARY_PATH is given. Runs with the machine's
+own Python 3.10 or newer.
 """
 
 import gzip

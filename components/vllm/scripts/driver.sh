@@ -103,6 +103,8 @@ reboot() {
     for unit in ssh.socket ssh.service; do
         ! systemctl is-active --quiet "$unit" || listening+=("$unit")
     done
+    action=upgrade
+    remember
     say "as root: rebooting for the driver"
     if ((${#listening[@]})); then
         sudo systemd-run --quiet --collect --on-active=60 systemctl start "${listening[@]}" >&2
@@ -121,8 +123,6 @@ prepare() {
         upgrade
     fi
     if [[ $action == upgrade || $action == reboot ]]; then
-        action=upgrade
-        remember
         reboot
     else
         remember
@@ -136,7 +136,11 @@ verify() {
             remember
             say "driver: $reason"
             ;;
-        reboot) fail "the machine did not reboot for its driver: run \`pulumi up\` again" ;;
+        reboot)
+            # `pulumi up` does not repeat the step before, which ended well.
+            reboot
+            fail "the machine had not rebooted for its driver, and does so now: run \`pulumi up\` again"
+            ;;
         upgrade) fail "driver $(driver_version) after the upgrade: see /var/log/apt/term.log on the machine, or set \`driver: compat\`" ;;
         *) fail "$reason" ;;
     esac
