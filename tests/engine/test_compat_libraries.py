@@ -22,9 +22,9 @@ CONTROL = "Package: cuda-compat-13-0\nVersion: {version}\nArchitecture: all\nMai
 class Repository:
     """What NVIDIA has for one Ubuntu; its index is written anew with each package."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, release: str = "2404") -> None:
         self._root = folder
-        self.place = folder / f"ubuntu2404/{PLATFORM}"
+        self.place = folder / f"ubuntu{release}/{PLATFORM}"
         self.place.mkdir(parents=True)
         self._stanzas = ["Package: cuda-compat-13-1\nVersion: 590.48.01-1\nFilename: ./other.deb\nSHA256: 0\n"]
         self._write_index()
