@@ -26,6 +26,7 @@ APT_KNOWS = """
  nvidia-driver-580-server-open | 580.105.08-0lambda0.24.04.1 | http://mirror/ubuntu noble/main arm64 Packages
  nvidia-driver-580-server-open | 580.126.09-0ubuntu0.24.04.1 | http://mirror/ubuntu noble/main arm64 Packages
  nvidia-driver-580-server-open | 580.105.08-0lambda0.22.04.1 | http://mirror/ubuntu jammy/main arm64 Packages
+ cuda-compat-13-0 | 580.95.05-0ubuntu1 | http://mirror/ubuntu noble/main arm64 Packages
 """
 
 
@@ -36,8 +37,9 @@ class GpuMachine:
         self.home = folder / "home"
         self.base = self.home / ".local/share/lambda-vllm"
         self.settings = self.home / ".config/lambda-vllm"
-        self._bin = folder / "bin"
-        for made in (self._bin, self.base / "scripts", self.settings):
+        self.bin = folder / "bin"
+        self.environment = {"HOME": str(self.home), "PATH": f"{self.bin}:{os.environ['PATH']}"}
+        for made in (self.bin, self.base / "scripts", self.settings):
             made.mkdir(parents=True)
         for file in (*SCRIPTS.glob("*.*"), *SCRIPTS.glob("locks/*")):
             (self.base / "scripts" / file.name).write_bytes(file.read_bytes())
@@ -48,7 +50,7 @@ class GpuMachine:
         self.play("df", "echo Avail; echo 900000")
         self.play("lsb_release", "echo 24.04")
         self.play("dpkg-query", "exit 1")
-        self.play("apt-cache", f"echo '{APT_KNOWS}'")
+        self.play("apt-cache", f"grep -F \" $2 |\" <<<'{APT_KNOWS}'")
         self.play("systemctl", '[[ $* == *"is-active"*" ssh.service" ]]')
         # Nothing in a test waits for its time.
         self.play("sleep", "exec /bin/sleep 0.2")
@@ -56,13 +58,13 @@ class GpuMachine:
 
     def play(self, program: str, script: str) -> None:
         """Put a program on the machine's PATH."""
-        self._write(self._bin / program, script)
+        self._write(self.bin / program, script)
 
     def accelerator(self, profile: str) -> None:
         """The GPU that is there and the driver that is installed, as `--accelerator` names them."""
         accelerator = read_accelerator(profile)
         assert accelerator is not None
-        lay_nvidia_smi(self._bin / "nvidia-smi", self._bin / "accelerator.json", accelerator, ["GPU-0"])
+        lay_nvidia_smi(self.bin / "nvidia-smi", self.bin / "accelerator.json", accelerator, ["GPU-0"])
 
     def proves(self, script: str) -> None:
         """What the new environment's Python does when it is asked to prove itself."""
@@ -72,7 +74,7 @@ class GpuMachine:
         """Run one of the scripts to its end."""
         return subprocess.run(
             ["bash", str(self.base / "scripts" / script), *arguments],
-            env={"HOME": str(self.home), "PATH": f"{self._bin}:{os.environ['PATH']}"},
+            env=self.environment,
             capture_output=True,
             text=True,
             timeout=120,

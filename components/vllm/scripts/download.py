@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from hashlib import sha1, sha256
@@ -112,9 +112,11 @@ class Weights:
     def throw_away_parts(self) -> None:
         """Remove what killed runs left. On a filesystem that another machine may be filling, only what is old."""
         for part in self.blobs.glob("*.incomplete"):
-            is_shared = part.stat().st_dev != Path.home().stat().st_dev
-            if not is_shared or time.time() - part.stat().st_mtime > ABANDONED_S:
-                part.unlink(missing_ok=True)
+            # The other machine may be done with it at this moment.
+            with suppress(FileNotFoundError):
+                is_shared = part.stat().st_dev != Path.home().stat().st_dev
+                if not is_shared or time.time() - part.stat().st_mtime > ABANDONED_S:
+                    part.unlink()
 
     def check_disk(self) -> None:
         """Raise `DownloadError` when what is still to come does not fit."""
@@ -131,7 +133,17 @@ class Weights:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    return dict(json.loads(file.read_text())) if file.is_file() else {}
+    """Pairs by path. A list that a crash of the machine damaged is thrown away, and made anew by whoever makes it."""
+    try:
+        said = json.loads(file.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        said = None
+    if isinstance(said, dict) and all(isinstance(pair, list) and len(pair) == 2 for pair in said.values()):
+        return said
+    file.unlink(missing_ok=True)
+    return {}
 
 
 def _written(part: Path) -> int:

@@ -35,5 +35,5 @@ main() {
     UV="$uv" python3 "$script" fetch "$model" "$commit" "$bytes" "$@"
 }
 
-main "$@"
-exit
+# One line: what follows `main` is read after it, from a file that may be another one by then.
+main "$@"; exit

@@ -9,6 +9,8 @@
 set -euo pipefail
 # shellcheck source=components/vllm/scripts/common.sh
 . "$HOME/.local/share/lambda-vllm/scripts/common.sh"
+# shellcheck source=components/vllm/scripts/apt.sh
+. "$base/scripts/apt.sh"
 
 step=prepare
 case $1 in
@@ -22,6 +24,9 @@ mode=$1 install=${2:-wheel} version=${3:-$VLLM_VERSION}
 package=nvidia-driver-580-server-open
 compat_package=cuda-compat-13-0
 compat_folder=/usr/local/cuda-13.0/compat
+# NVIDIA's own, where the package is when the machine's package sources do not have it. The folder is ours, root is not needed.
+compat_repositories=${CUDA_REPOSITORIES:-https://developer.download.nvidia.com/compute/cuda/repos}
+own_compat_folder="$base/$compat_package"
 ubuntu=$(lsb_release -rs 2>/dev/null || sed -n 's/^VERSION_ID="\?\([0-9.]*\)"\?$/\1/p' /etc/os-release)
 boot_id=$(</proc/sys/kernel/random/boot_id)
 
@@ -41,26 +46,6 @@ remember() { manifest record driver "$action" "mode=$mode" "reason=$reason" "boo
 
 driver_version() { nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null | head -n 1 || true; }
 
-# apt-get as root. On a fresh machine others hold apt's lock for minutes, and a mirror may fail for a moment. It writes to a file,
-# so that a connection that is cut does not stop dpkg halfway.
-transient='Could not get lock|dpkg was interrupted|Temporary failure|Failed to fetch|Could not connect|timed out|Hash Sum mismatch'
-apt_as_root() {
-    local attempt log="$base/apt.log"
-    for attempt in 1 2 3; do
-        if setsid --wait sudo DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 "$@" \
-            >"$log" 2>&1 </dev/null; then
-            cat "$log" >&2
-            return
-        fi
-        cat "$log" >&2
-        ((attempt < 3)) && grep -qE "$transient" "$log" || return 1
-        # One that was interrupted, by the end of the machine for example, has to be completed first.
-        ! grep -q 'dpkg was interrupted' "$log" || sudo dpkg --configure -a >&2 || true
-        say "apt-get $1 failed, trying again in $((attempt * 10)) s"
-        sleep $((attempt * 10))
-    done
-}
-
 # The environment of everything that computes on this machine.
 write_environment() {
     cat >"$base/cuda.env.new" <<ENV
@@ -71,11 +56,22 @@ ENV
     mv "$base/cuda.env.new" "$base/cuda.env"
 }
 
+has_apts_libraries() {
+    [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$compat_package" 2>/dev/null) == installed ]]
+}
+
+# Lambda's package sources lack them as far as was seen, so that NVIDIA's repository is the usual way, which takes seconds.
 install_libraries() {
-    if [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$compat_package" 2>/dev/null) != installed ]]; then
+    if has_apts_libraries; then
+        :
+    elif [[ -n $(apt-cache madison "$compat_package" 2>/dev/null) ]]; then
         say "as root: apt-get install $compat_package"
         { apt_as_root update && apt_as_root install -y "$compat_package"; } ||
             fail "$compat_package cannot be installed, see above: run \`pulumi up\` again, or set \`driver: upgrade\`"
+    else
+        compat_folder=$own_compat_folder
+        python3 "$base/scripts/compat.py" "$compat_repositories" "$ubuntu" "$(uname -m)" "$compat_folder" ||
+            fail "$compat_package cannot be had, see above: run \`pulumi up\` again, or set \`driver: upgrade\`"
     fi
     write_environment
 }
@@ -107,6 +103,8 @@ reboot() {
     for unit in ssh.socket ssh.service; do
         ! systemctl is-active --quiet "$unit" || listening+=("$unit")
     done
+    action=upgrade
+    remember
     say "as root: rebooting for the driver"
     if ((${#listening[@]})); then
         sudo systemd-run --quiet --collect --on-active=60 systemctl start "${listening[@]}" >&2
@@ -125,8 +123,6 @@ prepare() {
         upgrade
     fi
     if [[ $action == upgrade || $action == reboot ]]; then
-        action=upgrade
-        remember
         reboot
     else
         remember
@@ -140,7 +136,11 @@ verify() {
             remember
             say "driver: $reason"
             ;;
-        reboot) fail "the machine did not reboot for its driver: run \`pulumi up\` again" ;;
+        reboot)
+            # `pulumi up` does not repeat the step before, which ended well.
+            reboot
+            fail "the machine had not rebooted for its driver, and does so now: run \`pulumi up\` again"
+            ;;
         upgrade) fail "driver $(driver_version) after the upgrade: see /var/log/apt/term.log on the machine, or set \`driver: compat\`" ;;
         *) fail "$reason" ;;
     esac
@@ -165,5 +165,5 @@ main() {
     esac
 }
 
-main
-exit
+# One line: what follows `main` is read after it, from a file that may be another one by then.
+main; exit

@@ -136,6 +136,10 @@ PACKAGES: tuple[Row, ...] = (
         lambda match: f"vLLM has no version {match[1] or match[2]}: correct `vllmVersion`",
     ),
     (
+        r"satisfies the requirement (\S+) \(from versions: none\)",
+        "the registry gives no \\1 to this machine, it or the network is down: run `pulumi up` again in some minutes",
+    ),
+    (
         r"No solution found when resolving[^\n]*\n(?:\s*(?:cause:|╰─▶)\s*(.{1,160}))?|"
         r"No matching distribution found for (\S+)",
         lambda match: (
@@ -160,6 +164,11 @@ BUILD: tuple[Row, ...] = (
     (
         r"fatal error: Python\.h: No such file",
         "Python's headers are missing, which kernels are compiled with at run time: `install: wheel` brings them",
+    ),
+    (
+        r"Failed to find C compiler",
+        "there is no C compiler on the machine, which kernels are compiled with at run time: use imageFamily "
+        "lambda-stack-24-04, or run `sudo apt-get install gcc` on the machine",
     ),
     (
         r"nvcc: (?:command )?not found|Failed to find nvcc|CUDA_HOME environment variable is not set|No CUDA toolset",

@@ -196,5 +196,5 @@ main() {
     say "vLLM $version is installed, in $SECONDS s"
 }
 
-main
-exit
+# One line: what follows `main` is read after it, from a file that may be another one by then.
+main; exit

@@ -1,6 +1,11 @@
 #!/usr/bin/env bash
 # What the service runs: vLLM with the settings of this machine.
 set -euo pipefail
+log="$HOME/.local/share/lambda-vllm/logs/vllm.log"
+mkdir -p "${log%/*}"
+[[ ! -f $log ]] || mv "$log" "$log.1"
+# Before anything that may fail: the log is where the reason is looked for.
+exec >"$log" 2>&1
 # shellcheck source=components/vllm/scripts/common.sh
 . "$HOME/.local/share/lambda-vllm/scripts/common.sh"
 
@@ -30,8 +35,6 @@ fi
 . "$settings/server.env"
 set +a
 
-mkdir -p "$base/logs"
-[[ ! -f $base/logs/vllm.log ]] || mv "$base/logs/vllm.log" "$base/logs/vllm.log.1"
 # Where several machines share one network stack, each has an address of its own to listen on.
 exec "$base/venv/bin/vllm" serve --config "$settings/vllm.yaml" --host "${BIND_ADDRESS:-0.0.0.0}" \
-    --middleware guard.Guard "${only_on_cpu[@]}" >"$base/logs/vllm.log" 2>&1
+    --middleware guard.Guard "${only_on_cpu[@]}"

@@ -253,5 +253,5 @@ main() {
     say "vLLM $version is built from source ($from, commit ${commit:0:12}, $SECONDS s)"
 }
 
-main
-exit
+# One line: what follows `main` is read after it, from a file that may be another one by then.
+main; exit

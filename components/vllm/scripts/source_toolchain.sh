@@ -4,11 +4,12 @@
 
 at_least() { [[ $(printf '%s\n' "$1" "$2" | sort -V | tail -n 1) == "$1" ]]; }
 
+# shellcheck source=components/vllm/scripts/apt.sh
+. "${base:?}/scripts/apt.sh"
+
 apt_install() {
-    # On a fresh machine unattended upgrades hold apt's lock for minutes.
-    local apt=(sudo DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600)
     say "installing $1, as root, with apt"
-    "${apt[@]}" update >&2 && "${apt[@]}" install -y "$1" >&2
+    apt_as_root update && apt_as_root install -y "$1"
 }
 
 find_compiler() {

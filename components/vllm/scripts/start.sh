@@ -37,28 +37,34 @@ linger() { loginctl enable-linger "$(id -un)" 2>/dev/null || sudo loginctl enabl
 
 is_active() { systemctl --user is-active --quiet "$service"; }
 
-if [[ "$(cat "$base/started" 2>/dev/null)" == "$hash" ]] && is_active; then
-    say "the service runs with these settings"
-else
-    write_unit
-    linger
-    systemctl --user daemon-reload >&2
-    systemctl --user enable "$service" >&2
-    rm -f "$base/started" "$base/start-seconds"
-    # Also when it is not active: one that failed waits for its next start, and counts how often it failed.
-    systemctl --user stop "$service" >/dev/null 2>&1 || true
-    systemctl --user reset-failed "$service" >/dev/null 2>&1 || true
-    say "starting $model"
-    systemctl --user start "$service" >&2
-    echo "$hash" >"$base/started"
-fi
-status=0
-python3 "$base/scripts/wait_ready.py" --host "${BIND_ADDRESS:-127.0.0.1}" --port "$port" --model "$model" \
-    --keys "$settings/api-keys" --log "$base/logs/vllm.log" --timeout "$timeout" --service "$service" \
-    --seconds-file "$base/start-seconds" --settings "$settings/vllm.yaml" --accelerator "$(accelerator)" || status=$?
-if ((status == 1)); then
-    # It would fail the same way again and again, or is open to everybody.
-    systemctl --user stop "$service" >/dev/null 2>&1 || true
-    rm -f "$base/started"
-fi
-exit "$status"
+# In a function, so that the whole file is read before it runs: a later `pulumi up` may replace it meanwhile.
+main() {
+    if [[ "$(cat "$base/started" 2>/dev/null)" == "$hash" ]] && is_active; then
+        say "the service runs with these settings"
+    else
+        write_unit
+        linger
+        systemctl --user daemon-reload >&2
+        systemctl --user enable "$service" >&2
+        rm -f "$base/started" "$base/start-seconds"
+        # Also when it is not active: one that failed waits for its next start, and counts how often it failed.
+        systemctl --user stop "$service" >/dev/null 2>&1 || true
+        systemctl --user reset-failed "$service" >/dev/null 2>&1 || true
+        say "starting $model"
+        systemctl --user start "$service" >&2
+        echo "$hash" >"$base/started"
+    fi
+    local status=0
+    python3 "$base/scripts/wait_ready.py" --host "${BIND_ADDRESS:-127.0.0.1}" --port "$port" --model "$model" \
+        --keys "$settings/api-keys" --log "$base/logs/vllm.log" --timeout "$timeout" --service "$service" \
+        --seconds-file "$base/start-seconds" --settings "$settings/vllm.yaml" --accelerator "$(accelerator)" || status=$?
+    if ((status == 3)); then
+        # It would fail the same way again and again, or is open to everybody. Where only the wait was cut off, it goes on.
+        systemctl --user stop "$service" >/dev/null 2>&1 || true
+        rm -f "$base/started"
+    fi
+    return "$status"
+}
+
+# One line: what follows `main` is read after it, from a file that may be another one by then.
+main; exit

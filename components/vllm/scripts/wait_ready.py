@@ -5,6 +5,7 @@ answers before the engine does. Runs with the machine's own Python 3.10 or newer
 """
 
 import argparse
+import http.client
 import json
 import re
 import subprocess
@@ -127,7 +128,7 @@ def answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - always http
             return bool(response.status == 200)
-    except (OSError, urllib.error.URLError):
+    except (OSError, http.client.HTTPException):
         return False
 
 
@@ -147,12 +148,15 @@ def first_token(options: argparse.Namespace, key: str) -> bool:
             detail = error.read(500).decode(errors="replace")
             raise NotReadyError(f"the server refused a completion of {options.model}: {error.code} {detail}") from None
         return False
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return False
 
 
 def main() -> int:
-    """Wait as the command line says; 0 when ready, 1 when it will not be, 2 when it is still on its way."""
+    """Wait as the command line says; 0 when ready, 2 when it is still on its way, 3 when it will not be ready.
+
+    Python's own 1 says nothing of the server: a connection that was cut, for example, ends the next `print`.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("host", "model", "keys", "log", "service", "seconds-file", "settings", "accelerator"):
         parser.add_argument(f"--{name}", required=True)
@@ -163,7 +167,7 @@ def main() -> int:
         seconds = round(wait(options))
     except NotReadyError as error:
         print(error, file=sys.stderr)
-        return 2 if isinstance(error, TooSlowError) else 1
+        return 2 if isinstance(error, TooSlowError) else 3
     # The first wait after a start is what the start took; later waits find the server ready.
     file = Path(options.seconds_file)
     if not file.exists():

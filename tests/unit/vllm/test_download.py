@@ -170,6 +170,19 @@ def test_what_was_checked_and_changed_since_is_checked_again(weights: Weights) -
     assert [file.path for file in again().unchecked()] == ["config.json"]
 
 
+@pytest.mark.parametrize("damage", ["", '{"model.safetensors": [12', "[]", '{"config.json": null}'])
+def test_a_list_that_a_crash_damaged_is_made_anew_and_does_not_stop_the_download_for_ever(
+    weights: Weights, damage: str
+) -> None:
+    check(weights)
+    checked = weights.listing.with_name(f"{COMMIT}.checked.json")
+    checked.write_text(damage)
+    assert len(again().unchecked()) == 2
+    weights.listing.write_text(damage)
+    assert not again().is_here()
+    assert not weights.listing.exists()
+
+
 def test_files_under_way_count_by_what_is_written_of_them(weights: Weights) -> None:
     assert weights.bytes_here() == weights.total_bytes == 2 * len(CONTENT)
     with (weights.blobs / f"{'e' * 64}.12345678.incomplete").open("wb") as part:

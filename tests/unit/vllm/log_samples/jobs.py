@@ -65,6 +65,15 @@ SAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         "vllm==9.9.9, your requirements are unsatisfiable.\n",
         ("only vllm<=0.33.0 is available", "`vllmVersion`"),
     ),
+    # pip 22 and 24 on Ubuntu 22.04 and 24.04, whose warnings are left out as what was tried again.
+    "pip: the registry cannot be reached": (
+        "WARNING: Retrying (Retry(total=0, connect=None, read=None, redirect=None, status=None)) after connection broken by "
+        "'NewConnectionError('<pip._vendor.urllib3.connection.HTTPSConnection object at 0x7f>: Failed to establish a new "
+        "connection: [Errno 101] Network is unreachable')': /simple/uv/\n"
+        "ERROR: Could not find a version that satisfies the requirement uv==0.13.9 (from versions: none)\n"
+        "ERROR: No matching distribution found for uv==0.13.9\n",
+        ("the registry gives no uv==0.13.9 to this machine", "run `pulumi up` again"),
+    ),
     "pip finds none": (
         "ERROR: Could not find a version that satisfies the requirement uv==99 (from versions: 0.13.9)\n"
         "ERROR: No matching distribution found for uv==99\n",

@@ -66,6 +66,12 @@ SAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         ("maxModelLen: 11920", "auto", "kv-cache-dtype: fp8", "raise cpuOffloadGb by 36.4"),
     ),
     "context too long, nothing fits": (in_core(CONTEXT.format(fits="")), ("a smaller maxModelLen", "36.4")),
+    "no C compiler": (
+        in_core(
+            "RuntimeError: Failed to find C compiler. Please specify via CC environment variable or set triton.knobs.build.impl."
+        ),
+        ("there is no C compiler", "lambda-stack-24-04"),
+    ),
     "no room for a cache": (
         in_core("ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when"),
         ("no memory for the KV cache", "raise cpuOffloadGb"),
