@@ -1,0 +1,273 @@
+"""A stack of `programs/stack.py` on one machine, for faults on the way there: what is done to it and what is seen of it.
+
+A whole install takes half a minute and six gigabytes, too much for so many faults. So the project has its own copy of
+`components/`, in which three things are small: the lock for CPUs is five packages, the proof imports one of them, and the
+waits between two questions to the hub are a hundredth. Everything else is real: the engine, the other scripts, uv, pip
+and the packages, which come through a mirror on this computer.
+"""
+
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+
+from components.vllm.model_facts import ModelFacts
+from localcloud.machines.processes import processes_of
+from localcloud.machines.small_disk import can_mount
+from tests.engine.customer import until
+from tests.engine.package_mirror import Mirror, mirror
+from tests.engine.pulumi_cli import REPOSITORY
+from tests.local_cloud import LocalCloud, local_cloud
+from tests.pulumi_project import Project, Run, project
+
+PROGRAM = Path(__file__).parent / "programs/stack.py"
+SCRIPTS = REPOSITORY / "components/vllm/scripts"
+MODEL = "meta-llama/Llama-3.1-70B-Instruct"
+PATIENCE_S = 120.0
+DISK_BYTES = 4 * 1024**3
+"""In memory, and only what is used of it."""
+PACKAGES = """\
+iniconfig==2.3.1 --hash=sha256:9121e2c1fdb355232495be3194c8dfe87ccc2d5dee45947b78e68f499790d7a7
+pluggy==1.7.0 --hash=sha256:7dd7b0d8832ba3cb632c306926ded123429211b83641b35dc5c41ad2d34f9bec
+six==1.17.0 --hash=sha256:4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274
+sniffio==1.3.1 --hash=sha256:2f6da418d1f1e0fddd844478f41680e794e6051915791a034ff65e5f100525a2
+toml==0.10.2 --hash=sha256:806143ae5bfb6a3c6e736a764057db0e6a0e05e338b5630894a5f779cabb4f9b
+"""
+MIDDLE = "pluggy"
+"""The package at which an install is stopped, when the others are there."""
+OTHERS = {line.partition("==")[0] for line in PACKAGES.splitlines()} - {MIDDLE}
+PROOF = """\
+import json, pathlib, sys, time
+import pluggy
+hold = pathlib.Path.home() / "hold-proof"
+if hold.exists():
+    hold.with_name("proving").touch()
+while hold.exists():
+    time.sleep(0.1)
+print(json.dumps({"vllm": sys.argv[2], "pluggy": pluggy.__version__}))
+"""
+
+QUICK = "wait = time.sleep\ntime.sleep = lambda seconds: wait(seconds / 100)\n"
+"""For fetch.py: its own waits between two questions to the hub, and those of huggingface_hub, are a hundredth."""
+
+
+class FaultyStack:
+    """The stack, its cloud and its mirror of the registry."""
+
+    def __init__(self, made: Project, cloud: LocalCloud, packages: Mirror, components: Path, uv_cache: Path) -> None:
+        self.project, self.cloud, self.mirror = made, cloud, packages
+        self._components, self._uv_cache = components, uv_cache
+        self._round = 0
+        self._since = 0.0
+        info = requests.get(f"{cloud.url}/api/models/{MODEL}?blobs=true", timeout=60).json()
+        self._commit: str = info["sha"]
+        self._files = {file["rfilename"]: file for file in info["siblings"] if "original/" not in file["rfilename"]}
+        self._make_small()
+        self._change_pins()
+        self.project.up()
+        (self.instance_id,) = cloud.billing()
+        self.home = cloud.home(self.instance_id)
+        self.base = self.home / ".local/share/lambda-vllm"
+
+    def _make_small(self) -> None:
+        scripts = self._components / "vllm/scripts"
+        (scripts / "prove.py").write_text(PROOF)
+        before, clock, after = (scripts / "fetch.py").read_text().partition("import time\n")
+        assert clock
+        (scripts / "fetch.py").write_text(before + clock + QUICK + after)
+
+    def _change_pins(self) -> None:
+        """Let the next `up` have something else to install and to download, of the same content."""
+        self._round += 1
+        lock = self._components / f"vllm/scripts/locks/cpu-{platform.machine()}.txt"
+        lock.write_text(f"# round {self._round}\n# packages=5 download_mb=1 installed_mb=2\n{PACKAGES}")
+        size = sum(file["size"] for file in self._files.values())
+        # The second pattern is one that no file has.
+        facts = ModelFacts(MODEL, self._commit, 0, size, ("original/*", f"round-{self._round}/*"), None)
+        self.project.configure(apiUrl=self.cloud.url, hfEndpoint=self.cloud.url, facts=facts.to_json())
+
+    def begin_anew(self) -> None:
+        """As on a new machine: nothing goes wrong, nothing is installed or downloaded; uv itself may be there."""
+        self.recover()
+        for process in processes_of(self.instance_id):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        if self.project.is_locked():
+            self.project.pulumi("cancel", "--yes")
+        places = [*self.base.glob("jobs/*"), *self.base.glob("venvs/*"), self.home / ".cache/huggingface"]
+        packages = [place for name in (MIDDLE, *OTHERS) for place in self._uv_cache.glob(f"wheels-*/index/*/{name}")]
+        for place in (*places, *packages):
+            shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+        for name in ("proving", ".local/share/lambda-vllm/venv", ".local/share/lambda-vllm/manifest.json"):
+            (self.home / name).unlink(missing_ok=True)
+        self.project.set_environment(HF_TOKEN=self.cloud.hf_token)
+        self._change_pins()
+        self.forget()
+        self.mirror.forget()
+        self.cloud.forget_requests()
+
+    def remove_uv(self) -> None:
+        """Let the next jobs have to install uv first."""
+        for folder in self.base.glob("uv-*"):
+            shutil.rmtree(folder)
+
+    def recover(self) -> None:
+        """Nothing goes wrong any more."""
+        self.mirror.recover()
+        self.cloud.control("DELETE", "/faults")
+        (self.home / "hold-proof").unlink(missing_ok=True)
+
+    # What is done
+
+    def up_until(self, seen: Callable[[], bool], strike: Callable[[], None]) -> Run:
+        """An `up` that something happens to as soon as something is seen; it has to fail, and not to hang."""
+        with self.project.start("up") as cli:
+            until(lambda: seen() or cli.poll() is not None, PATIENCE_S)
+            assert cli.poll() is None, cli.stdout and cli.stdout.read()
+            strike()
+            output, _ = cli.communicate(timeout=PATIENCE_S)
+        assert cli.returncode != 0, output
+        return Run(cli.returncode, output)
+
+    def kill_jobs(self) -> None:
+        """End what works on the machine, by the signal that nothing can catch; those who follow it stay."""
+        for process in processes_of(self.instance_id):
+            with suppress(ProcessLookupError, psutil.NoSuchProcess):
+                words = " ".join(process.cmdline())
+                if "job.sh" not in words and ("install.sh" in words or "download.sh" in words):
+                    os.killpg(os.getpgid(process.pid), signal.SIGKILL)
+
+    def reboot(self) -> None:
+        """As in Lambda's console; it is over when the machine listens again."""
+        before = self._boot_id()
+        answer = requests.post(
+            f"{self.cloud.url}/api/v1/instance-operations/restart",
+            json={"instance_ids": [self.instance_id]},
+            headers={"Authorization": f"Bearer {self.cloud.api_key}"},
+            timeout=60,
+        )
+        assert answer.ok, answer.text
+        until(lambda: self._boot_id() not in (before, ""), PATIENCE_S)
+
+    def _boot_id(self) -> str:
+        file = self.cloud.state / "machines" / self.instance_id / "run/boot_id"
+        return file.read_text() if file.exists() else ""
+
+    def let_hub(self, operation: str, kind: str, after_files: int = 0) -> None:
+        """Let the hub go wrong for good, after it has given out some files as it should."""
+        if after_files:
+            self.cloud.fault("hub-file", "hub-slow", after_files, seconds=0)
+        self.cloud.fault(operation, kind, 1000)
+
+    # What is seen
+
+    def is_cached(self, package: str) -> bool:
+        """Whether uv has unpacked it."""
+        return any(self._uv_cache.glob(f"wheels-*/index/*/{package}/*.http"))
+
+    def here(self) -> set[str]:
+        """Paths of the model's files that are whole, perhaps not yet where programs look for them."""
+        model = self.home / ".cache/huggingface/hub" / f"models--{MODEL.replace('/', '--')}"
+        digests = {path: file.get("lfs", {}).get("sha256") or file["blobId"] for path, file in self._files.items()}
+        snapshot = model / "snapshots" / self._commit
+        return {
+            path
+            for path, digest in digests.items()
+            if (snapshot / path).is_file() or (model / "blobs" / digest).is_file()
+        }
+
+    @property
+    def wanted(self) -> set[str]:
+        """Paths of the files that are to be downloaded."""
+        return set(self._files)
+
+    def has_part(self) -> bool:
+        """Whether a file of the model is under way."""
+        return any(self.home.glob(".cache/huggingface/hub/*/blobs/*.incomplete"))
+
+    def forget(self) -> None:
+        """Begin to count anew what is asked of the hub; what a killed job asked for is not counted later."""
+        self._since = time.time()
+
+    def fetched(self) -> Counter[str]:
+        """How often each file of the model was asked for lately."""
+        lately = [one for one in self.cloud.requests() if one["time"] >= self._since]
+        files = [one for one in lately if one["operation"] == "resolve" and one["method"] == "GET"]
+        return Counter(one["path"].partition(f"/resolve/{self._commit}/")[2] for one in files)
+
+    def job(self, name: str) -> Path:
+        """The folder of the one job of this name."""
+        (folder,) = self.base.glob(f"jobs/{name}-*")
+        return folder
+
+    def was_begun_once(self, name: str) -> bool:
+        """Whether the job was never started again, by its logs: each attempt has its own."""
+        return (self.job(name) / "log").exists() and not (self.job(name) / "log.1").exists()
+
+    def logs(self) -> str:
+        """All that the jobs have written."""
+        return "".join(file.read_text() for file in self.base.glob("jobs/*/*") if file.is_file())
+
+    def environment(self) -> tuple[Path, int]:
+        """The environment that is in use, and what changes when it is made anew."""
+        place = (self.base / "venv").resolve()
+        return place, (place / "pyvenv.cfg").stat().st_ino
+
+
+def told(run: Run) -> list[str]:
+    """The lines that say which job failed and why; the engine repeats them while it runs."""
+    ends = run.output.partition("\nDiagnostics:\n")[2].splitlines()
+    return [line.strip() for line in ends if line.strip().startswith(("install failed: ", "download failed: "))]
+
+
+@contextmanager
+def faulty_stack(folder: Path, environment: pytest.MonkeyPatch) -> Iterator[FaultyStack]:
+    """A stack whose first `up` has gone well. The machine has a disk of its own where that can be had."""
+    uv_cache = folder / "uv-cache"
+    pinned = dict(
+        line.split("=", 1) for line in (SCRIPTS / "versions.env").read_text().splitlines() if not line.startswith("#")
+    )
+    (folder / "lock.txt").write_text(PACKAGES)
+    locked = ["--no-deps", "--require-hashes", "--requirement"]
+    wanted = [
+        [*locked, str(SCRIPTS / "locks/uv.txt")],
+        [*locked, str(folder / "lock.txt")],
+        [f"huggingface_hub=={pinned['HUGGINGFACE_HUB_VERSION']}"],
+    ]
+    with mirror(folder / "wheels", *wanted) as packages:
+        # Machines get what registries are reached with from the local cloud, and that from here.
+        for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+            environment.delenv(name)
+        index = f"{packages.url}/simple"
+        retries = {"PIP_RETRIES": "0", "UV_HTTP_RETRIES": "1"}
+        for name, value in {
+            "PIP_INDEX_URL": index,
+            "UV_DEFAULT_INDEX": index,
+            "PIP_CONFIG_FILE": os.devnull,
+            **retries,
+        }.items():
+            environment.setenv(name, value)
+        environment.setenv("UV_CACHE_DIR", str(uv_cache))
+        with local_cloud(folder / "cloud") as cloud, project(folder, cloud, PROGRAM) as made:
+            if can_mount():
+                disk = {"operation": "launch", "kind": "disk-full", "after_bytes": DISK_BYTES}
+                cloud.control("POST", "/faults", disk)
+            components = folder / "project/components"
+            components.unlink()
+            shutil.copytree(REPOSITORY / "components", components, ignore=shutil.ignore_patterns("__pycache__"))
+            yield FaultyStack(made, cloud, packages, components, uv_cache)
+
+
+def change_disk(disk: Path, option: str) -> None:
+    """Another size for a disk in memory."""
+    subprocess.run(["mount", "-o", f"remount,{option}", disk], check=True)
