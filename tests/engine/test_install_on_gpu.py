@@ -252,3 +252,14 @@ def test_a_cache_on_a_filesystem_that_is_not_there_is_one_clear_error(machine: G
         f"error: the cache folder {tmp_path}/nowhere/lambda-vllm is missing or cannot be written: is the filesystem "
         "attached to this machine?\n"
     )
+
+
+@pytest.mark.parametrize(("cores", "compiled"), [(64, True), (2, False)])
+def test_a_machine_with_many_cores_compiles_bytecode_that_its_first_start_would_wait_for(
+    machine: GpuMachine, cores: int, compiled: bool
+) -> None:
+    machine.accelerator("gh200-580")
+    machine.play("nproc", f"echo {cores}")
+    done = machine.run("install.sh")
+    assert done.returncode == 0, done.stderr
+    assert ("--compile-bytecode" in machine.called) is compiled

@@ -114,7 +114,7 @@ def test_progress_is_told_before_the_first_step_and_with_each(machine: SourceMac
 def test_a_compiler_that_memory_killed_is_told_with_the_number_of_jobs_to_try(machine: SourceMachine) -> None:
     machine.play("stand-in-compiler", "echo 'g++: fatal error: Killed signal terminated program cc1plus'; exit 1")
     done = machine.build(MAX_JOBS="24")
-    assert "memory ran out, with MAX_JOBS=24: set it to 12 or less" in refused(done)
+    assert "memory ran out, with 24 jobs: set `buildJobs` to 12 or less" in refused(done)
 
 
 def test_a_failed_build_leaves_the_telling_lines_in_the_log(machine: SourceMachine) -> None:

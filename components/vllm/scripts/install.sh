@@ -86,11 +86,14 @@ report() {
 }
 
 install_packages() {
-    local worker reporter status=0
+    local worker reporter status=0 bytecode=()
     most_mb=$needed_mb
     # Into the cache, and from there to another disk.
     [[ -z $cache_root ]] || most_mb=$((2 * needed_mb))
-    "$uv" pip install --python "$venv/bin/python" --no-deps --no-build --require-hashes --requirement "$lock" >&2 &
+    # Many cores compile all of Python's bytecode in seconds, which the server's first start would wait for; few would take longer
+    # than that start.
+    (($(nproc) < 16)) || bytecode=(--compile-bytecode)
+    "$uv" pip install --python "$venv/bin/python" --no-deps --no-build --require-hashes "${bytecode[@]}" --requirement "$lock" >&2 &
     worker=$!
     report "$worker" 6>&- &
     reporter=$!

@@ -136,7 +136,7 @@ report() {
 explain_build() {
     grep -E 'error|FAILED|Killed|build stopped|No space left' "$log" | tail -n 20 | cut -c -400 | sed 's/^/| /' >&2
     ! grep -qE 'Killed|signal 9|Cannot allocate memory' "$log" ||
-        fail "a compiler was killed because memory ran out, with MAX_JOBS=$MAX_JOBS: set it to $(((MAX_JOBS + 1) / 2)) or less"
+        fail "a compiler was killed because memory ran out, with $MAX_JOBS jobs: set \`buildJobs\` to $(((MAX_JOBS + 1) / 2)) or less"
     ! grep -q 'No space left on device' "$log" || fail "No space left on device: a build needs 40 GiB"
     fail "$1 cannot be built; all that the build said is in $log on the machine"
 }
