@@ -72,7 +72,7 @@ def test_without_a_lambda_key_the_line_says_where_to_set_it() -> None:
         ("instanceTypes", [], "at least 1 item"),
         ("regions", "us-east-3", "valid list"),
         ("port", 70000, "less than or equal to 65535"),
-        ("maxPricePerHour", 0, "greater than 0"),
+        ("maxPricePerHour", 0, "greater than or equal to 0.01"),
         ("bootTimeoutMinutes", -1, "greater than 0"),
         ("maxModelLen", "long", "auto, or a number of tokens"),
         ("tags", {"Upper": "x"}, "keys of 2 to 55 characters"),
