@@ -97,7 +97,7 @@ class Settings(BaseModel):
     regions: Annotated[list[Name], Field(min_length=1)] = ["us-east-3"]
     image_family: Name | None = None
     image_id: Name | None = None
-    max_price_per_hour: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    max_price_per_hour: Annotated[float, Field(ge=0.01, le=100_000, allow_inf_nan=False)] | None = None
     capacity_timeout_minutes: Minutes = 30
     boot_timeout_minutes: Minutes = 30
     start_timeout_minutes: Minutes = 60
@@ -107,7 +107,7 @@ class Settings(BaseModel):
     api_key: Annotated[str, StringConstraints(pattern=r"^[!-~]{16,}$")] | None = None
     port: Annotated[PortNumber, Field(ge=1024)] = 8000
     max_model_len: Literal["auto"] | Annotated[int, Field(gt=0)] = "auto"
-    cpu_offload_gb: Literal["auto"] | Annotated[float, Field(ge=0, allow_inf_nan=False)] = "auto"
+    cpu_offload_gb: Literal["auto"] | Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)] = "auto"
     install: Literal["wheel", "source", "precompiled"] = "wheel"
     vllm_version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+(\.post\d+)?$")] | None = None
     build_triton: bool = False

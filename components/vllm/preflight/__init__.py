@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from components.cloud.client import LambdaClient
 from components.cloud.errors import CloudError
-from components.cloud.models import Offer
+from components.cloud.models import REGIONS_WITHOUT_FIREWALL, Offer
 from components.settings import Settings
 from components.vllm.decision import check_flags, wish_of
 from components.vllm.hub.architectures import quantisation, unsupported, unsupported_quantisation
@@ -148,10 +148,19 @@ def check_fit(
     if facts is None or facts.shape is None or not types or any(one.serves for one in types):
         return []
     lines = [f"model: {one.instance_type}: {one.fit.reason}" for one in types if one.fit]
-    by_price = sorted(offers.values(), key=lambda offer: offer.instance_type.price_cents_per_hour)
+    by_price = sorted(
+        (one for one in offers.values() if not is_only_where_no_firewall_is(one)),
+        key=lambda offer: offer.instance_type.price_cents_per_hour,
+    )
     sold = [size for offer in by_price if (size := machine_size(offer.instance_type))]
     would_fit = suggestions(facts.shape, sold, wish_of(settings))
     return [*lines, f"model: what would fit: {'; '.join(would_fit)}"] if would_fit else lines
+
+
+def is_only_where_no_firewall_is(offer: Offer) -> bool:
+    """Whether a type has capacity in such regions alone, which this program refuses."""
+    regions = {region.name for region in offer.regions_with_capacity_available}
+    return bool(regions) and regions <= REGIONS_WITHOUT_FIREWALL
 
 
 def type_fits(settings: Settings, facts: ModelFacts | None, offers: Mapping[str, Offer]) -> tuple[TypeFit, ...]:

@@ -94,6 +94,13 @@ def test_a_model_that_fits_no_candidate_is_refused_in_numbers_with_what_would_fi
     assert "gpu_1x_gh200" in found[-1]
 
 
+def test_what_would_fit_is_no_machine_that_this_program_refuses(cloud: EmulatedCloud) -> None:
+    """A6000s are in us-south-1 alone, which ignores firewall rules."""
+    found = problems(cloud, model=LLAMA_70B, instanceTypes=["gpu_1x_a10"], regions=["us-east-1"])
+    assert "a6000" not in found[-1]
+    assert "INT4 (about 36.8 GiB) on gpu_1x_" in found[-1]
+
+
 def test_a_type_that_is_too_small_is_left_out_when_another_serves(cloud: EmulatedCloud) -> None:
     plan = plan_of(cloud, model=LLAMA_70B, instanceTypes=["gpu_1x_a10", "gpu_1x_gh200"])
     assert plan.instance_types == ["gpu_1x_gh200"]
