@@ -1,9 +1,9 @@
-"""A stack of `programs/stack.py` on one machine, for faults on the way there: what is done to it and what is seen of it.
+"""A stack of `programs/stack.py` on one machine, for faults on the way there: what is done to it and what it shows.
 
 A whole install takes half a minute and six gigabytes, too much for so many faults. So the project has its own copy of
-`components/`, in which three things are small: the lock for CPUs is five packages, the proof imports one of them, and the
-waits between two questions to the hub are a hundredth. Everything else is real: the engine, the other scripts, uv, pip
-and the packages, which come through a mirror on this computer.
+`components/`, in which three things are small: the lock for CPUs is five packages, the proof imports one of them, and
+the waits between two questions to the hub are a hundredth. Everything else is real: the engine, the other scripts, uv,
+pip and the packages, which come through a mirror on this computer.
 """
 
 import os
@@ -36,6 +36,8 @@ MODEL = "meta-llama/Llama-3.1-70B-Instruct"
 PATIENCE_S = 120.0
 DISK_BYTES = 4 * 1024**3
 """In memory, and only what is used of it."""
+FILLER_BYTES = 2 * 1024**2
+"""Room enough for what is written between two looks at the disk."""
 PACKAGES = """\
 iniconfig==2.3.1 --hash=sha256:9121e2c1fdb355232495be3194c8dfe87ccc2d5dee45947b78e68f499790d7a7
 pluggy==1.7.0 --hash=sha256:7dd7b0d8832ba3cb632c306926ded123429211b83641b35dc5c41ad2d34f9bec
@@ -78,6 +80,11 @@ class FaultyStack:
         (self.instance_id,) = cloud.billing()
         self.home = cloud.home(self.instance_id)
         self.base = self.home / ".local/share/lambda-vllm"
+
+    @property
+    def has_own_disk(self) -> bool:
+        """Whether the machine's disk can be made small."""
+        return self.home.parents[1].is_mount()
 
     def _make_small(self) -> None:
         scripts = self._components / "vllm/scripts"
@@ -126,8 +133,10 @@ class FaultyStack:
         self.mirror.recover()
         self.cloud.control("DELETE", "/faults")
         (self.home / "hold-proof").unlink(missing_ok=True)
+        if self.has_own_disk:
+            self.grow_disk()
 
-    # What is done
+    # What happens to it
 
     def up_until(self, seen: Callable[[], bool], strike: Callable[[], None]) -> Run:
         """An `up` that something happens to as soon as something is seen; it has to fail, and not to hang."""
@@ -163,17 +172,46 @@ class FaultyStack:
         file = self.cloud.state / "machines" / self.instance_id / "run/boot_id"
         return file.read_text() if file.exists() else ""
 
-    def let_hub(self, operation: str, kind: str, after_files: int = 0) -> None:
+    def let_hub(self, operation: str, kind: str, after_files: int = 0, seconds: float | None = None) -> None:
         """Let the hub go wrong for good, after it has given out some files as it should."""
         if after_files:
             self.cloud.fault("hub-file", "hub-slow", after_files, seconds=0)
-        self.cloud.fault(operation, kind, 1000)
+        self.cloud.fault(operation, kind, 1000, seconds)
+
+    def hold_proof(self) -> None:
+        """Let the proof wait, until `recover`."""
+        (self.home / "hold-proof").touch()
+
+    def shrink_disk(self, free_bytes: int) -> None:
+        """Let the machine's disk have so much room left; with none a file takes the last of it."""
+        disk = self.home.parents[1]
+        room = os.statvfs(disk)
+        used = (room.f_blocks - room.f_bfree) * room.f_frsize
+        change_size(disk, used + (free_bytes or FILLER_BYTES))
+        if not free_bytes:
+            with suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
+                while True:
+                    filler.write(bytes(4096))
+
+    def grow_disk(self) -> None:
+        """Let the machine's disk have its old size."""
+        (self.home.parents[1] / "filler").unlink(missing_ok=True)
+        change_size(self.home.parents[1], DISK_BYTES)
 
     # What is seen
 
-    def is_cached(self, package: str) -> bool:
-        """Whether uv has unpacked it."""
-        return any(self._uv_cache.glob(f"wheels-*/index/*/{package}/*.http"))
+    def is_in_the_middle(self) -> bool:
+        """Whether the install waits for the package that is held, and uv has unpacked the others."""
+        cached = {place.parent.name for place in self._uv_cache.glob("wheels-*/index/*/*/*.http")}
+        return self.mirror.is_waited_for(MIDDLE) and cached >= OTHERS
+
+    def is_proving(self) -> bool:
+        """Whether the proof is held."""
+        return (self.home / "proving").exists()
+
+    def has_all_files(self) -> bool:
+        """Whether every file of the model is there."""
+        return self.here() == self.wanted
 
     def here(self) -> set[str]:
         """Paths of the model's files that are whole, perhaps not yet where programs look for them."""
@@ -234,30 +272,30 @@ def told(run: Run) -> list[str]:
 def faulty_stack(folder: Path, environment: pytest.MonkeyPatch) -> Iterator[FaultyStack]:
     """A stack whose first `up` has gone well. The machine has a disk of its own where that can be had."""
     uv_cache = folder / "uv-cache"
-    pinned = dict(
-        line.split("=", 1) for line in (SCRIPTS / "versions.env").read_text().splitlines() if not line.startswith("#")
-    )
+    pins = (SCRIPTS / "versions.env").read_text().splitlines()
+    hub_version = next(pin.partition("=")[2] for pin in pins if pin.startswith("HUGGINGFACE_HUB_VERSION="))
     (folder / "lock.txt").write_text(PACKAGES)
     locked = ["--no-deps", "--require-hashes", "--requirement"]
     wanted = [
         [*locked, str(SCRIPTS / "locks/uv.txt")],
         [*locked, str(folder / "lock.txt")],
-        [f"huggingface_hub=={pinned['HUGGINGFACE_HUB_VERSION']}"],
+        [f"huggingface_hub=={hub_version}"],
     ]
     with mirror(folder / "wheels", *wanted) as packages:
-        # Machines get what registries are reached with from the local cloud, and that from here.
+        # What registries are reached with goes from here to the local cloud, and from there to its machines.
         for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
             environment.delenv(name)
         index = f"{packages.url}/simple"
-        retries = {"PIP_RETRIES": "0", "UV_HTTP_RETRIES": "1"}
         for name, value in {
+            "PIP_CONFIG_FILE": os.devnull,
             "PIP_INDEX_URL": index,
             "UV_DEFAULT_INDEX": index,
-            "PIP_CONFIG_FILE": os.devnull,
-            **retries,
+            "UV_CACHE_DIR": str(uv_cache),
+            # As they are, these take a minute to find that a registry is down.
+            "PIP_RETRIES": "1",
+            "UV_HTTP_RETRIES": "1",
         }.items():
             environment.setenv(name, value)
-        environment.setenv("UV_CACHE_DIR", str(uv_cache))
         with local_cloud(folder / "cloud") as cloud, project(folder, cloud, PROGRAM) as made:
             if can_mount():
                 disk = {"operation": "launch", "kind": "disk-full", "after_bytes": DISK_BYTES}
@@ -268,6 +306,6 @@ def faulty_stack(folder: Path, environment: pytest.MonkeyPatch) -> Iterator[Faul
             yield FaultyStack(made, cloud, packages, components, uv_cache)
 
 
-def change_disk(disk: Path, option: str) -> None:
-    """Another size for a disk in memory."""
-    subprocess.run(["mount", "-o", f"remount,{option}", disk], check=True)
+def change_size(disk: Path, size: int) -> None:
+    """Give a disk in memory another size."""
+    subprocess.run(["mount", "-o", f"remount,size={size}", disk], check=True)

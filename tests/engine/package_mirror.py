@@ -23,7 +23,7 @@ METADATA = ".metadata"
 
 
 class Mirror:
-    """What is in the mirror, and what goes wrong with it; of a package, named as PEP 503 has it, only its wheel does."""
+    """What is in the mirror, and what goes wrong with it. Names of packages are those of PEP 503."""
 
     def __init__(self, wheels: Path) -> None:
         self._wheels = {wheel.name: wheel for wheel in wheels.glob("*.whl")}
@@ -49,11 +49,10 @@ class Mirror:
         """Let everybody who fetches it wait, until `release`."""
         self._asked[package], self._held[package] = threading.Event(), threading.Event()
 
-    def release(self) -> None:
-        """Let go what is held; it suffers what has been asked for meanwhile."""
-        for event in self._held.values():
-            event.set()
-        self._held.clear()
+    def release(self, *packages: str) -> None:
+        """Let go what is held, or only some of it; it suffers what has been asked for meanwhile."""
+        for package in packages or list(self._held):
+            self._held.pop(package).set()
 
     def is_waited_for(self, package: str) -> bool:
         """Whether somebody fetches what is held."""

@@ -5,12 +5,15 @@ with the machine's own Python 3.10 or newer.
 """
 
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 TAIL_BYTES = 200_000
 LONGEST = 400
+FULL_BYTES = 1024**2
+"""A disk with less than this left has no room for the last lines of a log."""
 
 Meaning = str | Callable[["re.Match[str]"], str]
 """The sentence, with \\1 for a group of the pattern, or what makes it of the match."""
@@ -28,14 +31,16 @@ def too_long(match: "re.Match[str]") -> str:
     )
 
 
+DISK_FULL = "the machine's disk is full: choose an instance type with a larger disk, or keep weights on a `filesystem`"
+NETWORK_DOWN = (
+    "a download failed, its server or the network is down: run `pulumi up` again, it goes on where it stopped"
+)
+
 # The first row that is found anywhere wins, so they stand in the order of how close to the root a text is.
 
 # What the machine ran out of makes everything above it fail, each in its own words.
 MACHINE: tuple[Row, ...] = (
-    (
-        r"No space left on device|Disk quota exceeded",
-        "the machine's disk is full: choose an instance type with a larger disk, or keep weights on a `filesystem`",
-    ),
+    (r"No space left on device|Disk quota exceeded", DISK_FULL),
     (
         r"Killed signal terminated program|died due to signal 9|internal compiler error: Killed",
         "the machine's memory was too small for the compiler, which was killed: use `install: wheel` or "
@@ -278,7 +283,7 @@ NETWORK: tuple[Row, ...] = (
     (
         r"error sending request|Failed to fetch|Could(?:n't| not) connect|ConnectionError|Connection refused|timed out|"
         r"Temporary failure|unable to access 'http|RPC failed|early EOF|NewConnectionError|decoding response body",
-        "a download failed, its server or the network is down: run `pulumi up` again, it goes on where it stopped",
+        NETWORK_DOWN,
     ),
     (r"(?m)^E: (.{1,200})", "apt says: \\1"),
     (r"(?m)^fatal: (.{1,200})", "git says: \\1"),
@@ -318,13 +323,20 @@ WRAPPER = re.compile(
 OFFLOAD_ASKED = re.compile(r"'cpu_offload_gb': (?!0(?:\.0)?\b)[\d.]+")
 
 
-def cause(log: str) -> str:
-    """The cause and its remedy in plain words; where no known text is found, the error that came first of its chain."""
+def cause(log: str, disk_is_full: bool = False) -> str:
+    """The cause and its remedy in plain words; where no known text is found, the error that came first of its chain.
+
+    On a full disk the log ends before it says so.
+    """
     lines = [PREFIXES.sub("", line) for line in log.splitlines() if not PASSED.search(line)]
     text = "\n".join(lines)
     own = [line.removeprefix("error: ") for line in lines if line.startswith("error: ") and not TOOL_ERROR.match(line)]
     if own:
         return said_by_us(own[-1], text)[:LONGEST]
+    if disk_is_full:
+        return DISK_FULL
+    if registry_was_silent(log):
+        return NETWORK_DOWN
     if offload_was_ignored(log):
         return (
             "this vLLM ignored cpuOffloadGb: set `VLLM_USE_V2_MODEL_RUNNER: 0` in vllmEnv, or leave `vllmVersion` out "
@@ -348,6 +360,11 @@ def offload_was_ignored(log: str) -> bool:
     """The memory was too small although weights were to be offloaded, and vLLM does not say that it offloaded any."""
     too_small = re.search(r"No available memory for the cache blocks|CUDA out of memory\. Tried", log)
     return bool(too_small and OFFLOAD_ASKED.search(log) and "Total CPU offloaded parameters" not in log)
+
+
+def registry_was_silent(log: str) -> bool:
+    """pip could not reach its registry, and goes on as if there were no versions."""
+    return bool(re.search(r"Retrying \(Retry\(.*connection broken by[\s\S]*\(from versions: none\)", log))
 
 
 def known(text: str, rows: tuple[Row, ...]) -> str:
@@ -379,4 +396,6 @@ def tail(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    print(f"{sys.argv[1]} failed: {cause(tail(Path(sys.argv[2])))} (whole log on the machine: {sys.argv[2]})")
+    name, log = sys.argv[1], Path(sys.argv[2])
+    why = cause(tail(log), disk_is_full=shutil.disk_usage(Path.home()).free < FULL_BYTES)
+    print(f"{name} failed: {why} (whole log on the machine: {log})")

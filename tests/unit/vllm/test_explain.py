@@ -52,3 +52,13 @@ def test_a_log_without_a_word_says_what_to_do() -> None:
 
 def test_the_cause_is_short_whatever_the_log() -> None:
     assert len(cause("error " + "x" * 100_000)) <= LONGEST
+
+
+@pytest.mark.parametrize("log", ["", "retried: OSError: No sp"])
+def test_a_disk_so_full_that_the_log_could_not_be_written_is_told(log: str) -> None:
+    assert "the machine's disk is full" in cause(log, disk_is_full=True)
+    assert "the machine's disk is full" not in cause(log)
+
+
+def test_what_our_scripts_say_counts_also_on_a_full_disk() -> None:
+    assert cause("error: the licence is missing", disk_is_full=True) == "the licence is missing"
