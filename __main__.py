@@ -11,7 +11,7 @@ from components.machine.host import check_agent
 from components.machine.machine import GpuMachine, GpuMachineArgs, ssh_command
 from components.settings import SettingsError, read_settings
 from components.vllm.api_key import ApiKey
-from components.vllm.decision import Decision, UnfitError, decide, wish_of
+from components.vllm.decision import Decision, UnfitError
 from components.vllm.hub.client import Hub
 from components.vllm.model_facts import ModelFacts
 from components.vllm.model_pin import ModelPin
@@ -51,7 +51,7 @@ pin = ModelPin(
 def decision(facts: str, instance_type: str) -> Decision:
     """Of the commit that is pinned, which may be older than what preflight found."""
     try:
-        return decide(ModelFacts.from_json(facts), plan.type_fit(instance_type).size, wish_of(settings))
+        return plan.decide(ModelFacts.from_json(facts), instance_type)
     except UnfitError as error:
         raise pulumi.RunError(str(error)) from None
 
@@ -76,7 +76,7 @@ machine = GpuMachine(
     "machine",
     GpuMachineArgs(
         name=machine_name,
-        instance_types=plan.instance_types,
+        instance_types=pin.facts.apply(lambda facts: plan.types_for(ModelFacts.from_json(facts))),
         regions=settings.regions,
         image_family=image_family,
         image_id=image_id,

@@ -23,7 +23,7 @@ class GpuMachineArgs:
 
     name: str
     """Up to 48 characters; names in the account are this with an ending of the stack's own."""
-    instance_types: Sequence[str]
+    instance_types: pulumi.Input[list[str]]
     """Acceptable types in order of preference."""
     regions: Sequence[str]
     """Acceptable regions in order of preference."""
@@ -105,7 +105,7 @@ class GpuMachine(pulumi.ComponentResource):
         rulesets: Mapping[str, FirewallRuleset],
     ) -> InstanceArgs:
         launch: InstanceArgs = {
-            "instance_types": list(args.instance_types),
+            "instance_types": args.instance_types,
             "regions": list(args.regions),
             "name": args.name,
             "ssh_key_name": ssh_key.name,

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.settings import Settings
-from components.vllm.model_facts import ModelFacts
 from components.vllm.sizing.fit import Wish, fit
 from components.vllm.sizing.gpus import MachineSize
+from components.vllm.sizing.model_shape import ModelShape
+from components.vllm.sizing.variants import quantised
 
 DTYPES = ("auto", "half", "float16", "bfloat16", "float", "float32")
 """What `--dtype` takes."""
@@ -96,15 +97,21 @@ def wish_of(settings: Settings) -> Wish:
     )
 
 
-def decide(facts: ModelFacts, machine: MachineSize | None, wish: Wish) -> Decision:
+def loaded_shape(shape: ModelShape, settings: Settings) -> ModelShape:
+    """The shape as vLLM holds it: with `quantization: fp8` it quantises weights of 16 bits while it loads them."""
+    online = settings.vllm_args.get("quantization") == "fp8" and shape.weight_format == "16-bit"
+    return quantised(shape, "fp8") if online else shape
+
+
+def decide(shape: ModelShape | None, machine: MachineSize | None, wish: Wish) -> Decision:
     """The flags for this model on this machine; without a GPU, or a shape, those that the user gave.
 
     `UnfitError` when it does not fit: a plan leaves such a machine out, but it is of today's commit, and this one may
     be older, or the hub could not be asked.
     """
-    if machine is None or facts.shape is None:
+    if machine is None or shape is None:
         return Decision(wish.cpu_offload_gib or 0, wish.tensor_parallel_size or 1)
-    found = fit(facts.shape, machine, wish)
+    found = fit(shape, machine, wish)
     if not found.fits:
         raise UnfitError(f"model: {machine.name}: {found.reason}; the server was not changed")
     return Decision(found.cpu_offload_gib, found.tensor_parallel_size)

@@ -55,19 +55,20 @@ class ModelServer(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("lambdavllm:vllm:ModelServer", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
         facts = args.facts.apply(ModelFacts.from_json)
         config = pulumi.Output.all(facts, args.decision).apply(lambda known: server_config(args, *known))
         environment = environment_file(args.vllm_env)
         start_hash = config.apply(lambda text: start_key(text, environment, stack.install_key))
 
-        hf_token = host.put_secret(f"{name}-hf-token", "hf-token", args.hf_token, child)
-        keys = host.put_secret(f"{name}-api-key", "api-keys", args.api_key, child)
+        # Not before: a driver step may reboot the machine.
+        ready = pulumi.ResourceOptions(parent=self, depends_on=stack.prepared)
+        hf_token = host.put_secret(f"{name}-hf-token", "hf-token", args.hf_token, ready)
+        keys = host.put_secret(f"{name}-api-key", "api-keys", args.api_key, ready)
         weights = host.run(
             f"{name}-weights",
             facts.apply(lambda known: download_command(known, args.hub_url)),
             triggers=[facts.apply(weights_key)],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*stack.prepared, hf_token]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[hf_token]),
         )
         # The running server's settings are not touched before the new ones can be served.
         loadable = pulumi.ResourceOptions(parent=self, depends_on=[stack.installed, weights])

@@ -8,7 +8,7 @@ from components.cloud.client import LambdaClient
 from components.cloud.errors import CloudError
 from components.cloud.models import REGIONS_WITHOUT_FIREWALL, Offer
 from components.settings import Settings
-from components.vllm.decision import check_flags, wish_of
+from components.vllm.decision import Decision, UnfitError, check_flags, decide, loaded_shape, wish_of
 from components.vllm.hub.architectures import quantisation, unsupported, unsupported_quantisation
 from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.hub.client import Hub, HubError
@@ -16,6 +16,7 @@ from components.vllm.model_facts import ModelFacts, facts_of
 from components.vllm.preflight.candidates import Candidate, candidates, look
 from components.vllm.sizing.fit import Fit, fit, suggestions
 from components.vllm.sizing.gpus import MachineSize, machine_size
+from components.vllm.sizing.model_shape import ModelShape
 from components.vllm.versions import check_versions
 
 __all__ = ["Plan", "PreflightError", "TypeFit", "preflight"]
@@ -60,9 +61,28 @@ class Plan:
 
     @property
     def instance_types(self) -> list[str]:
-        """Types on which the model can be served, in the order of preference."""
+        """Types on which today's commit can be served, in the order of preference."""
         known = {one.instance_type for one in self.types}
         return [name for name in self.settings.instance_types if name not in known or self.type_fit(name).serves]
+
+    def types_for(self, facts: ModelFacts) -> list[str]:
+        """The same for the commit that is pinned: a branch that moved must not replace the machine that serves it."""
+        known = {one.instance_type: type_fit(one.size, facts.shape, self.settings) for one in self.types}
+        fitting = [name for name in self.settings.instance_types if (fitted := known.get(name)) is None or fitted.fits]
+        # When none is left, the decision says why, and the machine stays.
+        return fitting or self.settings.instance_types
+
+    def decide(self, facts: ModelFacts, instance_type: str) -> Decision:
+        """The server's flags on the machine that was launched; `UnfitError` when it cannot serve as wished."""
+        wish = wish_of(self.settings)
+        is_sold = any(one.instance_type == instance_type for one in self.types)
+        if not is_sold and (wish.cpu_offload_gib is None or wish.tensor_parallel_size is None):
+            raise UnfitError(
+                f"Lambda does not list {instance_type} any more, so its memory is not known: set cpuOffloadGb, and "
+                "tensor-parallel-size in vllmArgs; the server was not changed"
+            )
+        shape = loaded_shape(facts.shape, self.settings) if facts.shape else None
+        return decide(shape, self.type_fit(instance_type).size, wish)
 
     def type_fit(self, instance_type: str) -> TypeFit:
         """How the model fits a type; nothing is known of a type that is not sold any more."""
@@ -153,7 +173,7 @@ def check_fit(
         key=lambda offer: offer.instance_type.price_cents_per_hour,
     )
     sold = [size for offer in by_price if (size := machine_size(offer.instance_type))]
-    would_fit = suggestions(facts.shape, sold, wish_of(settings))
+    would_fit = suggestions(loaded_shape(facts.shape, settings), sold, wish_of(settings))
     return [*lines, f"model: what would fit: {'; '.join(would_fit)}"] if would_fit else lines
 
 
@@ -170,7 +190,11 @@ def type_fits(settings: Settings, facts: ModelFacts | None, offers: Mapping[str,
         if name not in offers:
             continue
         size = machine_size(offers[name].instance_type)
-        shape = facts.shape if facts else None
-        fitted = fit(shape, size, wish_of(settings)) if shape and size else None
+        fitted = type_fit(size, facts.shape if facts else None, settings)
         found.append(TypeFit(name, size, fitted, offers[name].instance_type.specs.gpus))
     return tuple(found)
+
+
+def type_fit(size: MachineSize | None, shape: ModelShape | None, settings: Settings) -> Fit | None:
+    """How a model fits a machine as the user wants it served; None when one of them is not known."""
+    return fit(loaded_shape(shape, settings), size, wish_of(settings)) if shape and size else None

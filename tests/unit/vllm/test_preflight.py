@@ -14,7 +14,7 @@ from components.cloud.errors import CloudError
 from components.cloud.limits import Limits, RateLimiter
 from components.cloud.models import LaunchRequest
 from components.settings import Settings
-from components.vllm.decision import UnfitError, decide, wish_of
+from components.vllm.decision import UnfitError
 from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.hub.client import Hub, HubError
 from components.vllm.model_facts import ModelFacts
@@ -76,7 +76,7 @@ def test_70b_on_one_gh200_gets_the_least_offload_that_serves_16k_tokens(cloud: E
     assert 48 < one.fit.cpu_offload_gib < 60
     assert one.fit.max_model_len >= 16384
     assert "GiB more in the machine's memory" in "\n".join(lines(plan))
-    assert decide(plan_facts(plan), one.size, wish_of(plan.settings)).cpu_offload_gb == one.fit.cpu_offload_gib
+    assert plan.decide(plan_facts(plan), one.instance_type).cpu_offload_gb == one.fit.cpu_offload_gib
 
 
 def test_an_fp8_checkpoint_of_70b_needs_no_offload(cloud: EmulatedCloud) -> None:
@@ -109,7 +109,7 @@ def test_a_type_that_is_too_small_is_left_out_when_another_serves(cloud: Emulate
 
 def test_the_gpus_of_one_machine_share_the_model(cloud: EmulatedCloud) -> None:
     plan = plan_of(cloud, model=LLAMA_70B, instanceTypes=["gpu_8x_h100_sxm5"], regions=["us-east-1"])
-    decision = decide(plan_facts(plan), plan.types[0].size, wish_of(plan.settings))
+    decision = plan.decide(plan_facts(plan), plan.types[0].instance_type)
     assert (decision.tensor_parallel_size, decision.cpu_offload_gb) == (8, 0)
 
 
@@ -151,7 +151,7 @@ def test_copies_of_a_model_share_the_gpus_of_a_machine(cloud: EmulatedCloud) -> 
     """Two copies on eight GPUs have four each: vLLM wants as many GPUs as the two sizes say together."""
     machine: dict[str, Any] = {"instanceTypes": ["gpu_8x_h100_sxm5"], "regions": ["us-east-1"], "model": LLAMA_70B}
     plan = plan_of(cloud, **machine, vllmArgs={"data-parallel-size": 2})
-    assert decide(plan_facts(plan), plan.types[0].size, wish_of(plan.settings)).tensor_parallel_size == 4
+    assert plan.decide(plan_facts(plan), plan.types[0].instance_type).tensor_parallel_size == 4
     (line, *_) = problems(cloud, **machine, vllmArgs={"data-parallel-size": 9})
     assert "data-parallel-size 9 is more than the GPUs of gpu_8x_h100_sxm5" in line
     (line, *_) = problems(cloud, **machine, vllmArgs={"data-parallel-size": 2, "tensor-parallel-size": 8})
@@ -228,7 +228,35 @@ def test_the_pinned_model_is_not_served_in_a_way_that_does_not_fit(cloud: Emulat
     """The hub may be down when the user asks for it, so that the plan knows nothing of the model."""
     plan = plan_of(cloud, model=LLAMA_70B)
     with pytest.raises(UnfitError, match=r"gpu_1x_gh200: needs 131\.4 GiB .* the server was not changed"):
-        decide(plan_facts(plan), plan.types[0].size, replace(wish_of(plan.settings), cpu_offload_gib=0.0))
+        replace(plan, settings=plan.settings.model_copy(update={"cpu_offload_gb": 0.0})).decide(
+            plan_facts(plan), "gpu_1x_gh200"
+        )
+
+
+def test_a_commit_that_fits_another_type_only_does_not_replace_the_machine_of_the_pinned_one(
+    cloud: EmulatedCloud,
+) -> None:
+    types: dict[str, Any] = {"instanceTypes": ["gpu_1x_a10", "gpu_1x_gh200"]}
+    pinned = plan_facts(plan_of(cloud, model=LLAMA_8B))
+    today = plan_of(cloud, model=LLAMA_70B, **types)
+    assert today.instance_types == ["gpu_1x_gh200"]
+    assert today.types_for(pinned) == ["gpu_1x_a10", "gpu_1x_gh200"]
+    assert today.types_for(plan_facts(today)) == ["gpu_1x_gh200"]
+
+
+def test_a_server_on_a_type_that_is_not_sold_any_more_is_not_started_on_a_guess(cloud: EmulatedCloud) -> None:
+    plan = plan_of(cloud, model=LLAMA_70B)
+    unsold = replace(plan, types=())
+    with pytest.raises(UnfitError, match="does not list gpu_1x_gh200 any more"):
+        unsold.decide(plan_facts(plan), "gpu_1x_gh200")
+    flags = {"cpu_offload_gb": 60.0, "vllm_args": {"tensor-parallel-size": 1}}
+    own = replace(unsold, settings=plan.settings.model_copy(update=flags))
+    assert own.decide(plan_facts(plan), "gpu_1x_gh200").cpu_offload_gb == 60.0
+
+
+def test_weights_that_are_quantised_while_they_are_loaded_need_no_offload(cloud: EmulatedCloud) -> None:
+    plan = plan_of(cloud, model=LLAMA_70B, vllmArgs={"quantization": "fp8"})
+    assert plan.decide(plan_facts(plan), "gpu_1x_gh200").cpu_offload_gb == 0
 
 
 def test_a_price_limit_that_leaves_only_what_is_too_small_is_told(cloud: EmulatedCloud) -> None:
