@@ -269,8 +269,9 @@ def told(run: Run) -> list[str]:
 
 
 @contextmanager
-def faulty_stack(folder: Path, environment: pytest.MonkeyPatch) -> Iterator[FaultyStack]:
-    """A stack whose first `up` has gone well. The machine has a disk of its own where that can be had."""
+def faulty_stack(folder: Path, environment: pytest.MonkeyPatch, filesystem: str | None = None) -> Iterator[FaultyStack]:
+    """A stack whose first `up` has gone well. The machine has a disk of its own where that can be had, and caches on a
+    filesystem where one is named."""
     uv_cache = folder / "uv-cache"
     pins = (SCRIPTS / "versions.env").read_text().splitlines()
     hub_version = next(pin.partition("=")[2] for pin in pins if pin.startswith("HUGGINGFACE_HUB_VERSION="))
@@ -303,6 +304,7 @@ def faulty_stack(folder: Path, environment: pytest.MonkeyPatch) -> Iterator[Faul
             components = folder / "project/components"
             components.unlink()
             shutil.copytree(REPOSITORY / "components", components, ignore=shutil.ignore_patterns("__pycache__"))
+            made.configure(filesystem=filesystem)
             yield FaultyStack(made, cloud, packages, components, uv_cache)
 
 

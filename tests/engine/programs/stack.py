@@ -4,17 +4,28 @@ import os
 
 import pulumi
 
+from components.cloud.filesystem import Filesystem
 from components.machine.machine import GpuMachine, GpuMachineArgs
 from components.vllm.model_facts import ModelFacts
 from components.vllm.server import download_command, weights_key
 from components.vllm.stack import VllmStack, VllmStackArgs
 
 config = pulumi.Config()
+named = config.get("filesystem")
+filesystem = Filesystem("filesystem", {"name": named, "region": "us-east-3"}) if named else None
 machine = GpuMachine(
     "machine",
-    GpuMachineArgs(name="faults", instance_types=["gpu_1x_gh200"], regions=["us-east-3"], ssh_port=2222),
+    GpuMachineArgs(
+        name="faults",
+        instance_types=["gpu_1x_gh200"],
+        regions=["us-east-3"],
+        ssh_port=2222,
+        filesystem_names=[filesystem.name] if filesystem else [],
+    ),
 )
-stack = VllmStack("vllm", machine.host, VllmStackArgs())
+# As the main program has it.
+cache = filesystem.mount_point.apply(lambda folder: f"{folder}/lambda-vllm") if filesystem else None
+stack = VllmStack("vllm", machine.host, VllmStackArgs(cache=cache))
 facts = ModelFacts.from_json(config.require("facts"))
 # As the component ModelServer has them.
 token = machine.host.put_secret("hf-token", "hf-token", os.environ["HF_TOKEN"])
