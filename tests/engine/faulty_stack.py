@@ -178,6 +178,11 @@ class FaultyStack:
             self.cloud.fault("hub-file", "hub-slow", after_files, seconds=0)
         self.cloud.fault(operation, kind, 1000, seconds)
 
+    def cut_connections(self, after_bytes: int) -> None:
+        """Lose every connection to the machine as soon as its command has said so much."""
+        cut = {"operation": "ssh-command", "kind": "ssh-drop", "times": 1000, "after_bytes": after_bytes}
+        self.cloud.control("POST", "/faults", cut)
+
     def hold_proof(self) -> None:
         """Let the proof wait, until `recover`."""
         (self.home / "hold-proof").touch()
