@@ -1,6 +1,6 @@
 """Whatever breaks while vLLM is installed and weights are downloaded, `pulumi up` again does what is left, and no more.
 
-See `faulty_stack` for what is small here. A test lets one kind of thing go wrong in every stage, one `up` after the
+See `small_components` for what is small here. A test lets one kind of thing go wrong in every stage, one `up` after the
 other, so that each `up` begins with what the last one has left; then one ends well.
 """
 
@@ -11,7 +11,9 @@ import pytest
 
 from components.vllm.scripts.explain import DISK_FULL, NETWORK_DOWN
 from localcloud.machines.small_disk import can_mount
-from tests.engine.faulty_stack import MIDDLE, FaultyStack, faulty_stack, told
+from tests.engine.customer import until
+from tests.engine.faulty_stack import HUB_CLIENT, FaultyStack, faulty_stack, told
+from tests.engine.small_components import MIDDLE
 from tests.pulumi_project import Run
 
 SLOW_S = 300.0
@@ -235,12 +237,16 @@ def test_a_full_disk_is_said_and_with_room_again_the_next_up_goes_on(stack: Faul
     stack.grow_disk()
 
     def fill() -> None:
+        stack.mirror.release(HUB_CLIENT)
+        until(stack.has_part, 60)
         stack.shrink_disk(0)
         stack.mirror.release()
 
+    stack.remove_hub_client()
+    stack.mirror.hold(HUB_CLIENT)
     stack.mirror.hold(MIDDLE)
     stack.let_hub("hub-file", "hub-slow", after_files=3, seconds=10)
-    failed = stack.up_until(lambda: stack.is_in_the_middle() and stack.has_part(), fill)
+    failed = stack.up_until(lambda: stack.is_in_the_middle() and stack.mirror.is_waited_for(HUB_CLIENT), fill)
     assert_says(stack, failed, "download failed: the machine's disk is full", f"install failed: {DISK_FULL}")
     stack.recover()
     left = stack.wanted - stack.here()
