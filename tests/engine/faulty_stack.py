@@ -1,13 +1,11 @@
 """A stack of `programs/stack.py` on one machine, for faults on the way there: what is done to it and what it shows.
 
 A whole install takes half a minute and six gigabytes, too much for so many faults. So the project has its own copy of
-`components/`, in which three things are small: the lock for CPUs is five packages, the proof imports one of them, and
-the waits between two questions to the hub are a hundredth. Everything else is real: the engine, the other scripts, uv,
-pip and the packages, which come through a mirror on this computer.
+`components/`, in which three things are small (see `small_components`). Everything else is real: the engine, the other
+scripts, uv, pip and the packages, which come through a mirror on this computer.
 """
 
 import os
-import platform
 import shutil
 import signal
 import subprocess
@@ -27,6 +25,7 @@ from localcloud.machines.small_disk import can_mount
 from tests.engine.customer import until
 from tests.engine.package_mirror import Mirror, mirror
 from tests.engine.pulumi_cli import REPOSITORY
+from tests.engine.small_components import MIDDLE, OTHERS, PACKAGES, make_small_components, write_lock
 from tests.local_cloud import LocalCloud, local_cloud
 from tests.pulumi_project import Project, Run, project
 
@@ -38,29 +37,7 @@ DISK_BYTES = 4 * 1024**3
 """In memory, and only what is used of it."""
 FILLER_BYTES = 2 * 1024**2
 """Room enough for what is written between two looks at the disk."""
-PACKAGES = """\
-iniconfig==2.3.1 --hash=sha256:9121e2c1fdb355232495be3194c8dfe87ccc2d5dee45947b78e68f499790d7a7
-pluggy==1.7.0 --hash=sha256:7dd7b0d8832ba3cb632c306926ded123429211b83641b35dc5c41ad2d34f9bec
-six==1.17.0 --hash=sha256:4721f391ed90541fddacab5acf947aa0d3dc7d27b2e1e8eda2be8970586c3274
-sniffio==1.3.1 --hash=sha256:2f6da418d1f1e0fddd844478f41680e794e6051915791a034ff65e5f100525a2
-toml==0.10.2 --hash=sha256:806143ae5bfb6a3c6e736a764057db0e6a0e05e338b5630894a5f779cabb4f9b
-"""
-MIDDLE = "pluggy"
-"""The package at which an install is stopped, when the others are there."""
-OTHERS = {line.partition("==")[0] for line in PACKAGES.splitlines()} - {MIDDLE}
-PROOF = """\
-import json, pathlib, sys, time
-import pluggy
-hold = pathlib.Path.home() / "hold-proof"
-if hold.exists():
-    hold.with_name("proving").touch()
-while hold.exists():
-    time.sleep(0.1)
-print(json.dumps({"vllm": sys.argv[2], "pluggy": pluggy.__version__}))
-"""
-
-QUICK = "wait = time.sleep\ntime.sleep = lambda seconds: wait(seconds / 100)\n"
-"""For fetch.py: its own waits between two questions to the hub, and those of huggingface_hub, are a hundredth."""
+HUB_CLIENT = "huggingface-hub"
 
 
 class FaultyStack:
@@ -74,7 +51,6 @@ class FaultyStack:
         info = requests.get(f"{cloud.url}/api/models/{MODEL}?blobs=true", timeout=60).json()
         self._commit: str = info["sha"]
         self._files = {file["rfilename"]: file for file in info["siblings"] if "original/" not in file["rfilename"]}
-        self._make_small()
         self._change_pins()
         self.project.up()
         (self.instance_id,) = cloud.billing()
@@ -86,18 +62,10 @@ class FaultyStack:
         """Whether the machine's disk can be made small."""
         return self.home.parents[1].is_mount()
 
-    def _make_small(self) -> None:
-        scripts = self._components / "vllm/scripts"
-        (scripts / "prove.py").write_text(PROOF)
-        before, clock, after = (scripts / "fetch.py").read_text().partition("import time\n")
-        assert clock
-        (scripts / "fetch.py").write_text(before + clock + QUICK + after)
-
     def _change_pins(self) -> None:
         """Let the next `up` have something else to install and to download, of the same content."""
         self._round += 1
-        lock = self._components / f"vllm/scripts/locks/cpu-{platform.machine()}.txt"
-        lock.write_text(f"# round {self._round}\n# packages=5 download_mb=1 installed_mb=2\n{PACKAGES}")
+        write_lock(self._components, self._round)
         size = sum(file["size"] for file in self._files.values())
         # The second pattern is one that no file has.
         facts = ModelFacts(MODEL, self._commit, 0, size, ("original/*", f"round-{self._round}/*"), None)
@@ -128,6 +96,11 @@ class FaultyStack:
         for folder in self.base.glob("uv-*"):
             shutil.rmtree(folder)
 
+    def remove_hub_client(self) -> None:
+        """Let the next download have to install what it asks the hub with."""
+        for place in (*self._uv_cache.glob("environments-*"), *self._uv_cache.glob(f"wheels-*/index/*/{HUB_CLIENT}")):
+            shutil.rmtree(place)
+
     def recover(self) -> None:
         """Nothing goes wrong any more."""
         self.mirror.recover()
@@ -141,10 +114,15 @@ class FaultyStack:
     def up_until(self, seen: Callable[[], bool], strike: Callable[[], None]) -> Run:
         """An `up` that something happens to as soon as something is seen; it has to fail, and not to hang."""
         with self.project.start("up") as cli:
-            until(lambda: seen() or cli.poll() is not None, PATIENCE_S)
-            assert cli.poll() is None, cli.stdout and cli.stdout.read()
-            strike()
-            output, _ = cli.communicate(timeout=PATIENCE_S)
+            try:
+                until(lambda: seen() or cli.poll() is not None, PATIENCE_S)
+                assert cli.poll() is None, "the up ended before"
+                strike()
+                output, _ = cli.communicate(timeout=PATIENCE_S)
+            except BaseException:
+                # Leaving waits for its end.
+                cli.kill()
+                raise
         assert cli.returncode != 0, output
         return Run(cli.returncode, output)
 
@@ -169,14 +147,20 @@ class FaultyStack:
         until(lambda: self._boot_id() not in (before, ""), PATIENCE_S)
 
     def _boot_id(self) -> str:
-        file = self.cloud.state / "machines" / self.instance_id / "run/boot_id"
-        return file.read_text() if file.exists() else ""
+        with suppress(FileNotFoundError):
+            return (self.cloud.state / "machines" / self.instance_id / "run/boot_id").read_text()
+        return ""
 
     def let_hub(self, operation: str, kind: str, after_files: int = 0, seconds: float | None = None) -> None:
         """Let the hub go wrong for good, after it has given out some files as it should."""
         if after_files:
             self.cloud.fault("hub-file", "hub-slow", after_files, seconds=0)
         self.cloud.fault(operation, kind, 1000, seconds)
+
+    def cut_connections(self, after_bytes: int) -> None:
+        """Lose every connection to the machine as soon as its command has said so much."""
+        cut = {"operation": "ssh-command", "kind": "ssh-drop", "times": 1000, "after_bytes": after_bytes}
+        self.cloud.control("POST", "/faults", cut)
 
     def hold_proof(self) -> None:
         """Let the proof wait, until `recover`."""
@@ -303,7 +287,7 @@ def faulty_stack(folder: Path, environment: pytest.MonkeyPatch, filesystem: str 
                 cloud.control("POST", "/faults", disk)
             components = folder / "project/components"
             components.unlink()
-            shutil.copytree(REPOSITORY / "components", components, ignore=shutil.ignore_patterns("__pycache__"))
+            make_small_components(components)
             made.configure(filesystem=filesystem)
             yield FaultyStack(made, cloud, packages, components, uv_cache)
 

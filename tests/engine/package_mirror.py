@@ -28,6 +28,8 @@ class Mirror:
     def __init__(self, wheels: Path) -> None:
         self._wheels = {wheel.name: wheel for wheel in wheels.glob("*.whl")}
         self._sent: Counter[str] = Counter()
+        self.count = 0
+        """Changes when counting begins anew; what was asked for before is not counted."""
         self._held: dict[str, threading.Event] = {}
         self._asked: dict[str, threading.Event] = {}
         self._is_down = False
@@ -44,6 +46,7 @@ class Mirror:
     def forget(self) -> None:
         """Begin to count anew."""
         self._sent.clear()
+        self.count += 1
 
     def hold(self, package: str) -> None:
         """Let everybody who fetches it wait, until `release`."""
@@ -112,9 +115,9 @@ class Mirror:
         self._cut[package] -= 1
         return True
 
-    def note_sent(self, name: str) -> None:
-        """Count a wheel that went out."""
-        if not name.endswith(METADATA):
+    def note_sent(self, name: str, count: int) -> None:
+        """Note a wheel that went out, asked for when `count` was so."""
+        if count == self.count and not name.endswith(METADATA):
             self._sent[package_of(name)] += 1
 
 
@@ -144,6 +147,7 @@ class _Answers(BaseHTTPRequestHandler):
             self.wfile.write(page.encode())
 
     def _file(self, name: str) -> None:
+        count = self._mirror.count
         content = self._mirror.file(name)
         if self._mirror.is_down():
             return
@@ -155,7 +159,7 @@ class _Answers(BaseHTTPRequestHandler):
             self.wfile.write(content[: len(content) // 2])
             return
         self.wfile.write(content)
-        self._mirror.note_sent(name)
+        self._mirror.note_sent(name, count)
 
     def _begin(self, kind: str, size: int) -> None:
         self.send_response(HTTPStatus.OK)

@@ -1,6 +1,6 @@
 """Whatever breaks while vLLM is installed and weights are downloaded, `pulumi up` again does what is left, and no more.
 
-See `faulty_stack` for what is small here. A test lets one kind of thing go wrong in every stage, one `up` after the
+See `small_components` for what is small here. A test lets one kind of thing go wrong in every stage, one `up` after the
 other, so that each `up` begins with what the last one has left; then one ends well.
 """
 
@@ -12,7 +12,8 @@ import pytest
 from components.vllm.scripts.explain import DISK_FULL, NETWORK_DOWN
 from localcloud.machines.small_disk import can_mount
 from tests.engine.customer import until
-from tests.engine.faulty_stack import MIDDLE, FaultyStack, faulty_stack, told
+from tests.engine.faulty_stack import HUB_CLIENT, FaultyStack, faulty_stack, told
+from tests.engine.small_components import MIDDLE
 from tests.pulumi_project import Run
 
 SLOW_S = 300.0
@@ -179,13 +180,14 @@ def strike_in_the_middle(stack: FaultyStack, strike: Callable[[], None]) -> set[
     return left
 
 
-def test_after_a_reboot_in_any_stage_the_next_up_fetches_only_what_was_not_whole(stack: FaultyStack) -> None:
+def test_after_a_reboot_or_a_kill_in_any_stage_the_next_up_fetches_only_what_was_not_whole(stack: FaultyStack) -> None:
     stack.remove_uv()
     stack.mirror.hold("uv")
     failed = stack.up_until(lambda: stack.mirror.is_waited_for("uv"), stack.reboot)
     assert_no_secret(stack, failed)
     stack.recover()
-    left = strike_in_the_middle(stack, stack.reboot)
+    for strike in (stack.kill_jobs, stack.reboot):
+        left = strike_in_the_middle(stack, strike)
     stack.hold_proof()
     stack.up_until(lambda: stack.is_proving() and stack.has_all_files(), stack.reboot)
     assert stack.fetched() == Counter(left)
@@ -197,14 +199,9 @@ def test_after_a_reboot_in_any_stage_the_next_up_fetches_only_what_was_not_whole
     assert stack.fetched() == stack.mirror.sent() == Counter()
 
 
-def test_after_the_jobs_were_killed_the_next_up_fetches_only_what_was_not_whole(stack: FaultyStack) -> None:
-    left = strike_in_the_middle(stack, stack.kill_jobs)
-    assert_up_ends_well(stack)
-    assert stack.fetched() == Counter(left)
-    assert stack.mirror.sent() == Counter([MIDDLE])
-
-
-def test_an_up_that_is_killed_in_any_stage_loses_nothing_and_the_jobs_are_begun_once(stack: FaultyStack) -> None:
+def test_an_up_that_is_killed_or_cut_off_in_any_stage_loses_nothing_and_the_jobs_are_begun_once(
+    stack: FaultyStack,
+) -> None:
     stack.remove_uv()
     stack.mirror.hold("uv")
     stack.mirror.hold(MIDDLE)
@@ -212,26 +209,16 @@ def test_an_up_that_is_killed_in_any_stage_loses_nothing_and_the_jobs_are_begun_
     stack.project.kill_up_when(lambda: stack.mirror.is_waited_for("uv"))
     stack.mirror.release("uv")
     stack.project.kill_up_when(stack.is_in_the_middle)
+    # With the second line that a job says, which comes at once when it is followed again.
+    stack.cut_connections(after_bytes=60)
+    failed = stack.project.up(succeeds=False)
+    assert_no_secret(stack, failed)
+    stack.cloud.control("DELETE", "/faults")
     stack.mirror.release(MIDDLE)
     # This time the plugin lives on, and follows the jobs.
     stack.project.kill_up_when(stack.is_proving, plugins_too=False)
     stack.recover()
-    assert_up_ends_well(stack)
-    assert stack.was_begun_once("install") and stack.was_begun_once("download")
-    assert set(stack.mirror.sent().values()) == set(stack.fetched().values()) == {1}
-
-
-def test_a_connection_that_is_cut_loses_nothing_and_the_jobs_are_begun_once(stack: FaultyStack) -> None:
-    stack.mirror.hold(MIDDLE)
-    stack.let_hub("hub-file", "hub-slow", seconds=3)
-    # With the first line that a job says.
-    cut = {"operation": "ssh-command", "kind": "ssh-drop", "times": 1000, "after_bytes": 60}
-    stack.cloud.control("POST", "/faults", cut)
-    failed = stack.project.up(succeeds=False)
-    assert_no_secret(stack, failed)
-    until(stack.is_in_the_middle)
-    stack.recover()
-    # Until it is asked for again it is closed at once; that is dialled again.
+    # Closed at once; that is dialled again.
     stack.cloud.fault("ssh-connect", "ssh-refuse", times=2)
     assert_up_ends_well(stack)
     assert stack.was_begun_once("install") and stack.was_begun_once("download")
@@ -250,12 +237,16 @@ def test_a_full_disk_is_said_and_with_room_again_the_next_up_goes_on(stack: Faul
     stack.grow_disk()
 
     def fill() -> None:
+        stack.mirror.release(HUB_CLIENT)
+        until(stack.has_part, 60)
         stack.shrink_disk(0)
         stack.mirror.release()
 
+    stack.remove_hub_client()
+    stack.mirror.hold(HUB_CLIENT)
     stack.mirror.hold(MIDDLE)
     stack.let_hub("hub-file", "hub-slow", after_files=3, seconds=10)
-    failed = stack.up_until(lambda: stack.is_in_the_middle() and stack.has_part(), fill)
+    failed = stack.up_until(lambda: stack.is_in_the_middle() and stack.mirror.is_waited_for(HUB_CLIENT), fill)
     assert_says(stack, failed, "download failed: the machine's disk is full", f"install failed: {DISK_FULL}")
     stack.recover()
     left = stack.wanted - stack.here()
