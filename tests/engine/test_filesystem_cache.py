@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.engine.faulty_stack import OTHERS, FaultyStack, faulty_stack
+from tests.engine.faulty_stack import FaultyStack, faulty_stack
+from tests.engine.small_components import OTHERS
 from tests.engine.test_process_machine_filesystems import can_mount
 
 pytestmark = pytest.mark.skipif(not can_mount(), reason="needs a mount namespace, for a machine's /lambda/nfs")
