@@ -1,10 +1,11 @@
 """What holds for every model, machine and wish."""
 
 import json
+import os
 from dataclasses import replace
 from functools import cache
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.vllm.sizing.fit import TARGET_CONTEXT, Wish, fit
@@ -15,7 +16,13 @@ from tests.unit.vllm.catalogue_sizes import BY_PRICE, GH200
 from tests.unit.vllm.model_configs import CONFIGS, Stored, checkpoint
 
 # How long one example takes says nothing on a loaded machine.
-calm = settings(deadline=None, max_examples=80)
+calm = settings(
+    deadline=None,
+    max_examples=int(os.environ.get("EXAMPLES", "80")),
+    # The same examples each time, so that a failure is that of a change; EXAMPLES asks for more of them, and others.
+    derandomize="EXAMPLES" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 
 @cache
