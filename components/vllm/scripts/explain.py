@@ -335,8 +335,6 @@ def cause(log: str, disk_is_full: bool = False) -> str:
         return said_by_us(own[-1], text)[:LONGEST]
     if disk_is_full:
         return DISK_FULL
-    if registry_was_silent(log):
-        return NETWORK_DOWN
     if offload_was_ignored(log):
         return (
             "this vLLM ignored cpuOffloadGb: set `VLLM_USE_V2_MODEL_RUNNER: 0` in vllmEnv, or leave `vllmVersion` out "
@@ -360,11 +358,6 @@ def offload_was_ignored(log: str) -> bool:
     """The memory was too small although weights were to be offloaded, and vLLM does not say that it offloaded any."""
     too_small = re.search(r"No available memory for the cache blocks|CUDA out of memory\. Tried", log)
     return bool(too_small and OFFLOAD_ASKED.search(log) and "Total CPU offloaded parameters" not in log)
-
-
-def registry_was_silent(log: str) -> bool:
-    """pip could not reach its registry, and goes on as if there were no versions."""
-    return bool(re.search(r"Retrying \(Retry\(.*connection broken by[\s\S]*\(from versions: none\)", log))
 
 
 def known(text: str, rows: tuple[Row, ...]) -> str:

@@ -85,18 +85,6 @@ SAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         "NewConnectionError('Failed to establish a new connection: [Errno 111] Connection refused'))\n",
         ("a download failed",),
     ),
-    "pip's registry down, in pip's words": (
-        "WARNING: Retrying (Retry(total=4, connect=None)) after connection broken by 'NewConnectionError('Connection refused')': "
-        "/simple/uv/\n"
-        "ERROR: Could not find a version that satisfies the requirement uv==0.13.9 (from versions: none)\n"
-        "ERROR: No matching distribution found for uv==0.13.9\n",
-        ("a download failed", "goes on where it stopped"),
-    ),
-    "pip has nothing for this machine": (
-        "ERROR: Could not find a version that satisfies the requirement uv==0.13.9 (from versions: none)\n"
-        "ERROR: No matching distribution found for uv==0.13.9\n",
-        ("uv==0.13.9", "do not go together"),
-    ),
     "no such Python": (
         "error: No download found for request: cpython-3.12.99-linux-aarch64-gnu\n",
         ("cpython-3.12.99",),
