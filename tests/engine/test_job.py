@@ -1,6 +1,7 @@
 """Long work on a machine outlives the connection that asked for it, and is done once."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -66,7 +67,9 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 def test_a_job_shows_its_progress_and_how_long_it_took(machine: Machine) -> None:
     status, output, _ = machine.run("echo one; echo noise >&2; echo two")
-    assert (status, output.splitlines()) == (0, ["one", "two", "work: done in 0 s"])
+    assert status == 0
+    # A second may begin meanwhile.
+    assert re.fullmatch(r"one\ntwo\nwork: done in [0-9]+ s\n", output)
 
 
 def test_work_that_is_done_is_not_done_again(machine: Machine) -> None:
