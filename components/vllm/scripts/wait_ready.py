@@ -15,7 +15,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-POLL_S = 1.0
+POLL_S = 0.5
+UNIT_LOOK_S = 5.0
+"""Between two looks at the service: each is a program of its own, which takes from the cores that the start needs."""
 REPORT_S = 10.0
 ANSWER_TIMEOUT_S = 300.0
 
@@ -71,13 +73,15 @@ def check_offload(settings: str, accelerator: str, log: str) -> None:
 def wait(options: argparse.Namespace) -> float:
     """Seconds until a token came back; `NotReadyError` when none will."""
     key = Path(options.keys).read_text().split()[0]
-    began = reported = time.monotonic()
+    began = reported = looked = time.monotonic()
     while not (answers(f"http://{options.host}:{options.port}/health") and first_token(options, key)):
         now = time.monotonic()
-        state = unit_state(options.service)
-        if has_ended(state):
-            # Each start begins a new log and keeps the one before.
-            raise NotReadyError(explain(options.log + ".1" if was_restarted(state) else options.log))
+        if now - looked >= UNIT_LOOK_S:
+            looked = now
+            state = unit_state(options.service)
+            if has_ended(state):
+                # Each start begins a new log and keeps the one before.
+                raise NotReadyError(explain(options.log + ".1" if was_restarted(state) else options.log))
         doing = stage(Path(options.log))
         if now - began > options.timeout:
             raise TooSlowError(
