@@ -111,7 +111,7 @@ def _ssh(outputs: dict[str, Any], folder: Path) -> list[str]:
 
 
 def _forget(outputs: dict[str, Any], cache: Path | None) -> None:
-    """Stop the service and drop what the other way has to get or find out itself; of packages only when they are cold."""
+    """Stop the service and drop what the other way has to get or find out itself; packages only when they are cold."""
     with tempfile.TemporaryDirectory() as folder:
         command = "systemctl --user stop lambda-vllm.service; rm -rf ~/.cache"
         subprocess.run([*_ssh(outputs, Path(folder)), command], check=True, capture_output=True)
