@@ -203,6 +203,12 @@ def read_settings(
     return settings
 
 
+def parse_flag(word: str) -> tuple[str, Any]:
+    """Name and value of a word such as `max-num-seqs=4`, as they stand in `vllmArgs`; without a value it is true."""
+    name, _, text = word.partition("=")
+    return name, _value(text) if text else True
+
+
 def _value(text: str) -> Any:
     try:
         return json.loads(text)

@@ -4,7 +4,7 @@ A branch moves. Without the pin the next `pulumi up`, meant to open the firewall
 model; and a hub that is down would stop it.
 """
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -34,8 +34,4 @@ class ModelPin(Resource, module="lambdavllm", name="ModelPin"):
     """`ModelFacts.to_json`, the commit among them."""
 
     def __init__(self, name: str, args: ModelPinArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(PROVIDER, name, {**_plain(args)}, opts)
-
-
-def _plain(args: ModelPinArgs) -> dict[str, Any]:
-    return {**args}
+        super().__init__(PROVIDER, name, {**args}, opts)

@@ -1,11 +1,12 @@
 """The command line of the live check."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from components.settings import parse_flag
 
 RESERVE_MINUTES = 4.0
 """What the end of a machine may take, which is paid as well."""
@@ -66,7 +67,7 @@ def read_options(arguments: Sequence[str]) -> Options:
         "apiUrl": given.api_url,
         "hfEndpoint": given.hf_endpoint,
         "sshPort": given.ssh_port,
-        "vllmArgs": dict(_flag(word) for word in given.vllm_arg) or None,
+        "vllmArgs": dict(map(parse_flag, given.vllm_arg)) or None,
     }
     present = {key: value for key, value in configuration.items() if value is not None}
     return Options(present, given.dollars, given.report, not given.yes)
@@ -77,11 +78,3 @@ def _dollars(word: str) -> float:
     if not 0 < amount < MOST_DOLLARS:
         raise argparse.ArgumentTypeError(f"{word} is not between 0 and {MOST_DOLLARS:.0f}")
     return amount
-
-
-def _flag(word: str) -> tuple[str, Any]:
-    name, _, value = word.partition("=")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value or True

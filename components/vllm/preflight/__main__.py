@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.cloud.client import LambdaClient
-from components.settings import Settings, SettingsError, read_settings
+from components.settings import Settings, SettingsError, parse_flag, read_settings
 from components.vllm.hub.client import Hub
 from components.vllm.preflight import Plan, PreflightError, preflight
 from components.vllm.preflight.plan_text import document, lines
@@ -69,15 +69,8 @@ def settings_of(options: argparse.Namespace, environment: Mapping[str, str]) -> 
 
 def _text(key: str, value: Any) -> str:
     if key == "vllmArgs":
-        return json.dumps({flag: _value(text) for flag, _, text in (word.partition("=") for word in value)})
+        return json.dumps(dict(map(parse_flag, value)))
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text or True
 
 
 def main(arguments: Sequence[str]) -> int:
