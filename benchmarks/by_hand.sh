@@ -3,7 +3,7 @@
 # program's: uv, environment, vLLM, a look whether it works, weights, server, first token. Runs on a machine that this
 # program has prepared.
 #
-#   by_hand.sh MODEL COMMIT HUB_URL
+#   by_hand.sh MODEL COMMIT HUB_URL STEP…      steps: install, download, start
 #
 # Prints the seconds of each step.
 set -euo pipefail
@@ -11,6 +11,7 @@ set -euo pipefail
 . "$HOME/.local/share/lambda-vllm/scripts/common.sh"
 
 model=$1 commit=$2 hub=$3
+shift 3
 venv="$HOME/vllm-env"
 began=$(date +%s.%N)
 
@@ -21,30 +22,38 @@ step() {
     began=$now
 }
 
-rm -rf "$venv" "$base/uv-$UV_VERSION"
-ensure_uv
-"$uv" venv --quiet --python '>=3.11,<3.14' --no-python-downloads "$venv"
-"$uv" pip install --quiet --python "$venv/bin/python" --no-deps --require-hashes --requirement "$base/scripts/cpu-$(uname -m).txt"
-cp -r "$base"/venv/lib/python3.*/site-packages/vllm-*.dist-info "$(echo "$venv"/lib/python3.*/site-packages)"
-"$venv/bin/python" "$base/scripts/prove.py" cpu "$VLLM_VERSION" "$TORCH_VERSION" >/dev/null
-step install
+install() {
+    rm -rf "$venv" "$base/uv-$UV_VERSION"
+    ensure_uv
+    "$uv" venv --quiet --python '>=3.11,<3.14' --no-python-downloads "$venv"
+    "$uv" pip install --quiet --python "$venv/bin/python" --no-deps --require-hashes --requirement "$base/scripts/cpu-$(uname -m).txt"
+    cp -r "$base"/venv/lib/python3.*/site-packages/vllm-*.dist-info "$(echo "$venv"/lib/python3.*/site-packages)"
+    "$venv/bin/python" "$base/scripts/prove.py" cpu "$VLLM_VERSION" "$TORCH_VERSION" >/dev/null
+}
 
-HF_TOKEN=$(<"$settings/hf-token")
-export HF_TOKEN HF_ENDPOINT="$hub" HF_HUB_DISABLE_PROGRESS_BARS=1
-"$uv" tool run --quiet --from "huggingface_hub==$HUGGINGFACE_HUB_VERSION" \
-    hf download "$model" --revision "$commit" --exclude 'original/*' >/dev/null
-step download
+download() {
+    HF_TOKEN=$(<"$settings/hf-token")
+    export HF_TOKEN HF_ENDPOINT="$hub" HF_HUB_DISABLE_PROGRESS_BARS=1
+    "$uv" tool run --quiet --from "huggingface_hub==$HUGGINGFACE_HUB_VERSION" \
+        hf download "$model" --revision "$commit" --exclude 'original/*' >/dev/null
+}
 
-export HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_OMP_THREADS_BIND=nobind
-OMP_NUM_THREADS=$(nproc)
-export OMP_NUM_THREADS
-"$venv/bin/vllm" serve --config "$settings/vllm.yaml" --host "$BIND_ADDRESS" >"$HOME/by-hand.log" 2>&1 &
-server=$!
-trap 'kill $server; wait $server || true' EXIT
-body="{\"model\": \"$model\", \"prompt\": \"Hello\", \"max_tokens\": 1}"
-until curl --silent --fail --header 'Content-Type: application/json' --data "$body" \
-    "http://$BIND_ADDRESS:8000/v1/completions" >/dev/null; do
-    kill -0 "$server"
-    sleep 0.5
+start() {
+    export HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_OMP_THREADS_BIND=nobind
+    OMP_NUM_THREADS=$(nproc)
+    export OMP_NUM_THREADS
+    "$venv/bin/vllm" serve --config "$settings/vllm.yaml" --host "$BIND_ADDRESS" >"$HOME/by-hand.log" 2>&1 &
+    server=$!
+    trap 'kill $server; wait $server || true' EXIT
+    body="{\"model\": \"$model\", \"prompt\": \"Hello\", \"max_tokens\": 1}"
+    until curl --silent --fail --header 'Content-Type: application/json' --data "$body" \
+        "http://$BIND_ADDRESS:8000/v1/completions" >/dev/null; do
+        kill -0 "$server"
+        sleep 0.5
+    done
+}
+
+for name in "$@"; do
+    "$name"
+    step "$name"
 done
-step start

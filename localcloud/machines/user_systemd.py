@@ -36,6 +36,8 @@ def main() -> int:
         "_preset_folders": [],
         "_journal_log_folder": str(disk / "var" / "log" / "journal"),
         "LocaleConf": str(disk / "etc" / "locale.conf"),
+        # Seconds between two looks at a process. systemd learns at once from the kernel that one has ended.
+        "MinimumYield": 0.05,
     }
     for name, value in confinement.items():
         if not hasattr(systemctl3, name):
