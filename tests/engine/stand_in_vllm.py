@@ -85,7 +85,9 @@ def handler(config: dict[str, Any]) -> type[BaseHTTPRequestHandler]:
 
         def _may(self) -> bool:
             keys = Path(os.environ["LAMBDA_VLLM_API_KEYS"]).read_text().split()
-            may = config.get("behaviour") == "open" or self.headers.get("Authorization") in [f"Bearer {k}" for k in keys]
+            may = config.get("behaviour") == "open" or self.headers.get("Authorization") in [
+                f"Bearer {k}" for k in keys
+            ]
             if not may:
                 self._answer(401, {})
             return may

@@ -7,18 +7,24 @@ import json
 import os
 import random
 import signal
+import ssl
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import psutil
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from components.vllm.server import Setting, stage_command, swap_command
 from components.vllm.stack import FILES
@@ -119,20 +125,20 @@ class SwapMachine:
         end_processes(self.id)
         self._disk.remove()
 
-    def served(self, scheme: str = "http") -> str | None:
+    def served(self, scheme: str = "http", context: ssl.SSLContext | None = None) -> str | None:
         """The model that answers to the key."""
         request = urllib.request.Request(
             f"{scheme}://{self._spec.ip}:{PORT}/v1/models", headers={"Authorization": f"Bearer {KEY}"}
         )
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=5, context=context) as answer:
                 return str(json.load(answer)["data"][0]["id"])
         except (OSError, ValueError):
             return None
 
     def until_served(self, model: str) -> None:
         """Wait until it answers."""
-        until(lambda: self.served() == model)
+        until_true(lambda: self.served() == model)
 
     def processes(self, word: str) -> list[psutil.Process]:
         """Those of the machine that have a word in their command line."""
@@ -175,9 +181,9 @@ class SwapMachine:
         return str(json.loads((self.settings / link / "vllm.yaml").read_text())["model"])
 
 
-def until(is_true: Callable[[], object]) -> None:
+def until_true(is_true: Callable[[], object], seconds: float = PATIENCE_S) -> None:
     """Wait until it is."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + seconds
     while not is_true():
         assert time.monotonic() < deadline, "did not come true in time"
         time.sleep(0.05)
@@ -191,3 +197,30 @@ def swap_machine(root: Path) -> Iterator[SwapMachine]:
         yield machine
     finally:
         machine.remove()
+
+
+def own_ca(names: Sequence[str]) -> tuple[bytes, bytes]:
+    """A certificate with its key, for names, and the certificate of the CA that gave it; both PEM."""
+    now = datetime.now(UTC)
+    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a CA of the test")])
+
+    def build(subject: x509.Name, public: ec.EllipticCurvePublicKey, is_ca: bool) -> x509.CertificateBuilder:
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(ca_name)
+            .public_key(public)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(is_ca, None), critical=True)
+        )
+
+    ca = build(ca_name, ca_key.public_key(), True).sign(ca_key, hashes.SHA256())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
+    alternative = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
+    certificate = build(subject, key.public_key(), False).add_extension(alternative, critical=False)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    signed = certificate.sign(ca_key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    return private + signed, ca.public_bytes(Encoding.PEM)

@@ -159,7 +159,8 @@ class Swap:
             if self._state.is_serving(good):
                 last = self._timeline.last(good)
                 outage = f" after {last['outage']:.0f} s without a model" if last and last["outage"] else ""
-                return f"{old.model} is served again as before{outage}; the new settings failed: {trouble}"
+                why = trouble.removeprefix("the model server failed: ")
+                return f"{old.model} is served again as before{outage}; the new settings failed: {why}"
             if (state.doing == "waiting" and state.key == good) or now() - began > old.start_timeout_seconds:
                 why = state.trouble or f"its stage is: {state.stage}"
                 return (
