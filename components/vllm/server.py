@@ -42,6 +42,7 @@ SERVICE = (
 """What runs as long as the server does, and therefore is new only with a new start."""
 
 _SERVING = re.compile(r"^serving (\S+) over (https?) on port (\d+)$", re.MULTILINE)
+_START = re.compile(r"^start: done in (\d+) s$", re.MULTILINE)
 _OUTAGE = re.compile(r"^outage: (\d+) s$", re.MULTILINE)
 
 
@@ -101,6 +102,8 @@ class Report:
     model: str
     scheme: str
     port: int
+    start_seconds: int | None
+    """From the server's process to the first token, of the start that is served."""
     outage_seconds: int | None
     """None when no model had to be stopped."""
 
@@ -111,8 +114,12 @@ class Report:
         if not found:
             raise ValueError("the machine did not say what it serves: run `pulumi up` again")
         model, scheme, port = found[-1]
-        outage = _OUTAGE.findall(stdout)
-        return Report(model, scheme, int(port), int(outage[-1]) if outage else None)
+        start, outage = (_last_number(pattern.findall(stdout)) for pattern in (_START, _OUTAGE))
+        return Report(model, scheme, int(port), start, outage)
+
+
+def _last_number(found: list[str]) -> int | None:
+    return int(found[-1]) if found else None
 
 
 class ModelServer(pulumi.ComponentResource):
@@ -172,7 +179,7 @@ class ModelServer(pulumi.ComponentResource):
         report = pulumi.Output.unsecret(served.stdout).apply(Report.parse)
         self.model = report.apply(lambda said: said.model)
         self.download_seconds = seconds_of(weights)
-        self.start_seconds = seconds_of(served)
+        self.start_seconds = report.apply(lambda said: said.start_seconds)
         self.outage_seconds = report.apply(lambda said: said.outage_seconds)
         # The URL is known earlier, and given only when the model answers there.
         self.endpoint = pulumi.Output.all(host.ip, report).apply(

@@ -106,11 +106,11 @@ def test_an_engine_that_is_killed_comes_back_without_pulumi(stack: Stack) -> Non
     until_true(lambda: stack.answers(MODEL), 300)
 
 
-def test_flags_that_vllm_refuses_are_told_while_the_old_model_serves_on(stack: Stack) -> None:
+def test_what_vllm_finds_wrong_beforehand_is_told_while_the_old_model_serves_on(stack: Stack) -> None:
     before = stack.servers()
-    stack.project.configure(vllmArgs={**FLAGS, "max-num-seqs": "many"})
+    stack.project.configure(vllmArgs={**FLAGS, "hf-overrides": '{"architectures": ["NoSuchModel"]}'})
     failed = stack.project.up(succeeds=False)
-    assert "max-num-seqs" in failed.output
+    assert "this vLLM does not support the architecture ['NoSuchModel']" in failed.output
     assert f"{MODEL} is served as before, nothing was stopped" in failed.output
     assert stack.servers() == before
 

@@ -33,9 +33,10 @@ MOMENTS = {
 @pytest.mark.parametrize("next_model", ["org/new", "org/old"])
 def test_a_swap_that_is_killed_leaves_a_model_served(serving: SwapMachine, moment: str, next_model: str) -> None:
     with serving.begin(SLOW) as asked:
-        assert asked.stdout is not None
+        output = asked.stdout
+        assert output is not None
         if said := MOMENTS[moment]:
-            until_true(lambda: said in asked.stdout.readline())
+            until_true(lambda: said in output.readline())
         else:
             until_true(lambda: serving.state.get("why") == "change")
         # The job with its runner, the look at the settings, and who follows it.
@@ -44,8 +45,8 @@ def test_a_swap_that_is_killed_leaves_a_model_served(serving: SwapMachine, momen
                 process.kill()
         asked.communicate(timeout=60)
     until_true(lambda: serving.served() and serving.state["doing"] == "serving")
-    status, output = serving.up(SLOW if next_model == "org/new" else OLD)
-    assert (status, serving.served()) == (0, next_model), output
+    status, told = serving.up(SLOW if next_model == "org/new" else OLD)
+    assert (status, serving.served()) == (0, next_model), told
     assert serving.named("current") == serving.named("good") == next_model
     assert len(serving.servers) == len(serving.processes("EngineCore")) == 1
 

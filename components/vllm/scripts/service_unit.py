@@ -3,6 +3,7 @@
 Runs with the machine's own Python 3.10 or newer.
 """
 
+import fcntl
 import getpass
 import os
 import subprocess
@@ -43,6 +44,7 @@ class ServiceUnit:
     def __init__(self, home: Path, base: Path) -> None:
         self._file = home / ".config/systemd/user" / NAME
         self._base = base
+        self._lock = base / "restart.lock"
         # A login without a session of its own does not have this one set.
         os.environ.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
 
@@ -62,11 +64,22 @@ class ServiceUnit:
         """Stop it if it runs, and start it. It is one order to systemd, which carries it out whoever dies meanwhile."""
         # One that failed too often would not be started.
         self._systemctl("reset-failed", NAME)
-        self._systemctl("restart", NAME)
+        # The lock is held by flock alone, and not by what the order starts.
+        self._systemctl("restart", NAME, before=("flock", "--close", str(self._lock)))
 
-    def _systemctl(self, *words: str) -> None:
+    def is_restarting(self) -> bool:
+        """True while an order to restart is carried out, also one whose giver was killed."""
+        with self._lock.open("a") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            return False
+
+    def _systemctl(self, *words: str, before: tuple[str, ...] = ()) -> None:
         # In a session of its own, so that what ends this process does not end it half way.
-        subprocess.run(["systemctl", "--user", *words], stdout=sys.stderr, check=False, start_new_session=True)
+        command = [*before, "systemctl", "--user", *words]
+        subprocess.run(command, stdout=sys.stderr, check=False, start_new_session=True)
 
 
 def _linger() -> None:

@@ -46,7 +46,10 @@ class Swap:
 
     def run(self) -> None:
         """Return when the setting is served; `SwapError` when it is not."""
-        self._check_wanted()
+        for _ in self._while_wanted():
+            # Of an earlier request that was killed: what serves now would be stopped in a moment.
+            if not self._unit.is_restarting():
+                break
         if self._is_served():
             say(f"{self._generation.model} is served with these settings already")
             self._report(None)
