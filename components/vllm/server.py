@@ -130,6 +130,8 @@ class ModelServer(pulumi.ComponentResource):
     """What the machine serves, by its own word; the name as the user writes it."""
     download_seconds: pulumi.Output[int | None]
     start_seconds: pulumi.Output[int | None]
+    setting_key: pulumi.Output[str]
+    """Changes with all that needs a new start."""
     outage_seconds: pulumi.Output[int | None]
     """How long no model was served during the last change; None when none was served before."""
 
@@ -151,6 +153,7 @@ class ModelServer(pulumi.ComponentResource):
                 stack.install_key,
             )
         )
+        self.setting_key = setting.apply(lambda one: one.key)
         # Not before: a driver step may reboot the machine.
         ready = pulumi.ResourceOptions(parent=self, depends_on=stack.prepared)
         hf_token = host.put_secret(f"{name}-hf-token", "hf-token", args.hf_token, ready)
