@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,8 @@ class Generations:
         )
         choice = choose(current, self.good, was_tried)
         if choice and choice.key != current:
-            self.switch_to(choice.key)
+            with suppress(OSError):
+                self.switch_to(choice.key)
         return choice
 
     def switch_to(self, key: str) -> None:

@@ -16,6 +16,8 @@ from .generations import Generation
 ANSWER_TIMEOUT_S = 300.0
 """For a first token, which may wait for a compiler; all else answers in a moment or is not there yet."""
 QUICK_TIMEOUT_S = 5.0
+LATER = frozenset({408, 425, 429})
+"""Refusals that say nothing of the next request: clients of a server that comes back may be waiting in numbers."""
 
 
 class NotReadyError(Exception):
@@ -53,7 +55,7 @@ class Probe:
     def _gives_token(self) -> bool:
         request = json.dumps({"model": self._generation.model, "prompt": "Hello", "max_tokens": 1}).encode()
         status, body = self._ask("POST", "/v1/completions", request, with_key=True, timeout_s=ANSWER_TIMEOUT_S)
-        if 400 <= status < 500:
+        if 400 <= status < 500 and status not in LATER:
             detail = body[:500].decode(errors="replace")
             raise NotReadyError(f"the server refused a completion of {self._generation.model}: {status} {detail}")
         try:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from .explain import reason
@@ -50,6 +51,10 @@ class Supervisor:
             if choice.given_up:
                 self.give_up(choice.given_up, "it was interrupted before it was ready")
                 why = "fall back"
+            if not choice.is_proven:
+                # First of all: whatever ends this try, the next start is not another one.
+                with suppress(OSError):
+                    self.generations.note_try(choice.key)
             start = Start(self, self.generations.get(choice.key), choice.is_proven, why)
             start.run()
             if self.is_ending:
@@ -87,8 +92,10 @@ class Supervisor:
 
     def give_up(self, key: str, trouble: str) -> None:
         """An unproven setting is not started again before it is asked for again."""
-        if self.generations.failure(key) is None:
-            self.generations.give_up(key, trouble)
+        # On a full disk nobody is told why, and the last good one is served nevertheless.
+        with suppress(OSError):
+            if self.generations.failure(key) is None:
+                self.generations.give_up(key, trouble)
 
 
 class Start:
@@ -103,6 +110,7 @@ class Start:
         self._generation = generation
         self._is_proven = is_proven
         self._why = why or self._why_now()
+        self._timeout_seconds = generation.start_timeout_seconds
         self._began = now()
         self._ready_at = 0.0
         self._stages = Stages()
@@ -113,8 +121,6 @@ class Start:
 
     def run(self) -> None:
         """Start it, prove it, and wait until it has ended or the service is to end."""
-        if not self._is_proven:
-            self._all.generations.note_try(self._generation.key)
         server = ServerProcess(self._generation, self._all.base, self._all.log, self._stages.feed)
         prover = threading.Thread(target=self._prove, daemon=True)
         prover.start()
@@ -149,7 +155,7 @@ class Start:
 
     def _is_hopeless(self) -> bool:
         """It will not get ready, or not in time where there is another one to go back to."""
-        limit = self._generation.start_timeout_seconds
+        limit = self._timeout_seconds
         late = now() - self._began > limit and not self._is_proven and self._all.generations.good is not None
         if late and not (self.served or self._refusal):
             self._refusal = (

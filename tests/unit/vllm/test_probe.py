@@ -78,6 +78,7 @@ def test_a_token_for_the_key_and_nothing_without_it_is_ready(probe: Probe) -> No
         {("GET", "/health", False): (503, "")},
         {("GET", "/v1/models", True): (500, "")},
         {("POST", "/v1/completions", True): (503, "")},
+        {("POST", "/v1/completions", True): (429, "others wait too")},
         {("POST", "/v1/completions", True): (200, "{}")},
         {("POST", "/v1/completions", True): (200, "no JSON")},
     ],
