@@ -128,7 +128,7 @@ log_in = pulumi.Output.all(machine.ip, machine.host_key.public_key)
 forward = f"-N -L {settings.port}:localhost:{settings.port} "
 pulumi.export("endpoint", server.endpoint)
 pulumi.export("api_key", pulumi.Output.secret(api_key))
-pulumi.export("model", settings.model)
+pulumi.export("model", server.model)
 pulumi.export("ip", machine.ip)
 pulumi.export("instance_id", machine.instance.id)
 pulumi.export("instance_type", machine.instance.instance_type)
@@ -144,5 +144,6 @@ pulumi.export(
         "install": stack.install_seconds,
         "download": server.download_seconds,
         "start": server.start_seconds,
+        "outage": server.outage_seconds,
     },
 )

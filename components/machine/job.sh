@@ -1,16 +1,22 @@
 #!/usr/bin/env bash
 # Runs long work so that it outlives the connection that asked for it.
 #
-#   job.sh NAME KEY COMMAND [ARGUMENT…]
+#   job.sh [--again] NAME KEY COMMAND [ARGUMENT…]
 #
 # NAME and KEY (the hash of what the work is) name the job. The first call starts it detached; every call follows its progress and
-# ends with its exit status. Work that succeeded is not done again; work that failed or was interrupted is started again, and has to
-# be able to go on from where it stopped.
+# ends with its exit status. Work that succeeded is not done again, unless other work of the same name was begun after it, which may
+# have undone it, or --again asks for it; work that failed or was interrupted is started again, and has to be able to go on from
+# where it stopped. Work that is under way is followed in any case.
 #
 # The command's standard output is progress: short lines, shown to the user. Its standard error is the log, kept on the machine.
 set -euo pipefail
 
 base="$HOME/.local/share/lambda-vllm"
+again=""
+if [[ $1 == --again ]]; then
+    again=yes
+    shift
+fi
 name=$1 key=$2
 shift 2
 job="$base/jobs/$name-$key"
@@ -21,6 +27,8 @@ is_running() { ! flock --nonblock "$job/lock" true; }
 
 succeeded() { [[ -f "$job/exit" && "$(<"$job/exit")" == 0 ]]; }
 
+is_last() { [[ "$(cat "$base/jobs/$name.last" 2>/dev/null)" == "$key" ]]; }
+
 start() {
     rm -f "$job/exit"
     : >"$job/progress"
@@ -30,17 +38,18 @@ start() {
     # it waits for its turn: two jobs of one name with different keys would work on the same files.
     # shellcheck disable=SC2016  # expanded by the inner shell
     setsid nohup bash -c '
-        job=$1 turn=$2; shift 2
+        job=$1 work=$2 key=$3; shift 3
         exec 9>"$job/lock"
         flock --wait 10 9 || exit 1
-        exec 7>"$turn"
+        exec 7>"$work.turn"
         flock 7
+        echo "$key" >"$work.last.new" && mv "$work.last.new" "$work.last"
         began=$(date +%s)
         status=0
         "$@" >>"$job/progress" 2>>"$job/log" 7>&- 9>&- || status=$?
         echo $(($(date +%s) - began)) >"$job/seconds"
         echo "$status" >"$job/exit.new" && mv "$job/exit.new" "$job/exit"
-    ' job "$job" "$base/jobs/$name.turn" "$@" </dev/null >/dev/null 2>>"$job/log" 8>&- &
+    ' job "$job" "$base/jobs/$name" "$key" "$@" </dev/null >/dev/null 2>>"$job/log" 8>&- &
     # Until the job holds its lock it looks as if it did not run.
     local runner=$!
     until [[ -f "$job/exit" ]] || is_running || ! kill -0 "$runner" 2>/dev/null; do
@@ -81,7 +90,7 @@ follow() {
 # In a function, so that the whole file is read before it runs: a later `pulumi up` may replace it meanwhile.
 main() {
     trap 'echo "$name: still under way after all this time; run pulumi up again to follow it" >&2; exit 124' TERM
-    if succeeded; then
+    if [[ -z $again ]] && succeeded && is_last; then
         echo "$name: done in $(<"$job/seconds") s, before this run"
         exit 0
     fi

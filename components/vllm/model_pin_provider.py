@@ -1,5 +1,6 @@
 """Keeps the commit of a model, for `ModelPin`."""
 
+import json
 import secrets
 from typing import ClassVar
 
@@ -27,8 +28,7 @@ class ModelPinProvider(LambdaProvider[ModelPinInputs]):
 
     def keeps(self, name: str, state: Properties, inputs: Properties) -> bool:
         """What preflight finds now counts for another model or revision only."""
-        same = (state.get("model"), state.get("revision")) == (inputs.get("model"), inputs.get("revision"))
-        return same and name in {"facts", "problem"}
+        return _asked(state) == _asked(inputs) and name in {"facts", "problem"}
 
     def check(self, _olds: Properties, news: Properties) -> CheckResult:
         """What nobody has seen is refused in the preview already, unless it is what the state knows."""
@@ -41,10 +41,26 @@ class ModelPinProvider(LambdaProvider[ModelPinInputs]):
         return Made(secrets.token_hex(8), self.change("", inputs, {}))
 
     def change(self, id_: str, inputs: ModelPinInputs, state: Properties) -> Properties:
-        """Another commit, which has to be known: nothing is launched or stopped for a model that nobody has seen."""
-        if not inputs.facts:
+        """Another commit, which has to be known: nothing is launched or stopped for a model that nobody has seen.
+
+        Going back gives the commit that was served before, though the branch may have moved meanwhile: an `up` with the
+        old settings, after one that failed, finds on the machine what it asks for.
+        """
+        facts = _facts_before(state, {"model": inputs.model, "revision": inputs.revision}) or inputs.facts
+        if not facts:
             raise CloudError(_unseen(inputs.problem))
-        return {"facts": inputs.facts}
+        before = {name: state.get(name, "") for name in ("model", "revision", "facts")}
+        return {"facts": facts, "previous": json.dumps(before)}
+
+
+def _asked(properties: Properties) -> tuple[object, object]:
+    return properties.get("model"), properties.get("revision")
+
+
+def _facts_before(state: Properties, inputs: Properties) -> str:
+    """Of the pin before the present one, when that is what is asked for; empty when it is not."""
+    before = json.loads(state.get("previous") or "{}")
+    return str(before["facts"]) if before and _asked(before) == _asked(inputs) else ""
 
 
 def _unseen(problem: str) -> str:

@@ -1,6 +1,13 @@
-"""The model server: weights, settings and key on the machine, the service started, and proof that it answers."""
+"""The model server: weights and key on the machine, a setting beside the one that is served, and the swap to it.
+
+Two commands stand for a setting. The first writes it down on the machine and touches nothing; the second makes the
+service serve it, and what the program exports comes from its report. When the second fails or is killed, the state has
+the new input of the first and the old input of the second. So the next `pulumi up` asks the machine again whatever it
+is given, and with the old settings the machine finds that it serves them and does nothing.
+"""
 
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,12 +15,35 @@ from typing import Any
 
 import pulumi
 
-from components.machine.host import SCRIPTS, Host, content_hash, write_command
+from components.machine.host import BASE, SCRIPTS, Host, content_hash
 from components.vllm.decision import Decision
 from components.vllm.model_facts import ModelFacts
 from components.vllm.stack import FOLDER, VllmStack, job, seconds_of
+from components.vllm.versions import PINNED_VLLM
 
 DOWNLOAD_TIMEOUT_S = 4 * 3600
+
+DRAIN_SECONDS = 30
+"""For requests that are under way when the server is stopped, where `shutdown-timeout` in vllmArgs does not say."""
+
+SERVICE = (
+    "common.sh",
+    "serve.sh",
+    "guard.py",
+    "generations.py",
+    "log_files.py",
+    "probe.py",
+    "server_process.py",
+    "service_state.py",
+    "stages.py",
+    "supervise.py",
+    "timeline.py",
+)
+"""What runs as long as the server does, and therefore is new only with a new start."""
+
+_SERVING = re.compile(r"^serving (\S+) over (https?) on port (\d+)$", re.MULTILINE)
+_START = re.compile(r"^start: done in (\d+) s$", re.MULTILINE)
+_OUTAGE = re.compile(r"^outage: (\d+) s$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -37,14 +67,73 @@ class ModelServerArgs:
     """Any other flag of `vllm serve`, without the leading dashes."""
     vllm_env: Mapping[str, str | int | float] = field(default_factory=dict)
     start_timeout_seconds: int = 3600
+    tls_ready: pulumi.Resource | None = None
+    """What has put certificate and CA on the machine; None for a server without TLS."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """All that makes another start of the server necessary, as text."""
+
+    config: str
+    """For `vllm serve --config`."""
+    environment: str
+    """Variables, as a file that a shell reads."""
+    has_tls: bool
+    install_key: str
+
+    @property
+    def key(self) -> str:
+        """Names the setting on the machine. The keys and the certificate are no part: the server reads them anew."""
+        scripts = (FOLDER / name for name in SERVICE)
+        return content_hash(*scripts, more=[self.config, self.environment, str(self.has_tls), self.install_key])
+
+    def stage_input(self, start_timeout_seconds: int) -> str:
+        """For stage.py on the machine."""
+        setting = {"tls": self.has_tls, "start_timeout_seconds": start_timeout_seconds}
+        files = {"vllm.yaml": self.config, "server.env": self.environment, "setting.json": json.dumps(setting)}
+        return json.dumps({"key": self.key, "files": files})
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the machine says that it serves."""
+
+    model: str
+    scheme: str
+    port: int
+    start_seconds: int | None
+    """From the server's process to the first token, of the start that is served."""
+    outage_seconds: int | None
+    """None when no model had to be stopped."""
+
+    @staticmethod
+    def parse(stdout: str) -> "Report":
+        """From the output of swap.py. `ValueError` when it does not say."""
+        found = _SERVING.findall(stdout)
+        if not found:
+            raise ValueError("the machine did not say what it serves: run `pulumi up` again")
+        model, scheme, port = found[-1]
+        start, outage = (_last_number(pattern.findall(stdout)) for pattern in (_START, _OUTAGE))
+        return Report(model, scheme, int(port), start, outage)
+
+
+def _last_number(found: list[str]) -> int | None:
+    return int(found[-1]) if found else None
 
 
 class ModelServer(pulumi.ComponentResource):
     """A model that answers on an OpenAI-compatible endpoint; ready when a token came back."""
 
     endpoint: pulumi.Output[str]
+    model: pulumi.Output[str]
+    """What the machine serves, by its own word; the name as the user writes it."""
     download_seconds: pulumi.Output[int | None]
     start_seconds: pulumi.Output[int | None]
+    setting_key: pulumi.Output[str]
+    """Changes with all that needs a new start."""
+    outage_seconds: pulumi.Output[int | None]
+    """How long no model was served during the last change; None when none was served before."""
 
     def __init__(
         self,
@@ -56,10 +145,15 @@ class ModelServer(pulumi.ComponentResource):
     ) -> None:
         super().__init__("lambdavllm:vllm:ModelServer", name, None, opts)
         facts = args.facts.apply(ModelFacts.from_json)
-        config = pulumi.Output.all(facts, args.decision).apply(lambda known: server_config(args, *known))
-        environment = environment_file(args.vllm_env)
-        start_hash = config.apply(lambda text: start_key(text, environment, stack.install_key))
-
+        setting = pulumi.Output.all(facts, args.decision).apply(
+            lambda known: Setting(
+                server_config(args, *known, drains=stack.vllm_version == PINNED_VLLM),
+                environment_file(args.vllm_env),
+                args.tls_ready is not None,
+                stack.install_key,
+            )
+        )
+        self.setting_key = setting.apply(lambda one: one.key)
         # Not before: a driver step may reboot the machine.
         ready = pulumi.ResourceOptions(parent=self, depends_on=stack.prepared)
         hf_token = host.put_secret(f"{name}-hf-token", "hf-token", args.hf_token, ready)
@@ -70,28 +164,35 @@ class ModelServer(pulumi.ComponentResource):
             triggers=[facts.apply(weights_key)],
             opts=pulumi.ResourceOptions(parent=self, depends_on=[hf_token]),
         )
-        # The running server's settings are not touched before the new ones can be served.
-        loadable = pulumi.ResourceOptions(parent=self, depends_on=[stack.installed, weights])
-        variables = host.put_secret(f"{name}-environment", "server.env", environment, loadable)
-        settings = host.run(f"{name}-config", write_command("vllm.yaml"), stdin=config, opts=loadable)
-        started = host.run(
-            f"{name}-start",
-            start_hash.apply(lambda key: start_command(key, args)),
-            # Each write prints another number, so that going back to settings that served before starts them again.
-            triggers=[start_hash, pulumi.Output.unsecret(variables.stdout), settings.stdout],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[keys, variables, settings]),
+        # A setting is asked for when it can be served: an earlier request that is under way gives way to it.
+        staged = host.run(
+            f"{name}-setting",
+            stage_command(),
+            stdin=pulumi.Output.secret(setting.apply(lambda one: one.stage_input(args.start_timeout_seconds))),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[stack.installed, weights]),
         )
+        certificate = [args.tls_ready] if args.tls_ready else []
+        served = host.run(
+            f"{name}-swap",
+            setting.apply(lambda one: swap_command(one.key, args.start_timeout_seconds)),
+            # Each write prints another number, so that the machine is asked after every one, also after going back.
+            triggers=[pulumi.Output.unsecret(staged.stdout)],
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[keys, staged, *certificate]),
+        )
+        report = pulumi.Output.unsecret(served.stdout).apply(Report.parse)
+        self.model = report.apply(lambda said: said.model)
         self.download_seconds = seconds_of(weights)
-        self.start_seconds = seconds_of(started)
+        self.start_seconds = report.apply(lambda said: said.start_seconds)
+        self.outage_seconds = report.apply(lambda said: said.outage_seconds)
         # The URL is known earlier, and given only when the model answers there.
-        self.endpoint = pulumi.Output.all(host.ip, self.start_seconds).apply(
-            lambda known: f"http://{known[0]}:{args.port}/v1"
+        self.endpoint = pulumi.Output.all(host.ip, report).apply(
+            lambda known: f"{known[1].scheme}://{known[0]}:{known[1].port}/v1"
         )
         self.register_outputs({"endpoint": self.endpoint})
 
 
-def server_config(args: ModelServerArgs, facts: ModelFacts, decision: Decision) -> str:
-    """The file for `vllm serve --config`; JSON, which is YAML."""
+def server_config(args: ModelServerArgs, facts: ModelFacts, decision: Decision, *, drains: bool = True) -> str:
+    """The file for `vllm serve --config`; JSON, which is YAML. `drains` when this vLLM knows `--shutdown-timeout`."""
     flags: dict[str, Any] = {
         "model": facts.model,
         "revision": facts.commit,
@@ -100,17 +201,13 @@ def server_config(args: ModelServerArgs, facts: ModelFacts, decision: Decision) 
         "port": args.port,
         "max-model-len": args.max_model_len,
     }
+    if drains:
+        flags["shutdown-timeout"] = DRAIN_SECONDS
     if decision.cpu_offload_gb:
         flags["cpu-offload-gb"] = decision.cpu_offload_gb
     if decision.tensor_parallel_size > 1:
         flags["tensor-parallel-size"] = decision.tensor_parallel_size
     return json.dumps({**flags, **args.vllm_args}, indent=2) + "\n"
-
-
-def start_key(config: str, environment: str, install_key: str) -> str:
-    """Changes with all that needs a new start. The API key does not: the guard reads its file anew when it changes."""
-    scripts = (FOLDER / name for name in ("common.sh", "serve.sh", "guard.py", "start.sh"))
-    return content_hash(*scripts, more=[config, environment, install_key])
 
 
 def environment_file(variables: Mapping[str, str | int | float]) -> str:
@@ -130,8 +227,16 @@ def download_command(facts: ModelFacts, hub_url: str) -> str:
     return job("download", weights_key(facts), DOWNLOAD_TIMEOUT_S, "download.sh", *map(shlex.quote, words))
 
 
-def start_command(key: str, args: ModelServerArgs) -> str:
-    """Command that starts the service and waits; its own limit ends first, the outer one is for a hung machine."""
-    seconds = args.start_timeout_seconds
-    words = [key, str(args.port), shlex.quote(args.model), str(seconds)]
-    return f"timeout {seconds + 300} bash {SCRIPTS}/start.sh {' '.join(words)}"
+def stage_command() -> str:
+    """Command that writes a setting, its input, beside the one that is served."""
+    return f"cd {BASE} && python3 -m scripts.stage"
+
+
+def swap_command(key: str, start_timeout_seconds: int) -> str:
+    """Command that makes the service serve a setting.
+
+    The machine's own limits end first, the outer one is for a machine that hangs: two starts, the second to go back,
+    besides a look at the settings and the end of the old server.
+    """
+    following = f"timeout {2 * start_timeout_seconds + 1800} bash {SCRIPTS}/job.sh --again swap {key}"
+    return f"{following} env -C {BASE} python3 -m scripts.swap {key}"

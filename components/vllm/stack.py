@@ -22,7 +22,27 @@ FILES = (
 """What is copied to the machine, all into one folder."""
 
 NOT_INSTALLING = frozenset(
-    {"download.sh", "download.py", "explain.py", "fetch.py", "guard.py", "serve.sh", "start.sh", "wait_ready.py"}
+    {
+        "__init__.py",
+        "check_config.py",
+        "download.sh",
+        "download.py",
+        "explain.py",
+        "fetch.py",
+        "generations.py",
+        "guard.py",
+        "log_files.py",
+        "probe.py",
+        "serve.sh",
+        "server_process.py",
+        "service_state.py",
+        "service_unit.py",
+        "stage.py",
+        "stages.py",
+        "supervise.py",
+        "swap.py",
+        "timeline.py",
+    }
 )
 """Scripts that leave what is installed as it is."""
 
@@ -58,6 +78,7 @@ class VllmStack(pulumi.ComponentResource):
     installed: remote.Command
     install_key: str
     """Changes with what would be installed."""
+    vllm_version: str
     install_seconds: pulumi.Output[int | None]
 
     def __init__(self, name: str, host: Host, args: VllmStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -68,6 +89,7 @@ class VllmStack(pulumi.ComponentResource):
         driver = self._driver(name, host, args, [*scripts, cache])
         self.prepared = [*scripts, cache, driver]
         self.install_key = install_key(args)
+        self.vllm_version = args.vllm_version or PINNED_VLLM
         self.installed = host.run(
             f"{name}-install",
             install_command(args),

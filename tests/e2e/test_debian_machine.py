@@ -3,8 +3,13 @@
 Needs what machines of the kind `nspawn` need: root and Debian's tools.
 """
 
+import os
+import shlex
 import socket
+import subprocess
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -57,3 +62,73 @@ def test_a_debian_machine_serves_behind_its_firewall_and_nothing_is_left_of_it(t
                 requests.post(url, json=body, headers=headers, timeout=5)
             made.destroy()
             assert cloud.account() == EMPTY_ACCOUNT
+
+
+CRASHES = {
+    "the engine": "pkill -9 -f VLLM::EngineCore",
+    "the server": "pkill -9 -f 'vllm serve --config'",
+    "the service": "systemctl --user kill --kill-who=main --signal=KILL lambda-vllm",
+    "all at once": "systemctl --user kill --kill-who=all --signal=KILL lambda-vllm",
+    "the machine": "sudo reboot",
+}
+
+
+def test_a_debian_machine_serves_again_after_every_crash_and_a_reboot_without_pulumi(tmp_path: Path) -> None:
+    with local_cloud(tmp_path / "cloud", "nspawn", more_options=["--host", "0.0.0.0"]) as cloud:
+        port = cloud.url.rpartition(":")[2]
+        with project(tmp_path, cloud) as made:
+            made.configure(
+                apiUrl=f"http://127.0.0.1:{port}",
+                hfEndpoint=f"http://{own_address()}:{port}",
+                allowedCidrs=ANYWHERE,
+                maxModelLen=512,
+                vllmArgs=FLAGS,
+            )
+            made.up()
+            outputs = made.outputs()
+            for victim, command in CRASHES.items():
+                before = main_process(outputs, tmp_path)
+                log_in(outputs, tmp_path, command)
+                until_it_answers(outputs, tmp_path, victim, before)
+            made.pulumi("preview", "--expect-no-changes")
+            made.destroy()
+            assert cloud.account() == EMPTY_ACCOUNT
+
+
+def log_in(outputs: dict[str, Any], folder: Path, command: str) -> str:
+    """What a command prints on the machine; nothing when it cannot be reached."""
+    key = folder / "key"
+    if not key.exists():
+        with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "w") as stream:
+            stream.write(outputs["ssh_private_key"])
+    words = shlex.split(outputs["ssh"])
+    words[words.index("-i") + 1] = str(key)
+    line = [*words, "-o", "ConnectTimeout=5", command]
+    return subprocess.run(line, capture_output=True, text=True, timeout=120, check=False).stdout.strip()
+
+
+def main_process(outputs: dict[str, Any], folder: Path) -> str:
+    """The server that runs, and the boot in which it does."""
+    command = "pgrep -f 'vllm serve --config' | sort | head -n 1; cat /proc/sys/kernel/random/boot_id"
+    return log_in(outputs, folder, f"{command}; systemctl --user show --property MainPID lambda-vllm")
+
+
+def until_it_answers(outputs: dict[str, Any], folder: Path, victim: str, before: str) -> None:
+    """Wait for a token from another server than before."""
+    body = {"model": MODEL, "prompt": "Hello", "max_tokens": 1}
+    headers = {"Authorization": f"Bearer {outputs['api_key']}"}
+    verify: str | bool = True
+    if "ca_certificate" in outputs:
+        (folder / "ca.pem").write_text(outputs["ca_certificate"])
+        verify = str(folder / "ca.pem")
+    deadline = time.monotonic() + 400
+    while True:
+        try:
+            url = f"{outputs['endpoint']}/completions"
+            answer = requests.post(url, json=body, headers=headers, timeout=60, verify=verify)
+            if answer.ok and main_process(outputs, folder) not in {before, ""}:
+                return
+        except requests.RequestException:
+            pass
+        assert time.monotonic() < deadline, victim
+        time.sleep(1)

@@ -126,7 +126,7 @@ def test_no_secret_is_in_state_logs_or_the_process_list(served: Served) -> None:
         assert secret not in logs
         assert secret not in commands
         assert secret not in served.second_up.output
-    for name in ("api-keys", "hf-token", "server.env"):
+    for name in ("api-keys", "hf-token", "current/server.env"):
         assert (home / ".config/lambda-vllm" / name).stat().st_mode & 0o777 == 0o600
 
 

@@ -123,6 +123,22 @@ def test_a_changed_pin_makes_a_new_environment_and_keeps_the_one_the_server_uses
     assert sorted(path.name for path in (machine.base / "venvs").iterdir()) == sorted(names[1:])
 
 
+def test_an_environment_that_a_setting_may_be_served_from_again_is_kept(machine: GpuMachine) -> None:
+    """The last good setting, while newer ones with other versions of vLLM were tried and failed."""
+    machine.run("install.sh")
+    served = (machine.base / "venv").resolve()
+    (machine.settings / "generations/good").mkdir(parents=True)
+    (machine.settings / "generations/good/venv").symlink_to(served)
+    for round_ in range(2):
+        with (machine.base / "scripts" / LOCK).open("a") as lock:
+            lock.write(f"# changed {round_}\n")
+        assert machine.run("install.sh").returncode == 0
+        # What proves nothing any more, as after a driver that broke.
+        (served / ".proven").unlink(missing_ok=True)
+    assert served.exists()
+    assert len(list((machine.base / "venvs").iterdir())) == 3
+
+
 def test_a_pin_whose_install_fails_leaves_the_environment_in_use(machine: GpuMachine) -> None:
     machine.run("install.sh")
     before = (machine.base / "venv").resolve()

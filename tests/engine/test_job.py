@@ -26,10 +26,10 @@ class Machine:
         scripts.mkdir(parents=True)
         (scripts / "explain.py").symlink_to(EXPLAIN)
 
-    def start(self, command: str, key: str = "1") -> "subprocess.Popen[str]":
+    def start(self, command: str, key: str = "1", *options: str) -> "subprocess.Popen[str]":
         """Ask for a job named `work`, and go on; the asking process leads a session of its own, as SSH's does."""
         return subprocess.Popen(
-            ["bash", str(JOB), "work", key, "bash", "-c", command],
+            ["bash", str(JOB), *options, "work", key, "bash", "-c", command],
             env={**os.environ, "HOME": str(self.home)},
             cwd=self.home,
             stdout=subprocess.PIPE,
@@ -38,9 +38,9 @@ class Machine:
             start_new_session=True,
         )
 
-    def run(self, command: str, key: str = "1") -> tuple[int, str, str]:
+    def run(self, command: str, key: str = "1", *options: str) -> tuple[int, str, str]:
         """Ask for a job and follow it to its end: exit status, output, errors."""
-        with self.start(command, key) as asked:
+        with self.start(command, key, *options) as asked:
             output, errors = asked.communicate(timeout=30)
         return asked.returncode, output, errors
 
@@ -77,6 +77,41 @@ def test_work_that_is_done_is_not_done_again(machine: Machine) -> None:
     status, output, _ = machine.run("echo ran >> ran")
     assert (status, machine.count("ran")) == (0, 1)
     assert "before this run" in output
+
+
+def test_work_is_done_again_when_other_work_of_its_name_came_between(machine: Machine) -> None:
+    """Going back to an earlier vLLM, for example: the later install has put its own in place."""
+    for key in ("1", "2", "1"):
+        machine.run(f"echo {key} >> ran", key)
+    assert (machine.home / "ran").read_text().split() == ["1", "2", "1"]
+    assert "before this run" in machine.run("echo 1 >> ran")[1]
+
+
+def test_work_that_failed_came_between_too(machine: Machine) -> None:
+    machine.run("echo ran >> ran", "1")
+    machine.run("exit 1", "2")
+    machine.run("echo ran >> ran", "1")
+    assert machine.count("ran") == 2
+
+
+def test_who_asks_for_work_again_gets_it_though_it_succeeded(machine: Machine) -> None:
+    machine.run("echo ran >> ran")
+    status, output, _ = machine.run("echo ran >> ran", "1", "--again")
+    assert (status, machine.count("ran")) == (0, 2)
+    assert "before this run" not in output
+
+
+def test_who_asks_for_work_again_while_it_is_under_way_follows_it(machine: Machine) -> None:
+    command = "echo begun >> begun; while [ ! -e go ]; do sleep 0.1; done; echo finished"
+    with machine.start(command, "1", "--again") as first:
+        machine.wait_for("begun")
+        with machine.start(command, "1", "--again") as second:
+            assert second.stdout is not None
+            assert "under way" in second.stdout.readline()
+            (machine.home / "go").touch()
+            assert "finished" in second.communicate(timeout=30)[0]
+        assert "finished" in first.communicate(timeout=30)[0]
+    assert machine.count("begun") == 1
 
 
 def test_two_jobs_of_one_name_take_turns_since_they_work_on_the_same_files(machine: Machine) -> None:

@@ -48,10 +48,11 @@ use_caches() {
     export UV_CACHE_DIR="$cache_root/uv" UV_PYTHON_CACHE_DIR="$cache_root/uv-python" UV_LINK_MODE=copy
 }
 
-# The version in the environment that is in use, which is part of its name; before the first install the one to come.
+# The version in the environment that is in use, or that serve.sh names, which is part of its name; before the first install the one
+# to come.
 installed_vllm() {
     local venv
-    venv=$(readlink "$base/venv") || venv="/vllm-$VLLM_VERSION-"
+    venv=$(readlink "${served_venv:-$base/venv}") || venv="/vllm-$VLLM_VERSION-"
     venv=${venv##*/vllm-}
     printf '%s\n' "${venv%%-*}"
 }

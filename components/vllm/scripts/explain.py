@@ -12,6 +12,7 @@ from pathlib import Path
 
 TAIL_BYTES = 200_000
 LONGEST = 400
+WHERE = "whole log on the machine: "
 FULL_BYTES = 1024**2
 """A disk with less than this left has no room for the last lines of a log."""
 
@@ -332,7 +333,7 @@ def cause(log: str, disk_is_full: bool = False) -> str:
     text = "\n".join(lines)
     own = [line.removeprefix("error: ") for line in lines if line.startswith("error: ") and not TOOL_ERROR.match(line)]
     if own:
-        return said_by_us(own[-1], text)[:LONGEST]
+        return said_by_us(own[-1], text)[: LONGEST + (LONGEST if WHERE in own[-1] else 0)]
     if disk_is_full:
         return DISK_FULL
     if offload_was_ignored(log):
@@ -388,7 +389,11 @@ def tail(path: Path) -> str:
         return file.read().decode(errors="replace")
 
 
-if __name__ == "__main__":
-    name, log = sys.argv[1], Path(sys.argv[2])
+def reason(name: str, log: Path) -> str:
+    """One line: what failed, why, and where the whole log is, unless the reason names one already."""
     why = cause(tail(log), disk_is_full=shutil.disk_usage(Path.home()).free < FULL_BYTES)
-    print(f"{name} failed: {why} (whole log on the machine: {log})")
+    return f"{name} failed: {why}" if WHERE in why else f"{name} failed: {why} ({WHERE}{log})"
+
+
+if __name__ == "__main__":
+    print(reason(sys.argv[1], Path(sys.argv[2])))

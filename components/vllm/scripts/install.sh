@@ -144,15 +144,24 @@ prove() {
     "$venv/bin/python" "$base/scripts/prove.py" "$target" "${versions[@]}"
 }
 
+# True when a setting that may be served again names it.
+is_served() {
+    local link
+    for link in "$settings"/generations/*/venv; do
+        [[ ! $link -ef $1 ]] || return 0
+    done
+    return 1
+}
+
 # Those that nobody proved and nobody uses hold nothing of worth.
 remove_unproven() {
     local old
     for old in "$base"/venvs/*; do
-        [[ -f $old/.proven || $old == "$venv" || $old -ef $base/venv ]] || rm -rf "$old"
+        [[ -f $old/.proven || $old == "$venv" || $old -ef $base/venv ]] || is_served "$old" || rm -rf "$old"
     done
 }
 
-# The one in use until now stays: the running server has it open, and a next change may go back to it.
+# The one in use until now stays, and those of settings that may be served again.
 switch() {
     local before old
     before=$(readlink "$base/venv") || before=""
@@ -160,7 +169,7 @@ switch() {
     ln -sfn "$venv" "$base/venv.new"
     mv -T "$base/venv.new" "$base/venv"
     for old in "$base"/venvs/*; do
-        [[ $old == "$venv" || $old == "$before" ]] || rm -rf "$old"
+        [[ $old == "$venv" || $old == "$before" ]] || is_served "$old" || rm -rf "$old"
     done
 }
 

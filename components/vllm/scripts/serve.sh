@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# What the service runs: vLLM with the settings of this machine.
+# The model server of one setting, in the foreground: serve.sh FOLDER [check]
+#
+# FOLDER is a generation: `vllm.yaml`, `server.env`, `setting.json` and `venv`. With `check` vLLM's own parser reads the flags and its
+# own code the model's configuration, and nothing is started.
 set -euo pipefail
-log="$HOME/.local/share/lambda-vllm/logs/vllm.log"
-mkdir -p "${log%/*}"
-[[ ! -f $log ]] || mv "$log" "$log.1"
-# Before anything that may fail: the log is where the reason is looked for.
-exec >"$log" 2>&1
+generation=$1 what=${2:-serve}
+# The environment that this setting is served from, which need not be the one that was installed last.
+served_venv="$generation/venv"
 # shellcheck source=components/vllm/scripts/common.sh
 . "$HOME/.local/share/lambda-vllm/scripts/common.sh"
 
@@ -20,21 +21,26 @@ export VLLM_NO_USAGE_STATS=1
 export PYTHONPATH="$base/scripts"
 export LAMBDA_VLLM_API_KEYS="$settings/api-keys"
 target=$(accelerator)
-only_on_cpu=()
+flags=()
 if [[ $target == cpu ]]; then
     # What the settings say for a GPU; a flag in the command line wins over the file.
-    only_on_cpu=(--tensor-parallel-size 1 --cpu-offload-gb 0)
+    flags=(--tensor-parallel-size 1 --cpu-offload-gb 0)
     # Without a size vLLM reserves nearly all memory for the KV cache; with bound threads it wants cores of its own.
     export VLLM_CPU_KVCACHE_SPACE=1
     export VLLM_CPU_OMP_THREADS_BIND=nobind
     OMP_NUM_THREADS=$(nproc)
     export OMP_NUM_THREADS
 fi
+# One file for both, so that a new certificate and its key are there in one step; vLLM reads it anew by itself.
+if grep -q '"tls": true' "$generation/setting.json"; then
+    flags+=(--ssl-certfile "$settings/tls.pem" --ssl-keyfile "$settings/tls.pem" --enable-ssl-refresh)
+fi
 # The user's own variables come last and win.
 # shellcheck disable=SC1091
-. "$settings/server.env"
+. "$generation/server.env"
 set +a
 
+program=("$served_venv/bin/vllm")
+[[ $what == serve ]] || program=("$served_venv/bin/python" "$base/scripts/check_config.py")
 # Where several machines share one network stack, each has an address of its own to listen on.
-exec "$base/venv/bin/vllm" serve --config "$settings/vllm.yaml" --host "${BIND_ADDRESS:-0.0.0.0}" \
-    --middleware guard.Guard "${only_on_cpu[@]}"
+exec "${program[@]}" serve --config "$generation/vllm.yaml" --host "${BIND_ADDRESS:-0.0.0.0}" --middleware guard.Guard "${flags[@]}"

@@ -49,6 +49,28 @@ def test_a_new_stack_keeps_what_was_found() -> None:
 
 
 @pytest.mark.parametrize("asked", [{"model": "a/c"}, {"revision": "v2"}])
+def test_going_back_gives_the_commit_that_was_served_before_though_the_branch_has_moved(asked: dict[str, str]) -> None:
+    made = ModelPinProvider().create(PINNED).outs or {}
+    other = ModelPinProvider().update("pin", made, {**PINNED, **asked, "facts": '{"commit": "2"}'}).outs or {}
+    back = ModelPinProvider().update("pin", other, {**PINNED, "facts": '{"commit": "3"}'}).outs or {}
+    assert back["facts"] == PINNED["facts"]
+    assert not ModelPinProvider().diff("pin", back, {**PINNED, "facts": '{"commit": "3"}'}).changes
+    # And forth.
+    forth = ModelPinProvider().update("pin", back, {**PINNED, **asked, "facts": '{"commit": "4"}'}).outs or {}
+    assert forth["facts"] == '{"commit": "2"}'
+
+
+def test_only_the_last_pin_is_remembered() -> None:
+    state = ModelPinProvider().create(PINNED).outs or {}
+    for model in ("a/c", "a/d"):
+        found = {**PINNED, "model": model, "facts": '{"commit": "2"}'}
+        state = ModelPinProvider().update("pin", state, found).outs or {}
+    back = ModelPinProvider().update("pin", state, {**PINNED, "facts": '{"commit": "3"}'}).outs or {}
+    assert back["facts"] == '{"commit": "3"}'
+    assert len(str(state)) < 1000
+
+
+@pytest.mark.parametrize("asked", [{"model": "a/c"}, {"revision": "v2"}])
 def test_a_preview_refuses_another_model_that_cannot_be_served(asked: dict[str, str]) -> None:
     """Also while a machine runs, where preflight only warns."""
     inputs = {**PINNED, **asked, "facts": "", "problem": "model a/c is gated"}

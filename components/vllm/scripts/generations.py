@@ -1,0 +1,189 @@
+"""Settings of the server on this machine's disk, and the marks that say which of them is served.
+
+A generation is one whole setting: `~/.config/lambda-vllm/generations/KEY/` holds `vllm.yaml`, `server.env`,
+`setting.json` and `venv`, a link to the environment that it is served from. Beside them two links, each replaced in
+one step, and a file:
+
+    current   what the service runs
+    good      the last one from which a token came
+    wanted    the key that was asked for last
+
+and in a generation two marks: `tried` (it was started, and is not proven yet) and `failed` (why it was given up).
+Runs with the machine's own Python 3.10 or newer.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SETTINGS = ".config/lambda-vllm"
+BASE = ".local/share/lambda-vllm"
+FILES = ("vllm.yaml", "server.env", "setting.json")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the service starts."""
+
+    key: str
+    is_proven: bool
+    given_up: str | None = None
+    """The key of a setting that was tried before and did not get ready."""
+
+
+def choose(current: str | None, good: str | None, was_tried: bool) -> Choice | None:
+    """An unproven setting gets one try as long as there is a good one to go back to; None when there is nothing.
+
+    So whatever ends the first try, a crash as much as a reboot, what starts next is the last good setting.
+    """
+    if current and current != good:
+        return Choice(good, True, given_up=current) if good and was_tried else Choice(current, False)
+    return Choice(good, True) if good else None
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One whole setting."""
+
+    key: str
+    folder: Path
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Flags of `vllm serve`."""
+        flags: dict[str, Any] = json.loads((self.folder / "vllm.yaml").read_text())
+        return flags
+
+    @property
+    def model(self) -> str:
+        """The name under which the model is served, as the user writes it."""
+        names = self.config.get("served-model-name") or self.config["model"]
+        return str(names[0] if isinstance(names, list) else names)
+
+    @property
+    def port(self) -> int:
+        return int(self.config["port"])
+
+    @property
+    def drain_seconds(self) -> int:
+        """How long requests that are under way may take when the server is stopped."""
+        return int(self.config.get("shutdown-timeout") or 0)
+
+    @property
+    def has_tls(self) -> bool:
+        return bool(self._setting["tls"])
+
+    @property
+    def start_timeout_seconds(self) -> int:
+        """Not a part of the key: it changes nothing of what is served."""
+        return int(self._setting["start_timeout_seconds"])
+
+    @property
+    def _setting(self) -> dict[str, Any]:
+        read: dict[str, Any] = json.loads((self.folder / "setting.json").read_text())
+        return read
+
+
+class Generations:
+    """All settings of a home directory."""
+
+    def __init__(self, home: Path) -> None:
+        self.settings = home / SETTINGS
+        self.base = home / BASE
+        self._folder = self.settings / "generations"
+
+    def get(self, key: str) -> Generation:
+        return Generation(key, self._folder / key)
+
+    def write(self, key: str, files: Mapping[str, str], venv: Path) -> None:
+        """Write a setting, each file whole or not at all. What is written again is the same, so it may be in use."""
+        folder = self._folder / key
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for name in FILES:
+            _replace(folder / name, files[name])
+        _link(folder / "venv", venv)
+
+    @property
+    def wanted(self) -> str | None:
+        file = self.settings / "wanted"
+        return file.read_text().strip() if file.exists() else None
+
+    def want(self, key: str) -> None:
+        """An earlier request for another setting gives way."""
+        _replace(self.settings / "wanted", f"{key}\n")
+
+    @property
+    def current(self) -> str | None:
+        return self._named("current")
+
+    @property
+    def good(self) -> str | None:
+        return self._named("good")
+
+    def choose(self) -> Choice | None:
+        """What the service starts; the link `current` follows."""
+        current = self.current
+        was_tried = current is not None and any(
+            (self._folder / current / mark).exists() for mark in ("tried", "failed")
+        )
+        choice = choose(current, self.good, was_tried)
+        if choice and choice.key != current:
+            with suppress(OSError):
+                self.switch_to(choice.key)
+        return choice
+
+    def switch_to(self, key: str) -> None:
+        """What the service starts next."""
+        _link(self.settings / "current", Path("generations", key))
+
+    def may_try(self, key: str) -> None:
+        """Forget earlier tries."""
+        for mark in ("tried", "failed"):
+            (self._folder / key / mark).unlink(missing_ok=True)
+
+    def note_try(self, key: str) -> None:
+        """It was started; without `prove` it is not started a second time."""
+        (self._folder / key / "tried").touch()
+
+    def prove(self, key: str) -> None:
+        """A token came from it. What is neither good, nor current, nor wanted is of no use any more."""
+        _link(self.settings / "good", Path("generations", key))
+        self.may_try(key)
+        for folder in self._folder.iterdir():
+            if folder.name not in {key, self.current, self.wanted}:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def give_up(self, key: str, why: str) -> None:
+        _replace(self._folder / key / "failed", f"{why}\n")
+
+    def failure(self, key: str) -> str | None:
+        """Why it was given up; None when it was not."""
+        file = self._folder / key / "failed"
+        return file.read_text().strip() if file.exists() else None
+
+    def _named(self, link: str) -> str | None:
+        path = self.settings / link
+        return path.resolve().name if path.is_symlink() and path.exists() else None
+
+
+def _replace(file: Path, content: str) -> None:
+    """Readable by the user alone, and on the disk before it has its name: a reboot may come at once."""
+    new = file.with_name(f".{file.name}.new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    new.replace(file)
+
+
+def _link(link: Path, target: Path) -> None:
+    new = link.with_name(f".{link.name}.new")
+    new.unlink(missing_ok=True)
+    new.symlink_to(target)
+    new.replace(link)

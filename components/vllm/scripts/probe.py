@@ -1,0 +1,101 @@
+"""Asks the server what a client would: whether a token comes back to who has the key, and nothing to who has none.
+
+`/health` says only that the process is up, and `/v1/models` answers before the engine does. Over TLS the certificate
+is checked against the stack's own CA, under the name localhost. Runs with the machine's own Python 3.10 or newer.
+"""
+
+import http.client
+import json
+import os
+import socket
+import ssl
+from pathlib import Path
+
+from .generations import Generation
+
+ANSWER_TIMEOUT_S = 300.0
+"""For a first token, which may wait for a compiler; all else answers in a moment or is not there yet."""
+QUICK_TIMEOUT_S = 5.0
+LATER = frozenset({408, 425, 429})
+"""Refusals that say nothing of the next request: clients of a server that comes back may be waiting in numbers."""
+
+
+class NotReadyError(Exception):
+    """The server will not get ready; the text is one line."""
+
+
+class Probe:
+    """A client of one setting's server, on this machine."""
+
+    def __init__(self, generation: Generation, settings: Path) -> None:
+        self._generation = generation
+        self._settings = settings
+        # Where several machines share one network stack, each has an address of its own to listen on.
+        self._host = os.environ.get("BIND_ADDRESS", "127.0.0.1")
+
+    def is_ready(self) -> bool:
+        """True when a token came; `NotReadyError` when none will, or when anybody would get one."""
+        if self._ask("GET", "/health")[0] != 200:
+            return False
+        status, body = self._ask("GET", "/v1/models", with_key=True)
+        if status != 200:
+            return False
+        self._check_names(body)
+        if not self._gives_token():
+            return False
+        if self._ask("GET", "/v1/models")[0] == 200:
+            raise NotReadyError("the server answers without the key and was stopped: see vllmArgs and vllmEnv")
+        return True
+
+    def _check_names(self, body: bytes) -> None:
+        names = [str(model.get("id")) for model in json.loads(body).get("data", ())]
+        if self._generation.model not in names:
+            raise NotReadyError(f"the server lists {', '.join(names) or 'no model'}, not {self._generation.model}")
+
+    def _gives_token(self) -> bool:
+        request = json.dumps({"model": self._generation.model, "prompt": "Hello", "max_tokens": 1}).encode()
+        status, body = self._ask("POST", "/v1/completions", request, with_key=True, timeout_s=ANSWER_TIMEOUT_S)
+        if 400 <= status < 500 and status not in LATER:
+            detail = body[:500].decode(errors="replace")
+            raise NotReadyError(f"the server refused a completion of {self._generation.model}: {status} {detail}")
+        try:
+            return status == 200 and bool(json.loads(body)["choices"])
+        except (ValueError, KeyError):
+            return False
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        with_key: bool = False,
+        timeout_s: float = QUICK_TIMEOUT_S,
+    ) -> tuple[int, bytes]:
+        """Status and body; 0 when there is no whole answer."""
+        headers = {"Content-Type": "application/json"} if body else {}
+        if with_key:
+            key = (self._settings / "api-keys").read_text().split()[0]
+            headers["Authorization"] = f"Bearer {key}"
+        connection = http.client.HTTPConnection(self._host, self._generation.port, timeout=timeout_s)
+        try:
+            connection.sock = self._connect(timeout_s)
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException):
+            return 0, b""
+        finally:
+            connection.close()
+
+    def _connect(self, timeout_s: float) -> socket.socket:
+        plain = socket.create_connection((self._host, self._generation.port), timeout=QUICK_TIMEOUT_S)
+        plain.settimeout(timeout_s)
+        if not self._generation.has_tls:
+            return plain
+        try:
+            context = ssl.create_default_context(cafile=str(self._settings / "ca.pem"))
+            return context.wrap_socket(plain, server_hostname="localhost")
+        except OSError:
+            plain.close()
+            raise

@@ -1,0 +1,95 @@
+"""What the service does at the moment, for who follows it: `~/.local/share/lambda-vllm/service.json`.
+
+Runs with the machine's own Python 3.10 or newer.
+"""
+
+import fcntl
+import json
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class State:
+    """Of the service, or of what was left of it when it ended."""
+
+    doing: str
+    """`starting`, `serving`, `waiting` (for the next try), `stopped` or `failed`."""
+    key: str = ""
+    why: str = ""
+    stage: str = ""
+    since: float = 0.0
+    """When that start began, by the clock that `now` reads."""
+    offloaded_gib: float = 0.0
+    """How much of the weights is in the machine's memory, by vLLM's log."""
+    trouble: str = ""
+    """Why the last start ended, while it waits for the next."""
+
+
+def now() -> float:
+    """Seconds since the machine booted: no setting of the clock changes them, and all its processes agree on them."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+class ServiceState:
+    """The file, written by the service; a lock that it holds tells whether it lives."""
+
+    def __init__(self, base: Path) -> None:
+        self._file = base / "service.json"
+        self._lock = base / "service.lock"
+        self._down = base / "down-since"
+
+    def hold(self) -> None:
+        """Be the service of this machine, until the process ends; wait until an earlier one has ended."""
+        self._stream = self._lock.open("w")
+        fcntl.flock(self._stream, fcntl.LOCK_EX)
+
+    @property
+    def is_alive(self) -> bool:
+        """True while the service runs."""
+        with self._lock.open("a") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            return False
+
+    def write(self, state: State) -> None:
+        """Nothing is lost when it cannot be written: the marks of the generations decide."""
+        new = self._file.with_name(f".{self._file.name}.new")
+        try:
+            new.write_text(json.dumps(asdict(state)))
+            new.replace(self._file)
+        except OSError:
+            new.unlink(missing_ok=True)
+
+    def read(self) -> State:
+        try:
+            return State(**json.loads(self._file.read_text()))
+        except (OSError, ValueError, TypeError):
+            return State("stopped")
+
+    def is_serving(self, key: str) -> bool:
+        state = self.read()
+        return (state.doing, state.key) == ("serving", key) and self.is_alive
+
+    def goes_down(self) -> None:
+        """From now on no model is served. Kept over tries that fail: only a served model ends it."""
+        with suppress(OSError):
+            if not self._down.exists():
+                self._down.write_text(f"{_boot_id()} {now()}\n")
+
+    def comes_up(self) -> float | None:
+        """Seconds since no model was served; None when nobody knows, as after a reboot or before the first."""
+        try:
+            boot_id, since = self._down.read_text().split()
+            self._down.unlink()
+            return now() - float(since) if boot_id == _boot_id() else None
+        except (OSError, ValueError):
+            return None
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -1,0 +1,88 @@
+"""The systemd user unit of the server, and what is asked of systemd.
+
+Runs with the machine's own Python 3.10 or newer.
+"""
+
+import fcntl
+import getpass
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+NAME = "lambda-vllm.service"
+SPARE_SECONDS = 60
+"""For a server that does not end in its time and is killed, before systemd would kill the service."""
+
+# The service has pauses of its own: these are for its own death and for the end of its patience. RestartSteps and
+# RestartMaxDelaySec are of systemd 254: older ones, as Ubuntu 22.04's 249, wait ten seconds each time.
+UNIT = """[Unit]
+Description=vLLM, an OpenAI-compatible model server
+StartLimitIntervalSec=6h
+StartLimitBurst=10
+
+[Service]
+Type=simple
+WorkingDirectory={base}
+ExecStart=/usr/bin/env python3 -m scripts.supervise
+Restart=on-failure
+RestartSec=10
+RestartSteps=5
+RestartMaxDelaySec=600
+RestartPreventExitStatus=3
+KillMode=mixed
+TimeoutStopSec={stop_seconds}
+
+[Install]
+WantedBy=default.target
+"""
+
+
+class ServiceUnit:
+    """The unit of a home directory."""
+
+    def __init__(self, home: Path, base: Path) -> None:
+        self._file = home / ".config/systemd/user" / NAME
+        self._base = base
+        self._lock = base / "restart.lock"
+        # A login without a session of its own does not have this one set.
+        os.environ.setdefault("XDG_RUNTIME_DIR", f"/run/user/{os.getuid()}")
+
+    def install(self, drain_seconds: int) -> None:
+        """Write it, and let it come back after a reboot without anybody's login."""
+        text = UNIT.format(base=self._base, stop_seconds=drain_seconds + SPARE_SECONDS)
+        if not self._file.exists() or self._file.read_text() != text:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            new = self._file.with_name(f".{NAME}.new")
+            new.write_text(text)
+            new.replace(self._file)
+            self._systemctl("daemon-reload")
+        self._systemctl("enable", NAME)
+        _linger()
+
+    def restart(self) -> None:
+        """Stop it if it runs, and start it. It is one order to systemd, which carries it out whoever dies meanwhile."""
+        # One that failed too often would not be started.
+        self._systemctl("reset-failed", NAME)
+        # The lock is held by flock alone, and not by what the order starts.
+        self._systemctl("restart", NAME, before=("flock", "--close", str(self._lock)))
+
+    def is_restarting(self) -> bool:
+        """True while an order to restart is carried out, also one whose giver was killed."""
+        with self._lock.open("a") as stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            return False
+
+    def _systemctl(self, *words: str, before: tuple[str, ...] = ()) -> None:
+        # In a session of its own, so that what ends this process does not end it half way.
+        command = [*before, "systemctl", "--user", *words]
+        subprocess.run(command, stdout=sys.stderr, check=False, start_new_session=True)
+
+
+def _linger() -> None:
+    command = ["loginctl", "enable-linger", getpass.getuser()]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        subprocess.run(["sudo", *command], stdout=sys.stderr, check=False)

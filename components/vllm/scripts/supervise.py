@@ -1,0 +1,238 @@
+"""What the service runs: the server of the current setting, proven by a token, and the last good one when it fails.
+
+The decision is taken here and not by who asked for a change, so that it is taken in any case: `pulumi`, the SSH server
+and the job on the machine may all be killed meanwhile, and the machine may reboot. A proven server that ends is started
+again, with pauses that grow; an unproven one is given up. Runs with the machine's own Python 3.10 or newer.
+"""
+
+import shutil
+import signal
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from .explain import reason
+from .generations import Generation, Generations
+from .log_files import LogFiles
+from .probe import NotReadyError, Probe
+from .server_process import ServerProcess
+from .service_state import ServiceState, State, now
+from .stages import Stages
+from .timeline import Timeline
+
+POLL_S = 0.5
+PAUSES_S = (2, 10, 30, 60, 120, 300)
+"""Before each further start of a good setting. After the last one the service fails, and systemd begins anew."""
+STEADY_S = 600
+"""A server that served longer than this ended for a new reason, and is started again without a long pause."""
+GIVEN_UP = 3
+"""Exit status when there is nothing to go back to: it would fail the same way again."""
+
+
+class Supervisor:
+    """The service of a home directory."""
+
+    def __init__(self, home: Path) -> None:
+        self.generations = Generations(home)
+        self.base = self.generations.base
+        self.state = ServiceState(self.base)
+        self.timeline = Timeline(self.base)
+        self.log = LogFiles(self.base / "logs")
+        self.wake = threading.Event()
+        """Something happened that is worth a look."""
+        self.is_ending = False
+
+    def run(self) -> int:
+        """Serve until the service is stopped (0), has failed (1) or has nothing to serve (`GIVEN_UP`)."""
+        self.state.hold()
+        failures, why = 0, ""
+        while choice := self.generations.choose():
+            if choice.given_up:
+                self.give_up(choice.given_up, "it was interrupted before it was ready")
+                why = "fall back"
+            if not choice.is_proven:
+                # First of all: whatever ends this try, the next start is not another one.
+                with suppress(OSError):
+                    self.generations.note_try(choice.key)
+            start = Start(self, self.generations.get(choice.key), choice.is_proven, why)
+            start.run()
+            if self.is_ending:
+                self.state.write(State("stopped", choice.key))
+                return 0
+            if not (choice.is_proven or start.served):
+                self.give_up(choice.key, start.trouble)
+                if self.generations.good is None:
+                    self.state.write(State("failed", choice.key, trouble=start.trouble))
+                    return GIVEN_UP
+                failures, why = 0, "fall back"
+                continue
+            failures = 1 if start.served_seconds > STEADY_S else failures + 1
+            why = "restart"
+            if failures > len(PAUSES_S):
+                break
+            self.state.write(State("waiting", choice.key, trouble=start.trouble))
+            if self.pause(PAUSES_S[failures - 1]):
+                return 0
+        self.state.write(State("failed"))
+        return 1
+
+    def end(self) -> None:
+        """Stop serving; called by the signal."""
+        self.is_ending = True
+        self.wake.set()
+
+    def pause(self, seconds: float) -> bool:
+        """Wait; True when the service is to end."""
+        until = now() + seconds
+        while not self.is_ending and now() < until:
+            self.wake.wait(POLL_S)
+            self.wake.clear()
+        return self.is_ending
+
+    def give_up(self, key: str, trouble: str) -> None:
+        """An unproven setting is not started again before it is asked for again."""
+        # On a full disk nobody is told why, and the last good one is served nevertheless.
+        with suppress(OSError):
+            if self.generations.failure(key) is None:
+                self.generations.give_up(key, trouble)
+
+
+class Start:
+    """One start of the server, from its process to its end."""
+
+    def __init__(self, supervisor: Supervisor, generation: Generation, is_proven: bool, why: str) -> None:
+        self.served = False
+        self.served_seconds = 0.0
+        self.trouble = ""
+        """Why it ended, in one line."""
+        self._all = supervisor
+        self._generation = generation
+        self._is_proven = is_proven
+        self._why = why or self._why_now()
+        self._timeout_seconds = generation.start_timeout_seconds
+        self._began = now()
+        self._ready_at = 0.0
+        self._stages = Stages()
+        self._said = ""
+        self._refusal = ""
+        self._is_ready = threading.Event()
+        self._is_over = threading.Event()
+
+    def run(self) -> None:
+        """Start it, prove it, and wait until it has ended or the service is to end."""
+        server = ServerProcess(self._generation, self._all.base, self._all.log, self._stages.feed)
+        prover = threading.Thread(target=self._prove, daemon=True)
+        prover.start()
+        self._tell("starting")
+        while not (self._all.is_ending or server.has_ended() or self._is_hopeless()):
+            if self._is_ready.is_set() and not self.served:
+                self._becomes_ready()
+            elif not self.served and self._said != str(self._stages):
+                self._tell("starting")
+            self._all.wake.wait(POLL_S)
+            self._all.wake.clear()
+        self._is_over.set()
+        if self.served:
+            self.served_seconds = now() - self._ready_at
+            self._all.state.goes_down()
+        if server.has_ended():
+            server.sweep()
+            self.trouble = self._refusal or reason("the model server", self._all.log.keep())
+        else:
+            server.end(drain=self.served)
+            self.trouble = self._refusal
+        if not self.served:
+            self._record("stopped" if self._all.is_ending else self._failure(), None)
+
+    def _why_now(self) -> str:
+        if self._is_proven:
+            return "restart"
+        return "change" if self._all.generations.good else "first start"
+
+    def _failure(self) -> str:
+        return "fell back" if not self._is_proven and self._all.generations.good else "failed"
+
+    def _is_hopeless(self) -> bool:
+        """It will not get ready, or not in time where there is another one to go back to."""
+        limit = self._timeout_seconds
+        late = now() - self._began > limit and not self._is_proven and self._all.generations.good is not None
+        if late and not (self.served or self._refusal):
+            self._refusal = (
+                f"the model server was not ready after {limit} s, its stage was: {self._stages}; raise "
+                "startTimeoutMinutes"
+            )
+        return bool(self._refusal)
+
+    def _prove(self) -> None:
+        probe = Probe(self._generation, self._all.generations.settings)
+        while not self._is_over.wait(POLL_S):
+            try:
+                if probe.is_ready():
+                    check_offload(self._generation, self._stages.offloaded_gib, shutil.which("nvidia-smi") is not None)
+                    self._is_ready.set()
+            except NotReadyError as error:
+                self._refusal = str(error)
+            except (OSError, ValueError, IndexError):
+                # The key file is being written anew, or somebody else answers on the port.
+                continue
+            if self._is_ready.is_set() or self._refusal:
+                self._all.wake.set()
+                return
+
+    def _becomes_ready(self) -> None:
+        self.served = True
+        self._ready_at = now()
+        try:
+            self._all.generations.prove(self._generation.key)
+        except OSError as error:
+            # A full disk is no reason to take the model away.
+            print(f"{self._generation.key} serves and could not be marked as good: {error}", flush=True)
+        self._record("served", self._all.state.comes_up())
+        # Last, since whoever follows looks for it and then for the rest.
+        self._tell("serving")
+
+    def _record(self, result: str, outage: float | None) -> None:
+        try:
+            self._all.timeline.add(
+                key=self._generation.key,
+                model=self._generation.model,
+                revision=self._generation.config.get("revision"),
+                why=self._why,
+                stages=self._stages.seconds(),
+                start=round(now() - self._began, 1),
+                outage=None if outage is None else round(outage, 1),
+                result=result,
+            )
+        except OSError as error:
+            print(f"no line in the timeline: {error}", flush=True)
+
+    def _tell(self, doing: str) -> None:
+        self._said = str(self._stages)
+        offloaded = self._stages.offloaded_gib
+        self._all.state.write(State(doing, self._generation.key, self._why, self._said, self._began, offloaded))
+
+
+def check_offload(generation: Generation, offloaded_gib: float, has_gpu: bool) -> None:
+    """Refuse a server that was asked to keep weights in the machine's memory and says nothing of having done so.
+
+    Some runners of vLLM 0.26 and 0.27 ignore the flag without a word. On a CPU serve.sh takes the flag away.
+    """
+    wanted = float(generation.config.get("cpu-offload-gb") or 0)
+    if wanted and has_gpu and not offloaded_gib:
+        raise NotReadyError(
+            f"{wanted:g} GiB of weights were to be kept in the machine's memory, and vLLM's log does not say that they "
+            "are: set cpuOffloadGb to 0, or take another vllmVersion"
+        )
+
+
+def main() -> int:
+    """Serve until SIGTERM."""
+    supervisor = Supervisor(Path.home())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: supervisor.end())
+    return supervisor.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,226 @@
+"""Makes the service serve a setting that lies on this disk, and follows it until it does: `swap.py KEY`, run as a job.
+
+What serves already is not touched. Else the new setting is looked at while the old one serves, then the service is
+started anew with it. The service itself proves it and goes back to the last good one when it fails, so that nothing
+depends on this program, which may be killed at any moment and run again. It gives way when another setting is wanted.
+Runs with the machine's own Python 3.10 or newer.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .check_config import CANNOT_TELL
+from .explain import cause
+from .generations import Generations
+from .probe import NotReadyError, Probe
+from .service_state import ServiceState, State, now
+from .service_unit import ServiceUnit
+from .timeline import Timeline
+
+POLL_S = 0.5
+REPORT_S = 10.0
+CHECK_TIMEOUT_S = 300
+DEAD_S = 20.0
+"""A service that has not shown itself for so long was not started, or ended at once."""
+
+
+class SwapError(Exception):
+    """The setting is not served; the text is one line."""
+
+
+class Swap:
+    """One request for one setting."""
+
+    def __init__(self, home: Path, key: str) -> None:
+        self._generations = Generations(home)
+        self._generation = self._generations.get(key)
+        self._state = ServiceState(self._generations.base)
+        self._timeline = Timeline(self._generations.base)
+        self._unit = ServiceUnit(home, self._generations.base)
+        self._key = key
+
+    def run(self) -> None:
+        """Return when the setting is served; `SwapError` when it is not."""
+        for _ in self._while_wanted():
+            # Of an earlier request that was killed: what serves now would be stopped in a moment.
+            if not self._unit.is_restarting():
+                break
+        if self._is_served():
+            say(f"{self._generation.model} is served with these settings already")
+            self._report(None)
+        else:
+            before = self._serving()
+            if not self._is_on_its_way():
+                if before:
+                    self._check_config(before)
+                self._switch(before)
+            self._follow(before)
+            self._report(self._timeline.last(self._key))
+
+    def _is_served(self) -> bool:
+        """The service runs it and a token comes; a mark that says otherwise is put right."""
+        if not self._state.is_serving(self._key):
+            return False
+        try:
+            if not Probe(self._generation, self._generations.settings).is_ready():
+                return False
+        except NotReadyError:
+            return False
+        if self._generations.current != self._key:
+            self._generations.switch_to(self._key)
+        return True
+
+    def _is_on_its_way(self) -> bool:
+        """An earlier request started it, and was killed."""
+        state = self._state.read()
+        starting = (state.doing, state.key) == ("starting", self._key) and self._state.is_alive
+        return starting and self._generations.current == self._key
+
+    def _serving(self) -> str | None:
+        """The model that is served at the moment."""
+        state = self._state.read()
+        if state.doing == "serving" and self._state.is_alive:
+            return self._generations.get(state.key).model
+        return None
+
+    def _check_config(self, before: str) -> None:
+        """Let the installed vLLM look at the new setting while the old one serves."""
+        say(f"checking the settings for {self._generation.model} while {before} is served")
+        with tempfile.TemporaryFile() as output:
+            script = self._generations.base / "scripts/serve.sh"
+            command = ["bash", str(script), str(self._generation.folder), "check"]
+            began = now()
+            with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output) as looking:
+                try:
+                    for _ in self._while_wanted():
+                        if looking.poll() is not None or now() - began > CHECK_TIMEOUT_S:
+                            break
+                finally:
+                    looking.kill()
+            output.seek(0)
+            text = output.read().decode(errors="replace")
+        sys.stderr.write(text)
+        # Killed ones, for want of memory or of time, have found nothing.
+        if looking.returncode > 0 and looking.returncode != CANNOT_TELL:
+            raise SwapError(f"{cause(text)}; {before} is served as before, nothing was stopped")
+
+    def _switch(self, before: str | None) -> None:
+        """Point to the new setting, then let the service begin anew."""
+        state = self._state.read()
+        running = self._generations.get(state.key) if before else self._generation
+        self._unit.install(max(running.drain_seconds, self._generation.drain_seconds))
+        self._generations.may_try(self._key)
+        self._generations.switch_to(self._key)
+        if before:
+            say(f"stopping {before}: requests under way have {running.drain_seconds} s to end")
+        else:
+            say(f"starting {self._generation.model}")
+        self._unit.restart()
+
+    def _follow(self, before: str | None) -> None:
+        """Until the service serves it, or has given it up."""
+        began = reported = seen = now()
+        last = self._timeline.last(self._key) or self._timeline.last(model=self._generation.model)
+        for _ in self._while_wanted():
+            if self._state.is_serving(self._key):
+                return
+            if trouble := self._generations.failure(self._key):
+                raise SwapError(self._gone_back(trouble))
+            state = self._state.read()
+            if self._state.is_alive:
+                seen = now()
+            elif now() - seen > DEAD_S:
+                raise SwapError(f"the service does not run: {state.trouble or 'systemctl --user status lambda-vllm'}")
+            limit = self._generation.start_timeout_seconds
+            if now() - began > limit and not self._has_another():
+                raise SwapError(
+                    f"the model server was not ready after {limit} s, its stage is: {state.stage}; it goes on: run "
+                    "`pulumi up` again to wait for it, or raise startTimeoutMinutes"
+                )
+            if now() - reported >= REPORT_S:
+                reported = now()
+                say(progress(state, last["start"] if last else None))
+
+    def _has_another(self) -> bool:
+        return self._generations.good not in {None, self._key}
+
+    def _gone_back(self, trouble: str) -> str:
+        """Wait until the last good setting serves again; what there is to say then."""
+        good = self._generations.good
+        if good is None:
+            return trouble
+        old = self._generations.get(good)
+        say(f"{self._generation.model} does not serve with these settings: going back to {old.model}")
+        began, reported = now(), now()
+        for _ in self._while_wanted():
+            state = self._state.read()
+            if self._state.is_serving(good):
+                last = self._timeline.last(good)
+                outage = f" after {last['outage']:.0f} s without a model" if last and last["outage"] else ""
+                why = trouble.removeprefix("the model server failed: ")
+                return f"{old.model} is served again as before{outage}; the new settings failed: {why}"
+            if (state.doing == "waiting" and state.key == good) or now() - began > old.start_timeout_seconds:
+                why = state.trouble or f"its stage is: {state.stage}"
+                return (
+                    f"NO MODEL IS SERVED: the last good settings do not come up either ({why}), and are tried further; "
+                    f"the new settings failed: {trouble}"
+                )
+            if now() - reported >= REPORT_S:
+                reported = now()
+                say(progress(state, None))
+        return trouble
+
+    def _report(self, start: dict[str, Any] | None) -> None:
+        """What `pulumi` reads of it; `start` is the one that this request was for."""
+        state = self._state.read()
+        if state.offloaded_gib:
+            say(f"{state.offloaded_gib:g} GiB of the weights are in the machine's memory")
+        scheme = "https" if self._generation.has_tls else "http"
+        say(f"serving {self._generation.model} over {scheme} on port {self._generation.port}")
+        if start and start["outage"] is not None:
+            say(f"outage: {start['outage']:.0f} s")
+        if last := start or self._timeline.last(self._key):
+            say(f"start: done in {last['start']:.0f} s")
+
+    def _while_wanted(self) -> Iterator[None]:
+        """Ticks; `SwapError` when somebody has asked for another setting."""
+        while True:
+            self._check_wanted()
+            yield
+            time.sleep(POLL_S)
+
+    def _check_wanted(self) -> None:
+        if self._generations.wanted != self._key:
+            raise SwapError("other settings were asked for meanwhile")
+
+
+def progress(state: State, last_seconds: float | None) -> str:
+    """One line while a server starts."""
+    last = "" if last_seconds is None else f" (last time {last_seconds:.0f} s)"
+    if state.doing == "waiting":
+        return f"waiting for the next try: {state.trouble}"
+    return f"{max(0, now() - state.since):.0f} s: {state.stage or 'stopping the old server'}{last}"
+
+
+def say(line: str) -> None:
+    """Progress, for the user."""
+    print(line, flush=True)
+
+
+def main() -> int:
+    """Serve the key of the command line."""
+    try:
+        Swap(Path.home(), sys.argv[1]).run()
+    except SwapError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

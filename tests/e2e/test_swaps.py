@@ -1,0 +1,155 @@
+"""Another model or other flags on a machine that serves, with real vLLM. Tests run from top to bottom, on one stack."""
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openai
+import psutil
+import pytest
+
+from tests.e2e.conftest import FLAGS, MODEL
+from tests.engine.swap_machine import until_true
+from tests.local_cloud import LocalCloud, local_cloud
+from tests.pulumi_project import Project, project
+
+pytestmark = pytest.mark.timeout(1500)
+
+OTHER_MODEL = "meta-llama/Llama-3.1-70B-Instruct"
+# The parser and the model's configuration have nothing against it; the engine has.
+FAILS_AT_LOAD = {**FLAGS, "worker-cls": "no.such.Worker"}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack that serves a model."""
+
+    project: Project
+    cloud: LocalCloud
+    home: Path
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        return self.project.outputs()
+
+    def answers(self, model: str) -> bool:
+        """True when the model gives a token to OpenAI's client."""
+        outputs = self.outputs
+        client = openai.OpenAI(
+            base_url=outputs["endpoint"], api_key=outputs["api_key"], max_retries=0, timeout=120, **_trusting(outputs)
+        )
+        try:
+            return bool(client.completions.create(model=model, prompt="Hello", max_tokens=1).choices)
+        except openai.OpenAIError:
+            return False
+
+    def servers(self) -> set[int]:
+        """Process ids of the API server."""
+        return {process.pid for process in self._processes() if "vllm serve" in _command(process)}
+
+    def engines(self) -> list[psutil.Process]:
+        """The processes that compute."""
+        return [process for process in self._processes() if "EngineCore" in _command(process)]
+
+    def progress(self) -> str:
+        """What all swaps so far have said."""
+        files = self.home.glob(".local/share/lambda-vllm/jobs/swap-*/progress")
+        return "".join(file.read_text() for file in files)
+
+    def _processes(self) -> list[psutil.Process]:
+        home = str(self.home)
+        return [p for p in psutil.process_iter(["environ"]) if (p.info["environ"] or {}).get("HOME") == home]
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline()).replace("bin/vllm serve", "vllm serve")
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def _trusting(outputs: dict[str, Any]) -> dict[str, Any]:
+    """The client that trusts the stack's own CA, where it has one."""
+    if "ca_certificate" not in outputs:
+        return {}
+    import ssl
+
+    context = ssl.create_default_context(cadata=outputs["ca_certificate"])
+    return {"http_client": openai.DefaultHttpxClient(verify=context)}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack; it serves `MODEL` at first."""
+    folder = tmp_path_factory.mktemp("swaps")
+    with local_cloud(folder / "cloud") as cloud, project(folder, cloud) as made:
+        made.configure(
+            apiUrl=cloud.url,
+            hfEndpoint=cloud.url,
+            sshPort=2222,
+            allowedCidrs=["127.0.0.0/8"],
+            maxModelLen=512,
+            vllmArgs=FLAGS,
+        )
+        made.up()
+        yield Stack(made, cloud, cloud.home(made.outputs()["instance_id"]))
+
+
+def test_an_engine_that_is_killed_comes_back_without_pulumi(stack: Stack) -> None:
+    before = stack.servers()
+    (engine,) = stack.engines()
+    os.kill(engine.pid, signal.SIGKILL)
+    until_true(lambda: stack.servers() and not stack.servers() & before, 120)
+    until_true(lambda: stack.answers(MODEL), 300)
+
+
+def test_what_vllm_finds_wrong_beforehand_is_told_while_the_old_model_serves_on(stack: Stack) -> None:
+    before = stack.servers()
+    stack.project.configure(vllmArgs={**FLAGS, "hf-overrides": '{"architectures": ["NoSuchModel"]}'})
+    failed = stack.project.up(succeeds=False)
+    assert "this vLLM does not support the architecture ['NoSuchModel']" in failed.output
+    assert f"{MODEL} is served as before, nothing was stopped" in failed.output
+    assert stack.servers() == before
+
+
+def test_another_model_that_fails_while_it_loads_leaves_the_old_one_serving(stack: Stack) -> None:
+    stack.project.configure(model=OTHER_MODEL, vllmArgs=FAILS_AT_LOAD)
+    failed = stack.project.up(succeeds=False)
+    assert f"{MODEL} is served again as before after " in failed.output
+    assert "No module named 'no'" in failed.output
+    assert stack.outputs["model"] == MODEL
+    assert stack.answers(MODEL)
+
+
+def test_the_next_up_with_the_old_settings_does_not_touch_the_server(stack: Stack) -> None:
+    before = stack.servers()
+    stack.project.configure(model=None, vllmArgs=FLAGS)
+    stack.project.up()
+    assert stack.servers() == before
+    assert stack.answers(stack.outputs["model"])
+    stack.project.pulumi("preview", "--expect-no-changes")
+
+
+def test_after_an_up_killed_in_mid_swap_the_old_settings_bring_the_old_model_back(stack: Stack) -> None:
+    stack.project.configure(model=OTHER_MODEL)
+    stack.project.kill_up_when(lambda: "stopping " + MODEL in stack.progress())
+    stack.project.configure(model=None)
+    stack.project.up()
+    assert stack.outputs["model"] == MODEL
+    assert stack.answers(MODEL)
+    stack.project.pulumi("preview", "--expect-no-changes")
+
+
+def test_after_an_up_killed_in_mid_swap_the_same_settings_go_on(stack: Stack) -> None:
+    stack.project.configure(model=OTHER_MODEL)
+    said = stack.progress().count("stopping " + MODEL)
+    stack.project.kill_up_when(lambda: stack.progress().count("stopping " + MODEL) > said)
+    stack.project.up()
+    outputs = stack.outputs
+    assert outputs["model"] == OTHER_MODEL
+    assert outputs["timeline"]["outage"] > 0
+    assert stack.answers(OTHER_MODEL)
+    assert not stack.answers(MODEL)

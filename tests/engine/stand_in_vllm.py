@@ -1,0 +1,114 @@
+"""A small program in the place of vLLM: it says the same things, listens in the same way, and fails as it is told.
+
+Its configuration file says how, beside the flags that count: `load-seconds`, and `behaviour`:
+
+    crash       ends while it loads, as when the memory is too small
+    hang        loads for ever
+    open        serves without asking for a key
+    other-name  serves a model of another name
+    refused     is refused by `check` (and crashes)
+    stubborn    does not end when it is asked to
+
+Its `EngineCore` is a process of its own; when that ends, so does the server.
+"""
+
+import argparse
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+POLL_S = 0.05
+
+
+def main() -> int:
+    """`vllm serve`, and with `check_config.py` as the first word what checks its configuration."""
+    is_check = sys.argv[1].endswith("check_config.py")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--config", required=True)
+    parser.add_argument("--host", required=True)
+    parser.add_argument("--ssl-certfile")
+    options, _ = parser.parse_known_args()
+    config: dict[str, Any] = json.loads(Path(options.config).read_text())
+    behaviour = config.get("behaviour", "")
+    if is_check:
+        if behaviour == "refused":
+            print("vllm serve: error: unrecognized arguments: --behaviour refused", file=sys.stderr)
+        return 2 if behaviour == "refused" else 0
+    if behaviour == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    say("INFO 11-23 vLLM server version 0.32.0")
+    server = ThreadingHTTPServer((options.host, config["port"]), handler(config))
+    engine = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)", "EngineCore"])
+    say("INFO 11-23 Starting to load model")
+    time.sleep(config.get("load-seconds", 0.2))
+    if behaviour in {"crash", "refused"}:
+        say("ERROR torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB")
+        engine.kill()
+        return 1
+    while behaviour == "hang":
+        time.sleep(POLL_S)
+    if options.ssl_certfile:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(options.ssl_certfile)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    say("INFO:     Application startup complete.")
+    while engine.poll() is None:
+        time.sleep(POLL_S)
+    say("ERROR EngineDeadError: the engine died")
+    return 1
+
+
+def handler(config: dict[str, Any]) -> type[BaseHTTPRequestHandler]:
+    """Answers of a server with one key file."""
+    name = "other/name" if config.get("behaviour") == "other-name" else config["served-model-name"][0]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path == "/health":
+                self._answer(200, {})
+            elif self._may():
+                self._answer(200, {"data": [{"id": name}]})
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self._may():
+                self._answer(200, {"choices": [{"text": "."}]})
+
+        def _may(self) -> bool:
+            keys = Path(os.environ["LAMBDA_VLLM_API_KEYS"]).read_text().split()
+            may = config.get("behaviour") == "open" or self.headers.get("Authorization") in [
+                f"Bearer {k}" for k in keys
+            ]
+            if not may:
+                self._answer(401, {})
+            return may
+
+        def _answer(self, status: int, body: object) -> None:
+            data = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing."""
+
+    return Handler
+
+
+def say(line: str) -> None:
+    """Into the log."""
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
