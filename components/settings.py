@@ -106,6 +106,7 @@ class Settings(BaseModel):
     hf_token: Annotated[str, StringConstraints(pattern=r"^[!-~]*$")] = ""
     api_key: Annotated[str, StringConstraints(pattern=r"^[!-~]{16,}$")] | None = None
     port: Annotated[PortNumber, Field(ge=1024)] = 8000
+    tls: Literal["own-ca", "off"] = "own-ca"
     max_model_len: Literal["auto"] | Annotated[int, Field(gt=0)] = "auto"
     cpu_offload_gb: Literal["auto"] | Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)] = "auto"
     install: Literal["wheel", "source", "precompiled"] = "wheel"

@@ -166,14 +166,19 @@ def prepare_command() -> str:
     return f"{wait} && mkdir -p {BASE}/jobs {SCRIPTS} && install -d -m 700 {SETTINGS}"
 
 
+def known_hosts_line(ip: str, port: int, public_host_key: str) -> str:
+    """The machine as a line of `known_hosts`."""
+    place = ip if port == 22 else f"[{ip}]:{port}"
+    return " ".join([place, *public_host_key.split()[:2]])
+
+
 def ssh_command(ip: str, port: int, public_host_key: str, key_file: str, rest: str = "") -> str:
     """An `ssh` command to paste, which checks the host key without asking.
 
     KnownHostsCommand is OpenSSH 8.5 and newer; it gives the one line that is right for this machine.
     """
-    place = ip if port == 22 else f"[{ip}]:{port}"
-    key_type, key = public_host_key.split()[:2]
+    line = known_hosts_line(ip, port, public_host_key)
     return (
         f"ssh -i {key_file} -p {port} -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes "
-        f"-o UserKnownHostsFile=/dev/null -o 'KnownHostsCommand=/bin/echo {place} {key_type} {key}' {rest}{USER}@{ip}"
+        f"-o UserKnownHostsFile=/dev/null -o 'KnownHostsCommand=/bin/echo {line}' {rest}{USER}@{ip}"
     )
