@@ -37,12 +37,16 @@ class ModelServerArgs:
     """Any other flag of `vllm serve`, without the leading dashes."""
     vllm_env: Mapping[str, str | int | float] = field(default_factory=dict)
     start_timeout_seconds: int = 3600
+    tls_ready: pulumi.Resource | None = None
+    """What puts certificate and key on the machine; None for plain HTTP."""
 
 
 class ModelServer(pulumi.ComponentResource):
     """A model that answers on an OpenAI-compatible endpoint; ready when a token came back."""
 
     endpoint: pulumi.Output[str]
+    setting_key: pulumi.Output[str]
+    """Changes with all that needs a new start."""
     download_seconds: pulumi.Output[int | None]
     start_seconds: pulumi.Output[int | None]
 
@@ -72,6 +76,7 @@ class ModelServer(pulumi.ComponentResource):
         )
         # The running server's settings are not touched before the new ones can be served.
         loadable = pulumi.ResourceOptions(parent=self, depends_on=[stack.installed, weights])
+        certificate = [args.tls_ready] if args.tls_ready else []
         variables = host.put_secret(f"{name}-environment", "server.env", environment, loadable)
         settings = host.run(f"{name}-config", write_command("vllm.yaml"), stdin=config, opts=loadable)
         started = host.run(
@@ -79,14 +84,15 @@ class ModelServer(pulumi.ComponentResource):
             start_hash.apply(lambda key: start_command(key, args)),
             # Each write prints another number, so that going back to settings that served before starts them again.
             triggers=[start_hash, pulumi.Output.unsecret(variables.stdout), settings.stdout],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[keys, variables, settings]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[keys, variables, settings, *certificate]),
         )
         self.download_seconds = seconds_of(weights)
         self.start_seconds = seconds_of(started)
         # The URL is known earlier, and given only when the model answers there.
         self.endpoint = pulumi.Output.all(host.ip, self.start_seconds).apply(
-            lambda known: f"http://{known[0]}:{args.port}/v1"
+            lambda known: f"{'https' if args.tls_ready else 'http'}://{known[0]}:{args.port}/v1"
         )
+        self.setting_key = start_hash
         self.register_outputs({"endpoint": self.endpoint})
 
 
@@ -100,6 +106,8 @@ def server_config(args: ModelServerArgs, facts: ModelFacts, decision: Decision) 
         "port": args.port,
         "max-model-len": args.max_model_len,
     }
+    if args.tls_ready:
+        flags["enable-ssl-refresh"] = True
     if decision.cpu_offload_gb:
         flags["cpu-offload-gb"] = decision.cpu_offload_gb
     if decision.tensor_parallel_size > 1:

@@ -35,6 +35,10 @@ fi
 . "$settings/server.env"
 set +a
 
+tls=()
+if grep -q '"enable-ssl-refresh": true' "$settings/vllm.yaml"; then
+    tls=(--ssl-certfile "$settings/tls.pem" --ssl-keyfile "$settings/tls.pem")
+fi
 # Where several machines share one network stack, each has an address of its own to listen on.
 exec "$base/venv/bin/vllm" serve --config "$settings/vllm.yaml" --host "${BIND_ADDRESS:-0.0.0.0}" \
-    --middleware guard.Guard "${only_on_cpu[@]}"
+    --middleware guard.Guard "${tls[@]}" "${only_on_cpu[@]}"

@@ -8,6 +8,7 @@ import argparse
 import http.client
 import json
 import re
+import ssl
 import subprocess
 import sys
 import time
@@ -74,7 +75,7 @@ def wait(options: argparse.Namespace) -> float:
     """Seconds until a token came back; `NotReadyError` when none will."""
     key = Path(options.keys).read_text().split()[0]
     began = reported = looked = time.monotonic()
-    while not (answers(f"http://{options.host}:{options.port}/health") and first_token(options, key)):
+    while not (answers(options, "/health") and first_token(options, key)):
         now = time.monotonic()
         if now - looked >= UNIT_LOOK_S:
             looked = now
@@ -92,7 +93,7 @@ def wait(options: argparse.Namespace) -> float:
             reported = now
             print(f"{now - began:.0f} s: {doing}", flush=True)
         time.sleep(POLL_S)
-    if answers(f"http://{options.host}:{options.port}/v1/models"):
+    if answers(options, "/v1/models"):
         raise NotReadyError("the server answers without the key and was stopped: see vllmArgs and vllmEnv")
     check_offload(options.settings, options.accelerator, options.log)
     return time.monotonic() - began
@@ -127,10 +128,23 @@ def has_ended(state: dict[str, str]) -> bool:
     return not alive or state.get("SubState", "").startswith("auto-restart") or was_restarted(state)
 
 
-def answers(url: str) -> bool:
-    """True when the URL gives 200."""
+def server_url(options: argparse.Namespace) -> str:
+    """The server's address, as its settings have it."""
+    return f"{'https' if trust(options) else 'http'}://{options.host}:{options.port}"
+
+
+def trust(options: argparse.Namespace) -> ssl.SSLContext | None:
+    """What to trust; None for plain HTTP."""
+    if not json.loads(Path(options.settings).read_text()).get("enable-ssl-refresh"):
+        return None
+    return ssl.create_default_context(cafile=str(Path(options.settings).with_name("ca.pem")))
+
+
+def answers(options: argparse.Namespace, path: str) -> bool:
+    """True when the path gives 200."""
+    url = server_url(options) + path
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - always http
+        with urllib.request.urlopen(url, timeout=5, context=trust(options)) as response:  # noqa: S310
             return bool(response.status == 200)
     except (OSError, http.client.HTTPException):
         return False
@@ -140,12 +154,12 @@ def first_token(options: argparse.Namespace, key: str) -> bool:
     """True when the model gave a token to a caller with the key."""
     body = json.dumps({"model": options.model, "prompt": "Hello", "max_tokens": 1}).encode()
     request = urllib.request.Request(
-        f"http://{options.host}:{options.port}/v1/completions",
+        f"{server_url(options)}/v1/completions",
         data=body,
         headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=ANSWER_TIMEOUT_S) as response:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=ANSWER_TIMEOUT_S, context=trust(options)) as response:  # noqa: S310
             return bool(json.load(response)["choices"])
     except urllib.error.HTTPError as error:
         if 400 <= error.code < 500:
