@@ -8,7 +8,8 @@ import pulumi
 from components.cloud.client import LambdaClient
 from components.cloud.filesystem import Filesystem
 from components.machine.host import check_agent
-from components.machine.machine import GpuMachine, GpuMachineArgs, known_hosts_line, ssh_command
+from components.machine.known_hosts import known_hosts_line
+from components.machine.machine import GpuMachine, GpuMachineArgs, ssh_command
 from components.settings import SettingsError, read_settings
 from components.vllm.api_key import ApiKey
 from components.vllm.decision import Decision, UnfitError
@@ -108,7 +109,8 @@ stack = VllmStack(
     ),
 )
 api_key = pulumi.Output.secret(settings.api_key) if settings.api_key else ApiKey("api-key").key
-tls = Tls("tls", machine.host, stack, TlsArgs(machine_name, settings.port)) if settings.tls == "own-ca" else None
+certificates = TlsArgs(machine_name, settings.port, stack.prepared)
+tls = Tls("tls", machine.host, certificates) if settings.tls == "own-ca" else None
 server = ModelServer(
     "server",
     machine.host,

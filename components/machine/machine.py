@@ -12,6 +12,7 @@ from components.cloud.instance import Instance, InstanceArgs
 from components.cloud.ssh_key import SshKey
 from components.machine.host import BASE, SCRIPTS, SETTINGS, USER, Host
 from components.machine.keys import KeyPair
+from components.machine.known_hosts import known_hosts_line
 
 ANYWHERE = "0.0.0.0/0"
 CLOUD_INIT_TIMEOUT_S = 600
@@ -164,12 +165,6 @@ def prepare_command() -> str:
     """Wait for the first boot to end, and make the folders that later commands write to."""
     wait = f"(timeout {CLOUD_INIT_TIMEOUT_S} cloud-init status --wait >/dev/null 2>&1 || true)"
     return f"{wait} && mkdir -p {BASE}/jobs {SCRIPTS} && install -d -m 700 {SETTINGS}"
-
-
-def known_hosts_line(ip: str, port: int, public_host_key: str) -> str:
-    """The machine as a line of `known_hosts`."""
-    place = ip if port == 22 else f"[{ip}]:{port}"
-    return " ".join([place, *public_host_key.split()[:2]])
 
 
 def ssh_command(ip: str, port: int, public_host_key: str, key_file: str, rest: str = "") -> str:

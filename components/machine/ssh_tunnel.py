@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.cloud.errors import CloudError
-from components.machine.host import USER
-from components.machine.machine import known_hosts_line
+from components.machine.known_hosts import known_hosts_line
 
 LOGIN_TIMEOUT_S = 40.0
 ATTEMPTS = 2
 """The port that was free may be taken a moment later, and networks have hiccups."""
+
+USER = "ubuntu"
 
 OPEN = "open"
 

@@ -24,9 +24,7 @@ class CertificateAuthority(Resource, module="lambdavllm", name="CertificateAutho
     certificate: pulumi.Output[str]
     """PEM; what clients trust."""
 
-    def __init__(
-        self, name: str, args: CertificateAuthorityArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, args: CertificateAuthorityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         outputs = ("private_key", "certificate", "not_before", "not_after")
         props: dict[str, Any] = {**dict.fromkeys(outputs), **args}
         secret = pulumi.ResourceOptions(additional_secret_outputs=["private_key"])

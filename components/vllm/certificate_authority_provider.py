@@ -1,6 +1,5 @@
 """Makes the authorities of stacks, for `CertificateAuthority`."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Annotated, ClassVar
 
@@ -23,7 +22,9 @@ class CertificateAuthorityProvider(LambdaProvider[CertificateAuthorityInputs]):
 
     inputs: ClassVar[type[Inputs]] = CertificateAuthorityInputs
 
-    clock: ClassVar[Callable[[], datetime]] = staticmethod(now)
+    def clock(self) -> datetime:
+        """The time that counts."""
+        return now()
 
     def keeps(self, name: str, state: Properties, inputs: Properties) -> bool:
         """A name is for people: another one is no reason to hand all clients another authority."""
@@ -32,8 +33,9 @@ class CertificateAuthorityProvider(LambdaProvider[CertificateAuthorityInputs]):
     def broken(self, state: Properties) -> str | None:
         """One that ends before what it would sign is of no use."""
         ends = state.get("not_after")
-        soon = bool(ends) and datetime.fromisoformat(ends) < self.clock() + RENEWED_BEFORE
-        return "not_after" if soon else None
+        if not ends:
+            return None
+        return "not_after" if datetime.fromisoformat(ends) < self.clock() + RENEWED_BEFORE else None
 
     def make(self, inputs: CertificateAuthorityInputs) -> Made:
         made = new_authority(inputs.name, self.clock())

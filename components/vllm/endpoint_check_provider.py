@@ -23,7 +23,7 @@ class EndpointCheckInputs(Inputs):
     model: str
     api_key: str
     ca_certificate: str = ""
-    allowed_cidrs: list[str] = []
+    allowed_cidrs: tuple[str, ...] = ()
     ssh_port: int
     private_key: str
     public_host_key: str

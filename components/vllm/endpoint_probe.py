@@ -73,9 +73,7 @@ class _Client:
         self._trust = ssl.create_default_context(cadata=expected.ca_certificate) if expected.ca_certificate else None
         self.url = f"{'https' if self._trust else 'http'}://{address}:{port}"
 
-    def ask(
-        self, method: str, path: str, allowed: Sequence[int], body: Any = None, *, with_key: bool = False
-    ) -> Any:
+    def ask(self, method: str, path: str, allowed: Sequence[int], body: Any = None, *, with_key: bool = False) -> Any:
         """The answer as JSON, None when it is none. The key is in no error."""
         headers = {"Content-Type": "application/json"} if body is not None else {}
         if with_key:

@@ -22,16 +22,18 @@ class ServerCertificateArgs(TypedDict):
 class ServerCertificate(Resource, module="lambdavllm", name="ServerCertificate"):
     """A certificate for the address, 127.0.0.1 and `localhost`, valid for a year.
 
-    An update makes another when the address or the authority is another, or when less than a third of its life is
-    left. It can be changed while the server runs.
+    An update makes another for the same key when less than a third of its life is left, and another with another key
+    when the address or the authority is another. Both can be changed while the server runs.
     """
 
     pem: pulumi.Output[str]
     """Key, certificate and the authority's certificate, one after the other; encrypted in the state."""
+    serial: pulumi.Output[str]
+    """Hexadecimal."""
     not_after: pulumi.Output[str]
     """ISO 8601, UTC."""
 
     def __init__(self, name: str, args: ServerCertificateArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        props: dict[str, Any] = {**dict.fromkeys(("pem", "not_before", "not_after")), **args}
+        props: dict[str, Any] = {**dict.fromkeys(("pem", "serial", "not_before", "not_after")), **args}
         secret = pulumi.ResourceOptions(additional_secret_outputs=["pem"])
         super().__init__(PROVIDER, name, props, pulumi.ResourceOptions.merge(opts, secret))

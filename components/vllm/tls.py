@@ -1,5 +1,6 @@
 """TLS of the endpoint: an authority for the stack, a certificate for the machine, both on the machine."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -7,7 +8,7 @@ import pulumi
 from components.machine.host import SCRIPTS, Host, content_hash
 from components.vllm.certificate_authority import CertificateAuthority
 from components.vllm.server_certificate import ServerCertificate
-from components.vllm.stack import FOLDER, VllmStack
+from components.vllm.stack import FOLDER
 
 PUT_TIMEOUT_S = 180
 
@@ -20,6 +21,8 @@ class TlsArgs:
     """Of the authority, for people; up to 64 characters."""
     port: int
     """Where a server that runs already has to show a new certificate."""
+    after: Sequence[pulumi.Resource] = ()
+    """What has to be done on the machine before: the scripts are there, and no driver step reboots it any more."""
 
 
 class Tls(pulumi.ComponentResource):
@@ -32,9 +35,7 @@ class Tls(pulumi.ComponentResource):
     serial: pulumi.Output[str]
     """Of the certificate that the server shows, hexadecimal."""
 
-    def __init__(
-        self, name: str, host: Host, stack: VllmStack, args: TlsArgs, opts: pulumi.ResourceOptions | None = None
-    ) -> None:
+    def __init__(self, name: str, host: Host, args: TlsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lambdavllm:vllm:Tls", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         authority = CertificateAuthority(f"{name}-authority", {"name": args.name}, child)
@@ -52,11 +53,10 @@ class Tls(pulumi.ComponentResource):
             put_command(args.port),
             triggers=[content_hash(FOLDER / "certificate.py")],
             stdin=pulumi.Output.secret(certificate.pem),
-            # Not before: a driver step may reboot the machine.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=stack.prepared),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
         )
         self.ca_certificate = pulumi.Output.unsecret(authority.certificate)
-        self.serial = certificate.id
+        self.serial = certificate.serial
         self.register_outputs({"ca_certificate": self.ca_certificate})
 
 

@@ -63,17 +63,22 @@ def new_authority(name: str, time: datetime) -> Issued:
     return _signed(builder, key, key)
 
 
-def issue(authority_certificate: str, authority_key: str, ip: IPv4Address, time: datetime) -> Issued:
-    """A new key and its certificate for a server at that address, at 127.0.0.1 and at `localhost`."""
+def issue(
+    authority_certificate: str, authority_key: str, ip: IPv4Address, time: datetime, private_key: str | None = None
+) -> Issued:
+    """A certificate for a server at that address, at 127.0.0.1 and at `localhost`; for a new key unless one is given.
+
+    `ValueError` when one of them cannot be read, or the authority's key and certificate do not belong together.
+    """
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from cryptography.x509.oid import ExtendedKeyUsageOID
 
     authority = x509.load_pem_x509_certificate(authority_certificate.encode())
-    signer = load_pem_private_key(authority_key.encode(), None)
-    if not isinstance(signer, ec.EllipticCurvePrivateKey) or signer.public_key() != authority.public_key():
+    signer = _read_key(authority_key)
+    if signer.public_key() != authority.public_key():
         raise ValueError("the key of the authority is not the one of its certificate")
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = _read_key(private_key) if private_key else ec.generate_private_key(ec.SECP256R1())
     addresses = [x509.IPAddress(one) for one in dict.fromkeys([ip, LOOPBACK])]
     issuer = str(authority.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value)
     builder = (
@@ -81,11 +86,21 @@ def issue(authority_certificate: str, authority_key: str, ip: IPv4Address, time:
         .add_extension(x509.SubjectAlternativeName([*addresses, x509.DNSName("localhost")]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
     )
     return _signed(builder, key, signer)
+
+
+def _read_key(pem: str) -> "EllipticCurvePrivateKey":
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    key = load_pem_private_key(pem.encode(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError("the key is not one of an elliptic curve")
+    return key
 
 
 def _named(

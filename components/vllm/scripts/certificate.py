@@ -34,7 +34,9 @@ def write_over(file: Path, text: str) -> None:
     """Change what the file holds, in one step; the file itself stays the same one, if it is there."""
     page = text.encode().ljust(PAGE, b"\n")
     if len(page) > PAGE:
-        raise CertificateError(f"the certificate takes {len(page)} bytes, more than the {PAGE} that are written at once")
+        raise CertificateError(
+            f"the certificate takes {len(page)} bytes, more than the {PAGE} that are written at once"
+        )
     if file.is_file() and file.stat().st_size == PAGE:
         _write(file, page, os.O_WRONLY)
     else:
@@ -59,7 +61,7 @@ def _write(file: Path, content: bytes, flags: int) -> None:
 
 
 def shown(address: str, port: int) -> bytes | None:
-    """The certificate that a server shows there (DER), empty when it does not get to that, None when none speaks TLS."""
+    """The certificate (DER) that a server shows there; empty when it does not get to that, None without TLS."""
     try:
         return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((address, port), timeout=TIMEOUT_S))
     except ConnectionRefusedError:

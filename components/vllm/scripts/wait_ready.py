@@ -153,7 +153,7 @@ def answers(options: argparse.Namespace, path: str) -> bool:
 def first_token(options: argparse.Namespace, key: str) -> bool:
     """True when the model gave a token to a caller with the key."""
     body = json.dumps({"model": options.model, "prompt": "Hello", "max_tokens": 1}).encode()
-    request = urllib.request.Request(
+    request = urllib.request.Request(  # noqa: S310
         f"{server_url(options)}/v1/completions",
         data=body,
         headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},

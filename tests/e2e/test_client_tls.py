@@ -1,0 +1,77 @@
+"""What a client sees of TLS: the commands of the README, and a certificate that is renewed under it."""
+
+import json
+import os
+import ssl
+import subprocess
+from pathlib import Path
+
+import httpx
+import openai
+import pytest
+
+from tests.e2e.conftest import MODEL, Served
+from tests.e2e.test_endpoint import server_processes
+
+pytestmark = pytest.mark.timeout(1200)
+
+
+def test_a_client_that_does_not_know_the_authority_is_refused_by_itself(served: Served) -> None:
+    outputs = served.outputs
+    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        httpx.get(f"{outputs['endpoint']}/models")
+    with pytest.raises(openai.APIConnectionError):
+        openai.OpenAI(base_url=outputs["endpoint"], api_key=outputs["api_key"], max_retries=0).models.list()
+    curl = subprocess.run(["curl", "--silent", f"{outputs['endpoint']}/models"], check=False)
+    assert curl.returncode == 60
+
+
+def test_httpx_with_the_authoritys_certificate_gets_an_answer(served: Served) -> None:
+    outputs = served.outputs
+    client = httpx.Client(
+        base_url=outputs["endpoint"],
+        headers={"Authorization": f"Bearer {outputs['api_key']}"},
+        verify=ssl.create_default_context(cafile=served.ca_file()),
+        timeout=120,
+    )
+    answer = client.post("/completions", json={"model": MODEL, "prompt": "Hello", "max_tokens": 1})
+    assert answer.json()["usage"]["completion_tokens"] == 1
+
+
+def test_plain_http_gets_nothing_from_the_port(served: Served) -> None:
+    with pytest.raises(httpx.TransportError):
+        httpx.get(served.outputs["endpoint"].replace("https://", "http://") + "/models")
+
+
+def test_a_certificate_near_its_end_is_renewed_and_shown_by_the_same_server_twice(
+    served: Served, tmp_path: Path
+) -> None:
+    """Twice, since vLLM's watcher follows a file that is replaced by another once only."""
+    before = server_processes(served)
+    assert before
+    for _ in range(2):
+        old, authority = shown(served), served.outputs["ca_certificate"]
+        age_certificate(served, tmp_path)
+        done = served.project.up()
+        assert "the server shows it" in done.output
+        assert shown(served) != old
+        assert served.outputs["ca_certificate"] == authority
+        assert served.client().completions.create(model=MODEL, prompt="Hello", max_tokens=1).choices
+    assert server_processes(served) == before
+    served.project.pulumi("preview", "--expect-no-changes")
+
+
+def shown(served: Served) -> str:
+    """The certificate that the server shows."""
+    return ssl.get_server_certificate((served.outputs["ip"], 8000))
+
+
+def age_certificate(served: Served, folder: Path) -> None:
+    """Let the state say that the certificate was made long ago."""
+    file = folder / "state.json"
+    state = json.loads(served.project.export())
+    (certificate,) = [r for r in state["deployment"]["resources"] if r["type"].endswith(":ServerCertificate")]
+    certificate["outputs"] |= {"not_before": "2020-01-01T00:00:00+00:00", "not_after": "2020-12-31T00:00:00+00:00"}
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+        json.dump(state, stream)
+    served.project.pulumi("stack", "import", "--file", str(file))
