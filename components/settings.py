@@ -58,6 +58,7 @@ VARIABLES_OF_OURS = frozenset(
 
 _WHAT_IS_ALLOWED = {
     "model": "an owner and a repository on the hub, such as meta-llama/Llama-3.1-8B-Instruct",
+    "tls": "own-ca, or off for plain HTTP",
     "apiUrl": "a URL without a password, such as https://cloud.lambda.ai",
     "hfEndpoint": "a URL without a password, such as https://huggingface.co",
     "tags": "keys of 2 to 55 characters a-z, 0-9, - and :, values of up to 128 characters",

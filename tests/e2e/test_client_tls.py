@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import ssl
 import subprocess
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 
 from tests.e2e.conftest import MODEL, Served
 from tests.e2e.test_endpoint import server_processes
+from tests.engine.pulumi_cli import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text()
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -24,6 +28,48 @@ def test_a_client_that_does_not_know_the_authority_is_refused_by_itself(served: 
         openai.OpenAI(base_url=outputs["endpoint"], api_key=outputs["api_key"], max_retries=0).models.list()
     curl = subprocess.run(["curl", "--silent", f"{outputs['endpoint']}/models"], check=False)
     assert curl.returncode == 60
+
+
+def readme(part: str) -> str:
+    """The example of the README that holds these words."""
+    found: str
+    (found,) = [block for block in re.findall(r"^```\w*\n(.*?)^```", README, re.S | re.M) if part in block]
+    return found
+
+
+def python(program: str) -> str:
+    """A program as a part of a shell script."""
+    return f"python - <<'END'\n{program}END\n"
+
+
+def test_the_readmes_commands_work_as_they_are_printed(served: Served) -> None:
+    first = readme("curl --cacert")
+    curl = served.project.shell(first)
+    assert '"object":"text_completion"' in curl
+    settings = first.partition("\ncurl")[0] + "\n"
+    assert "ChatCompletion(" in served.project.shell(settings + python(readme("from openai import")))
+    assert MODEL in served.project.shell(settings + python(readme("httpx.Client(")))
+    by_variable = 'SSL_CERT_FILE=ca.pem curl --silent --fail -H "Authorization: Bearer $OPENAI_API_KEY" '
+    assert MODEL in served.project.shell(settings + by_variable + "$OPENAI_BASE_URL/models")
+    for client, variable in (("httpx", "SSL_CERT_FILE"), ("requests", "REQUESTS_CA_BUNDLE")):
+        program = (
+            f"import os, {client}\nheaders = {{'Authorization': 'Bearer ' + os.environ['OPENAI_API_KEY']}}\n"
+            f"print({client}.get(os.environ['OPENAI_BASE_URL'] + '/models', headers=headers).text)\n"
+        )
+        assert MODEL in served.project.shell(f"{settings}export {variable}=ca.pem\n" + python(program))
+
+
+def test_the_known_hosts_line_lets_ssh_in_without_a_question(served: Served, tmp_path: Path) -> None:
+    outputs = served.outputs
+    known = tmp_path / "known_hosts"
+    known.write_text(outputs["known_hosts"] + "\n")
+    with os.fdopen(os.open(tmp_path / "key", os.O_WRONLY | os.O_CREAT, 0o600), "w") as stream:
+        stream.write(outputs["ssh_private_key"])
+    options = ("BatchMode=yes", "StrictHostKeyChecking=yes", f"UserKnownHostsFile={known}", "IdentitiesOnly=yes")
+    words = ["ssh", "-F", "none", "-i", str(tmp_path / "key"), "-p", "2222"]
+    words += [word for option in options for word in ("-o", option)]
+    said = subprocess.run([*words, f"ubuntu@{outputs['ip']}", "echo in"], capture_output=True, text=True, check=True)
+    assert said.stdout == "in\n"
 
 
 def test_httpx_with_the_authoritys_certificate_gets_an_answer(served: Served) -> None:

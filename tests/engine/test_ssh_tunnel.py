@@ -1,13 +1,16 @@
 """The way to a closed endpoint: the system's `ssh`, to a server that forwards."""
 
 import asyncio
-import os
+import json
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -22,6 +25,7 @@ from components.machine.ssh_tunnel import Login, TunnelError, tunnel
 from components.vllm.endpoint_check_provider import EndpointCheckProvider
 from components.vllm.endpoint_probe import Expected, accepts, probe
 from components.vllm.x509 import issue, new_authority
+from tests.engine.pulumi_cli import REPOSITORY
 from tests.tls_endpoint import KEY, MODEL, Endpoint, endpoint
 
 pytestmark = [
@@ -31,6 +35,15 @@ pytestmark = [
 
 ADDRESS = "127.77.250.1"
 """Of a machine whose endpoint listens on its loopback only, which is here 127.0.0.1."""
+
+
+KILLED_WITH_A_TUNNEL = """
+import json, os, signal, sys
+from components.machine.ssh_tunnel import Login, tunnel
+login, port = json.load(sys.stdin)
+with tunnel(Login(**login), port):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 
 
 class Forwards(asyncssh.SSHServer):
@@ -166,13 +179,10 @@ def test_what_is_wrong_behind_the_tunnel_fails_the_update(closed: Closed) -> Non
 
 
 def test_the_tunnel_ends_with_the_process_that_opened_it(closed: Closed) -> None:
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        with tunnel(closed.login, closed.endpoint.port):
-            os.write(writing, b"x")
-            os.kill(os.getpid(), 9)
-    os.waitpid(child, 0)
-    assert os.read(reading, 1) == b"x"
+    login = json.dumps([asdict(closed.login), closed.endpoint.port])
+    child = subprocess.run(
+        [sys.executable, "-c", KILLED_WITH_A_TUNNEL], input=login, text=True, cwd=REPOSITORY, timeout=60, check=False
+    )
+    assert child.returncode == -signal.SIGKILL
     psutil.wait_procs([p for p in psutil.process_iter(["cmdline"]) if ADDRESS in str(p.info["cmdline"])], 30)
     assert processes_of_ssh() == []
