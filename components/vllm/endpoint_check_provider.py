@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
 from components.machine.ssh_tunnel import Login, has_ssh, tunnel
-from components.vllm.endpoint_probe import Expected, accepts, probe
+from components.vllm.endpoint_probe import Expected, SilentError, accepts, probe
 
 FROM_HERE = "from here"
 THROUGH_THE_TUNNEL = "through the tunnel"
@@ -47,8 +47,14 @@ class EndpointCheckProvider(LambdaProvider[EndpointCheckInputs]):
         """Look, and say through which way the model was seen."""
         expected = Expected(inputs.model, inputs.api_key, inputs.ca_certificate)
         if accepts(inputs.ip, inputs.port, self.opening_s if inputs.allowed_cidrs else 0):
-            probe(inputs.ip, inputs.port, expected)
-            return {"reachable": FROM_HERE}
+            try:
+                probe(inputs.ip, inputs.port, expected)
+            except SilentError:
+                # It may have been closed a moment ago, and the firewall only now have heard of it.
+                if accepts(inputs.ip, inputs.port, 0):
+                    raise
+            else:
+                return {"reachable": FROM_HERE}
         if not has_ssh():
             print("the endpoint is closed to this computer, and there is no ssh: it was only checked on the machine")
             return {"reachable": NOT_FROM_HERE}

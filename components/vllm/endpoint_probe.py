@@ -12,12 +12,18 @@ from typing import Any
 from components.cloud.errors import CloudError
 
 CONNECT_TIMEOUT_S = 4.0
-ANSWER_TIMEOUT_S = 120.0
+ANSWER_TIMEOUT_S = 15.0
+TOKEN_TIMEOUT_S = 120.0
+"""Other people's requests may come first."""
 POLL_S = 1.0
 
 
 class EndpointError(CloudError):
     """The endpoint answers, and not as it should."""
+
+
+class SilentError(EndpointError):
+    """The connection was not made, or ended before an answer came."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,10 @@ def accepts(address: str, port: int, patience_s: float) -> bool:
 
 
 def probe(address: str, port: int, expected: Expected) -> None:
-    """Ask as a client does; `EndpointError` with the first thing that is not as it should be."""
+    """Ask as a client does.
+
+    `EndpointError` with the first thing that is not as it should be, `SilentError` when no answer comes.
+    """
     client = _Client(address, port, expected)
     client.ask("GET", "/health", [200])
     listed = client.ask("GET", "/v1/models", [200], with_key=True)
@@ -78,7 +87,7 @@ class _Client:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         if with_key:
             headers["Authorization"] = f"Bearer {self._key}"
-        connection = self._connection()
+        connection = self._connection(ANSWER_TIMEOUT_S if body is None else TOKEN_TIMEOUT_S)
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
@@ -89,7 +98,7 @@ class _Client:
                 "is something else at this address? If not, run `pulumi up` again"
             ) from None
         except (OSError, http.client.HTTPException) as error:
-            raise EndpointError(
+            raise SilentError(
                 f"{self.url}{path} gives no answer ({type(error).__name__}): run `pulumi up` again"
             ) from None
         finally:
@@ -105,7 +114,7 @@ class _Client:
         except ValueError:
             return None
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
         if self._trust is None:
-            return http.client.HTTPConnection(self._address, self._port, timeout=ANSWER_TIMEOUT_S)
-        return http.client.HTTPSConnection(self._address, self._port, timeout=ANSWER_TIMEOUT_S, context=self._trust)
+            return http.client.HTTPConnection(self._address, self._port, timeout=timeout_s)
+        return http.client.HTTPSConnection(self._address, self._port, timeout=timeout_s, context=self._trust)

@@ -121,6 +121,21 @@ def test_where_there_is_no_ssh_a_closed_endpoint_is_said_to_be_checked_on_the_ma
     assert "only checked on the machine" in capsys.readouterr().out
 
 
+def test_an_endpoint_that_closes_under_the_look_is_taken_for_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with endpoint(None) as gone:
+        port = gone.port
+    looks = iter([True, False])
+    monkeypatch.setattr(endpoint_check_provider, "accepts", lambda *_: next(looks))
+    monkeypatch.setattr(endpoint_check_provider, "has_ssh", lambda: False)
+    outputs = EndpointCheckProvider().create(inputs(port)).outs or {}
+    assert outputs["reachable"] == "not checked from here"
+
+
+def test_an_endpoint_that_accepts_and_says_nothing_fails_the_update() -> None:
+    with endpoint(None) as plain, pytest.raises(LambdaError, match="gives no answer"):
+        EndpointCheckProvider().create(inputs(plain.port))
+
+
 def test_any_change_repeats_the_check_and_nothing_else_does(server: Endpoint) -> None:
     provider = EndpointCheckProvider()
     given = provider.check({}, inputs(server.port)).inputs
