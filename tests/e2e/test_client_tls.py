@@ -107,6 +107,21 @@ def test_a_certificate_near_its_end_is_renewed_and_shown_by_the_same_server_twic
     served.project.pulumi("preview", "--expect-no-changes")
 
 
+def test_tls_is_off_only_while_it_is_asked_for(served: Served) -> None:
+    served.project.configure(tls="off")
+    served.project.up()
+    outputs = served.outputs
+    assert "ca_certificate" not in outputs
+    assert outputs["endpoint"] == f"http://{outputs['ip']}:8000/v1"
+    assert outputs["reachable"] == "from here"
+    client = openai.OpenAI(base_url=outputs["endpoint"], api_key=outputs["api_key"], max_retries=0)
+    assert client.completions.create(model=MODEL, prompt="Hello", max_tokens=1).choices
+    served.project.configure(tls=None)
+    served.project.up()
+    assert served.outputs["endpoint"].startswith("https://")
+    assert served.client().completions.create(model=MODEL, prompt="Hello", max_tokens=1).choices
+
+
 def shown(served: Served) -> str:
     """The certificate that the server shows."""
     return ssl.get_server_certificate((served.outputs["ip"], 8000))

@@ -123,3 +123,13 @@ def test_an_endpoint_that_is_not_right_fails_the_update_until_it_is(made: Projec
     made.configure(model=None)
     made.up()
     made.pulumi("preview", "--expect-no-changes")
+
+
+def test_keys_in_the_clear_are_warned_of_in_the_preview_where_somebody_could_hear_them(real_project: Project) -> None:
+    warning = "tls is off: the key, the questions and the answers cross the network in the clear"
+    real_project.configure(tls="off")
+    assert warning not in real_project.pulumi("preview").output
+    real_project.configure(allowedCidrs=["127.0.0.0/8"])
+    assert warning in real_project.pulumi("preview").output
+    real_project.configure(tls=None)
+    assert warning not in real_project.pulumi("preview").output
