@@ -12,7 +12,7 @@ from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
 from components.vllm.x509 import issue, now, remaining_share
 
 RENEWED_AT = 1 / 3
-"""Of its life; whoever runs an `up` every half year never sees a certificate end."""
+"""Of its life; whoever runs an `up` every four months never sees a certificate end."""
 
 
 class ServerCertificateInputs(Inputs):
