@@ -49,8 +49,14 @@ def test_the_readmes_commands_work_as_they_are_printed(served: Served) -> None:
     settings = first.partition("\ncurl")[0] + "\n"
     assert "ChatCompletion(" in served.project.shell(settings + python(readme("from openai import")))
     assert MODEL in served.project.shell(settings + python(readme("httpx.Client(")))
-    by_variable = 'SSL_CERT_FILE=ca.pem curl --silent --fail -H "Authorization: Bearer $OPENAI_API_KEY" '
+
+
+def test_programs_without_an_option_trust_by_the_variables_of_the_readme(served: Served) -> None:
+    settings = readme("curl --cacert").partition("\ncurl")[0] + "\n"
+    by_variable = 'CURL_CA_BUNDLE=ca.pem curl --silent --fail -H "Authorization: Bearer $OPENAI_API_KEY" '
     assert MODEL in served.project.shell(settings + by_variable + "$OPENAI_BASE_URL/models")
+    listed = "import openai\nprint(openai.OpenAI().models.list())\n"
+    assert MODEL in served.project.shell(f"{settings}export SSL_CERT_FILE=ca.pem\n" + python(listed))
     for client, variable in (("httpx", "SSL_CERT_FILE"), ("requests", "REQUESTS_CA_BUNDLE")):
         program = (
             f"import os, {client}\nheaders = {{'Authorization': 'Bearer ' + os.environ['OPENAI_API_KEY']}}\n"
