@@ -1,6 +1,7 @@
 """The endpoint as a client sees it, through the SSH tunnel."""
 
 import contextlib
+import functools
 import shlex
 import socket
 import subprocess
@@ -39,15 +40,16 @@ def measure(outputs: Mapping[str, Any]) -> Measured:
     ):
         authority.write(str(outputs["ca_certificate"]))
         authority.flush()
-        client.verify = authority.name
+        # Said with each request: of a session, a variable of the environment would win over it.
+        post = functools.partial(requests.post, verify=authority.name)
         headers = {"Authorization": f"Bearer {outputs['api_key']}"}
         body = {"model": outputs["model"], "prompt": QUESTION, "max_tokens": 8, "temperature": 0}
-        refused = client.post(f"{url}/v1/completions", json=body, timeout=60)
-        answer = client.post(f"{url}/v1/completions", json=body, headers=headers, timeout=120)
+        refused = post(f"{url}/v1/completions", json=body, timeout=60)
+        answer = post(f"{url}/v1/completions", json=body, headers=headers, timeout=120)
         answer.raise_for_status()
         long = {**body, "max_tokens": TOKENS, "ignore_eos": True}
         began = time.monotonic()
-        written = client.post(f"{url}/v1/completions", json=long, headers=headers, timeout=600)
+        written = post(f"{url}/v1/completions", json=long, headers=headers, timeout=600)
         seconds = time.monotonic() - began
         written.raise_for_status()
         tokens = written.json()["usage"]["completion_tokens"]
