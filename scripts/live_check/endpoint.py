@@ -33,11 +33,7 @@ class Measured:
 
 def measure(outputs: Mapping[str, Any]) -> Measured:
     """Ask the tutorial's question, once without the key, and let the model write."""
-    with (
-        tunnel(outputs) as url,
-        requests.Session() as client,
-        tempfile.NamedTemporaryFile("w", suffix=".pem") as authority,
-    ):
+    with tunnel(outputs) as url, tempfile.NamedTemporaryFile("w", suffix=".pem") as authority:
         authority.write(str(outputs["ca_certificate"]))
         authority.flush()
         # Said with each request: of a session, a variable of the environment would win over it.
