@@ -8,10 +8,12 @@ import pulumi
 from components.cloud.client import LambdaClient
 from components.cloud.filesystem import Filesystem
 from components.machine.host import check_agent
+from components.machine.known_hosts import known_hosts_line
 from components.machine.machine import GpuMachine, GpuMachineArgs, ssh_command
 from components.settings import SettingsError, read_settings
 from components.vllm.api_key import ApiKey
 from components.vllm.decision import Decision, UnfitError
+from components.vllm.endpoint_check import EndpointCheck
 from components.vllm.hub.client import Hub
 from components.vllm.model_facts import ModelFacts
 from components.vllm.model_pin import ModelPin
@@ -19,6 +21,7 @@ from components.vllm.preflight import PreflightError, preflight
 from components.vllm.preflight.plan_text import lines
 from components.vllm.server import ModelServer, ModelServerArgs
 from components.vllm.stack import VllmStack, VllmStackArgs
+from components.vllm.tls import Tls, TlsArgs
 
 # When a resource fails, the engine interrupts this program; leaving quietly keeps the real error the last thing on
 # the screen.
@@ -36,6 +39,8 @@ if no_agent := check_agent(os.environ):
     raise pulumi.RunError(no_agent)
 for line in lines(plan):
     pulumi.log.info(line)
+if settings.tls == "off" and settings.allowed_cidrs:
+    pulumi.log.warn("tls is off: the key, the questions and the answers cross the network in the clear")
 
 pin = ModelPin(
     "model",
@@ -104,6 +109,8 @@ stack = VllmStack(
     ),
 )
 api_key = pulumi.Output.secret(settings.api_key) if settings.api_key else ApiKey("api-key").key
+certificates = TlsArgs(machine_name, settings.port, stack.prepared)
+tls = Tls("tls", machine.host, certificates) if settings.tls == "own-ca" else None
 server = ModelServer(
     "server",
     machine.host,
@@ -120,13 +127,34 @@ server = ModelServer(
         vllm_args=settings.vllm_args,
         vllm_env=settings.vllm_env,
         start_timeout_seconds=settings.start_timeout_minutes * 60,
+        tls_ready=tls.ready if tls else None,
     ),
+)
+check = EndpointCheck(
+    "endpoint-check",
+    {
+        "ip": machine.ip,
+        "port": settings.port,
+        "model": settings.model,
+        "api_key": pulumi.Output.secret(api_key),
+        "ca_certificate": tls.ca_certificate if tls else "",
+        "allowed_cidrs": settings.allowed_cidrs,
+        "ssh_port": settings.ssh_port,
+        "private_key": pulumi.Output.secret(machine.key.private_key),
+        "public_host_key": machine.host_key.public_key,
+        "served": pulumi.Output.format("{0} {1}", server.setting_key, tls.serial if tls else ""),
+    },
+    pulumi.ResourceOptions(depends_on=[server]),
 )
 
 key_file = f"~/.ssh/lambda-vllm-{pulumi.get_stack()}"
 log_in = pulumi.Output.all(machine.ip, machine.host_key.public_key)
 forward = f"-N -L {settings.port}:localhost:{settings.port} "
-pulumi.export("endpoint", server.endpoint)
+# Given only when the model answers there, as far as this computer can see.
+pulumi.export("endpoint", pulumi.Output.all(server.endpoint, check.reachable).apply(lambda known: known[0]))
+pulumi.export("reachable", check.reachable)
+if tls:
+    pulumi.export("ca_certificate", tls.ca_certificate)
 pulumi.export("api_key", pulumi.Output.secret(api_key))
 pulumi.export("model", server.model)
 pulumi.export("ip", machine.ip)
@@ -135,6 +163,7 @@ pulumi.export("instance_type", machine.instance.instance_type)
 pulumi.export("region", machine.instance.region)
 pulumi.export("price_per_hour", machine.instance.price_cents_per_hour.apply(lambda cents: cents / 100))
 pulumi.export("ssh_private_key", machine.key.private_key)
+pulumi.export("known_hosts", log_in.apply(lambda a: known_hosts_line(a[0], settings.ssh_port, a[1])))
 pulumi.export("ssh", log_in.apply(lambda a: ssh_command(a[0], settings.ssh_port, a[1], key_file)))
 pulumi.export("tunnel", log_in.apply(lambda a: ssh_command(a[0], settings.ssh_port, a[1], key_file, forward)))
 pulumi.export(

@@ -58,6 +58,7 @@ VARIABLES_OF_OURS = frozenset(
 
 _WHAT_IS_ALLOWED = {
     "model": "an owner and a repository on the hub, such as meta-llama/Llama-3.1-8B-Instruct",
+    "tls": "own-ca, or off for plain HTTP",
     "apiUrl": "a URL without a password, such as https://cloud.lambda.ai",
     "hfEndpoint": "a URL without a password, such as https://huggingface.co",
     "tags": "keys of 2 to 55 characters a-z, 0-9, - and :, values of up to 128 characters",
@@ -106,6 +107,7 @@ class Settings(BaseModel):
     hf_token: Annotated[str, StringConstraints(pattern=r"^[!-~]*$")] = ""
     api_key: Annotated[str, StringConstraints(pattern=r"^[!-~]{16,}$")] | None = None
     port: Annotated[PortNumber, Field(ge=1024)] = 8000
+    tls: Literal["own-ca", "off"] = "own-ca"
     max_model_len: Literal["auto"] | Annotated[int, Field(gt=0)] = "auto"
     cpu_offload_gb: Literal["auto"] | Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)] = "auto"
     install: Literal["wheel", "source", "precompiled"] = "wheel"

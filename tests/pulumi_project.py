@@ -99,6 +99,21 @@ class Project:
             assert (done.returncode == 0) is succeeds, done.stdout
         return Run(done.returncode, done.stdout)
 
+    def shell(self, script: str) -> str:
+        """Output of a script in the project's folder, which must succeed; as a user types it there."""
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=self._folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
     def up(self, *, succeeds: bool | None = True) -> Run:
         """`pulumi up` without questions."""
         return self.pulumi("up", "--yes", "--skip-preview", succeeds=succeeds)

@@ -12,6 +12,7 @@ from components.cloud.instance import Instance, InstanceArgs
 from components.cloud.ssh_key import SshKey
 from components.machine.host import BASE, SCRIPTS, SETTINGS, USER, Host
 from components.machine.keys import KeyPair
+from components.machine.known_hosts import known_hosts_line
 
 ANYWHERE = "0.0.0.0/0"
 CLOUD_INIT_TIMEOUT_S = 600
@@ -171,9 +172,8 @@ def ssh_command(ip: str, port: int, public_host_key: str, key_file: str, rest: s
 
     KnownHostsCommand is OpenSSH 8.5 and newer; it gives the one line that is right for this machine.
     """
-    place = ip if port == 22 else f"[{ip}]:{port}"
-    key_type, key = public_host_key.split()[:2]
+    line = known_hosts_line(ip, port, public_host_key)
     return (
         f"ssh -i {key_file} -p {port} -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes "
-        f"-o UserKnownHostsFile=/dev/null -o 'KnownHostsCommand=/bin/echo {place} {key_type} {key}' {rest}{USER}@{ip}"
+        f"-o UserKnownHostsFile=/dev/null -o 'KnownHostsCommand=/bin/echo {line}' {rest}{USER}@{ip}"
     )

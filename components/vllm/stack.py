@@ -25,6 +25,7 @@ NOT_INSTALLING = frozenset(
     {
         "__init__.py",
         "check_config.py",
+        "certificate.py",
         "download.sh",
         "download.py",
         "explain.py",

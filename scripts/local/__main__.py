@@ -17,7 +17,9 @@ from scripts.local.stack import Stack, StackOutputs
 
 GO_ON = """go on with:
   source .local/env
-  curl -H "Authorization: Bearer $(pulumi stack output api_key --show-secrets)" $(pulumi stack output endpoint)/models
+  pulumi stack output ca_certificate > .local/ca.pem
+  key=$(pulumi stack output api_key --show-secrets)
+  curl --cacert .local/ca.pem -H "Authorization: Bearer $key" $(pulumi stack output endpoint)/models
   make local-down"""
 
 

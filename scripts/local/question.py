@@ -1,5 +1,7 @@
 """The tutorial's own question to the endpoint."""
 
+from tempfile import NamedTemporaryFile
+
 import requests
 
 from scripts.local.errors import LocalError
@@ -19,7 +21,10 @@ def ask(outputs: StackOutputs) -> str:
     question = {"model": outputs.model, "prompt": QUESTION, "max_tokens": 16, "temperature": 0}
     headers = {"Authorization": f"Bearer {outputs.api_key}"}
     try:
-        answer = requests.post(url, json=question, headers=headers, timeout=ANSWER_SECONDS)
+        with NamedTemporaryFile("w", suffix=".pem") as authority:
+            authority.write(outputs.ca_certificate)
+            authority.flush()
+            answer = requests.post(url, json=question, headers=headers, timeout=ANSWER_SECONDS, verify=authority.name)
     except requests.RequestException as error:
         raise LocalError(
             f"{url} does not answer ({type(error).__name__}); `make local` checks the server again"

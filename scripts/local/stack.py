@@ -20,6 +20,7 @@ class StackOutputs(BaseModel):
 
     endpoint: str
     api_key: str
+    ca_certificate: str
     model: str
     timeline: dict[str, float] = {}
 

@@ -4,6 +4,7 @@ Its first `pulumi up` is killed in the middle of the install and run again, so t
 stack that has been through that.
 """
 
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,8 +39,25 @@ class Served:
 
     def client(self) -> openai.OpenAI:
         """OpenAI's own client on the endpoint."""
+        return self.client_with(self.outputs["api_key"])
+
+    def client_with(self, api_key: str) -> openai.OpenAI:
+        """The same with any key; it trusts the stack's authority, and nothing else."""
         outputs = self.outputs
-        return openai.OpenAI(base_url=outputs["endpoint"], api_key=outputs["api_key"], max_retries=0, timeout=120)
+        trust = ssl.create_default_context(cadata=outputs["ca_certificate"])
+        return openai.OpenAI(
+            base_url=outputs["endpoint"],
+            api_key=api_key,
+            max_retries=0,
+            timeout=120,
+            http_client=openai.DefaultHttpxClient(verify=trust),
+        )
+
+    def ca_file(self) -> str:
+        """Path of the authority's certificate, for clients that want a file."""
+        file = self.cloud.state.parent / "ca.pem"
+        file.write_text(self.outputs["ca_certificate"])
+        return str(file)
 
     def home(self) -> Path:
         """Home directory of the machine."""

@@ -52,14 +52,17 @@ def test_a_debian_machine_serves_behind_its_firewall_and_nothing_is_left_of_it(t
             headers = {"Authorization": f"Bearer {outputs['api_key']}"}
             body = {"model": MODEL, "prompt": "Hello", "max_tokens": 4}
             url = f"{outputs['endpoint']}/completions"
-            assert requests.post(url, json=body, timeout=60).status_code == 401
-            answer = requests.post(url, json=body, headers=headers, timeout=120)
+            (ca := tmp_path / "ca.pem").write_text(outputs["ca_certificate"])
+            assert requests.post(url, json=body, timeout=60, verify=str(ca)).status_code == 401
+            answer = requests.post(url, json=body, headers=headers, timeout=120, verify=str(ca))
+            assert outputs["reachable"] == "from here"
             assert answer.json()["usage"]["completion_tokens"] == 4
             made.pulumi("preview", "--expect-no-changes")
             made.configure(allowedCidrs=[])
             made.up()
             with pytest.raises(requests.ConnectionError):
-                requests.post(url, json=body, headers=headers, timeout=5)
+                requests.post(url, json=body, headers=headers, timeout=5, verify=str(ca))
+            assert made.output("reachable") == "through the tunnel"
             made.destroy()
             assert cloud.account() == EMPTY_ACCOUNT
 

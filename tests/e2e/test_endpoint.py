@@ -44,7 +44,7 @@ def test_curl_gets_the_tutorials_completion(served: Served) -> None:
     outputs = served.outputs
     answer = subprocess.run(
         [
-            "curl", "--silent", "--fail", f"{outputs['endpoint']}/completions",
+            "curl", "--silent", "--fail", "--cacert", served.ca_file(), f"{outputs['endpoint']}/completions",
             "--header", f"Authorization: Bearer {outputs['api_key']}",
             "--header", "Content-Type: application/json",
             "--data", f'{{"model": "{MODEL}", "prompt": "{QUESTION}", "temperature": 0, "max_tokens": 1}}',
@@ -86,13 +86,14 @@ def test_without_the_key_every_path_but_health_answers_401(served: Served) -> No
     outputs = served.outputs
     root = outputs["endpoint"].removesuffix("/v1")
     headers = {"Authorization": f"Bearer {outputs['api_key']}"}
-    routes = requests.get(f"{root}/openapi.json", headers=headers, timeout=60).json()["paths"]
+    ca = served.ca_file()
+    routes = requests.get(f"{root}/openapi.json", headers=headers, timeout=60, verify=ca).json()["paths"]
     assert "/v1/chat/completions" in routes
     for path in [*routes, "/docs", "/metrics", "/openapi.json", "/nowhere"]:
-        status = requests.get(f"{root}{path}", timeout=60).status_code
+        status = requests.get(f"{root}{path}", timeout=60, verify=ca).status_code
         assert status == (200 if path == "/health" else 401), path
     with pytest.raises(openai.AuthenticationError):
-        openai.OpenAI(base_url=outputs["endpoint"], api_key="sk-wrong", max_retries=0).models.list()
+        served.client_with("sk-wrong").models.list()
 
 
 def test_the_ssh_output_logs_in_with_the_host_key_checked(served: Served, tmp_path: Path) -> None:
@@ -108,7 +109,9 @@ def test_the_tunnel_output_brings_the_endpoint_to_this_computer(served: Served, 
             while not accepts("127.0.0.1", 8000):
                 assert time.monotonic() < deadline
                 time.sleep(0.2)
-            assert requests.get("http://127.0.0.1:8000/health", timeout=30).status_code == 200
+            for name in ("127.0.0.1", "localhost"):
+                answer = requests.get(f"https://{name}:8000/health", timeout=30, verify=served.ca_file())
+                assert answer.status_code == 200
         finally:
             tunnel.send_signal(signal.SIGTERM)
 
@@ -126,7 +129,7 @@ def test_no_secret_is_in_state_logs_or_the_process_list(served: Served) -> None:
         assert secret not in logs
         assert secret not in commands
         assert secret not in served.second_up.output
-    for name in ("api-keys", "hf-token", "current/server.env"):
+    for name in ("api-keys", "hf-token", "current/server.env", "tls.pem"):
         assert (home / ".config/lambda-vllm" / name).stat().st_mode & 0o777 == 0o600
 
 
@@ -140,9 +143,10 @@ def test_after_up_there_is_nothing_to_do_and_the_cloud_is_not_written_to(served:
 
 def test_outputs_say_what_runs_where_what_it_costs_and_where_the_time_went(served: Served) -> None:
     outputs = served.outputs
-    assert outputs["endpoint"] == f"http://{outputs['ip']}:8000/v1"
+    assert outputs["endpoint"] == f"https://{outputs['ip']}:8000/v1"
     assert (outputs["model"], outputs["instance_type"], outputs["region"]) == (MODEL, "gpu_1x_gh200", "us-east-3")
     assert outputs["price_per_hour"] == 2.29
+    assert outputs["reachable"] == "from here"
     assert all(outputs["timeline"][stage] is not None for stage in ("boot", "install", "download", "start"))
 
 
@@ -153,7 +157,7 @@ def test_a_new_endpoint_key_counts_at_once_without_loading_the_model_again(serve
     served.project.up()
     assert served.client().models.list()
     with pytest.raises(openai.AuthenticationError):
-        openai.OpenAI(base_url=served.outputs["endpoint"], api_key=old_key, max_retries=0).models.list()
+        served.client_with(old_key).models.list()
     assert server_processes(served) == before
 
 

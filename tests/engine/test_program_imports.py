@@ -9,6 +9,7 @@ SCRIPT = """
 import sys
 from components.cloud import boot, filesystem, firewall, global_rules, instance, launch_token, ssh_key, stack_mark
 from components.machine import keys
+from components.vllm import api_key, certificate_authority, endpoint_check, model_pin, server_certificate
 print([name for name in ("pydantic", "requests", "asyncssh", "cryptography") if name in sys.modules])
 """
 

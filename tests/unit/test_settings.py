@@ -52,6 +52,14 @@ def test_values_arrive_in_the_units_of_the_api() -> None:
     assert settings.image == (None, "abc")
 
 
+def test_the_endpoint_speaks_tls_unless_somebody_asks_for_less() -> None:
+    assert read().tls == "own-ca"
+    assert read(tls="off").tls == "off"
+    for wrong in ("on", "letsencrypt", "true", ""):
+        assert f"{PROJECT}:tls:" in error_of(tls=wrong)
+        assert "is not allowed: own-ca" in error_of(tls=wrong)
+
+
 def test_without_a_lambda_key_the_line_says_where_to_set_it() -> None:
     with pytest.raises(SettingsError) as caught:
         read(environment={})

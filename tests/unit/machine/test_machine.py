@@ -9,6 +9,7 @@ import yaml
 from components.cloud.providers.ssh_key import SshKeyProvider
 from components.machine.host import check_agent
 from components.machine.key_pair_provider import KeyPairProvider, new_pair
+from components.machine.known_hosts import known_hosts_line
 from components.machine.machine import firewall_rules, ssh_command, user_data
 
 
@@ -51,6 +52,11 @@ def test_key_pairs_are_new_every_time_and_in_openssh_form() -> None:
     assert public.startswith("ssh-ed25519 ")
     assert public.endswith(" me@here")
     assert new_pair("me@here")[1] != public
+
+
+def test_the_known_hosts_line_names_the_port_only_where_it_is_another_than_22() -> None:
+    assert known_hosts_line("203.0.113.7", 22, "ssh-ed25519 AAAA comment") == "203.0.113.7 ssh-ed25519 AAAA"
+    assert known_hosts_line("203.0.113.7", 2222, "ssh-ed25519 AAAA") == "[203.0.113.7]:2222 ssh-ed25519 AAAA"
 
 
 def test_the_ssh_command_checks_the_host_key_and_asks_nothing() -> None:

@@ -1,0 +1,50 @@
+"""Makes the authorities of stacks, for `CertificateAuthority`."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, ClassVar
+
+from components.cloud.checking import written
+from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
+from components.vllm.x509 import SERVER_LIFE, new_authority, now
+
+RENEWED_BEFORE = SERVER_LIFE + timedelta(days=35)
+"""What an authority signs must not outlive it."""
+
+
+class CertificateAuthorityInputs(Inputs):
+    """What an authority is named."""
+
+    name: Annotated[str, written(r"[ -~]{1,64}", "1 to 64 printable characters")]
+
+
+class CertificateAuthorityProvider(LambdaProvider[CertificateAuthorityInputs]):
+    """Makes keys and certificates; nothing is sent anywhere."""
+
+    inputs: ClassVar[type[Inputs]] = CertificateAuthorityInputs
+
+    def clock(self) -> datetime:
+        """The time that counts."""
+        return now()
+
+    def keeps(self, name: str, state: Properties, inputs: Properties) -> bool:
+        """A name is for people: another one is no reason to hand all clients another authority."""
+        return name == "name"
+
+    def broken(self, state: Properties) -> str | None:
+        """One that ends before what it would sign is of no use."""
+        ends = state.get("not_after")
+        if not ends:
+            return None
+        return "not_after" if datetime.fromisoformat(ends) < self.clock() + RENEWED_BEFORE else None
+
+    def make(self, inputs: CertificateAuthorityInputs) -> Made:
+        made = new_authority(inputs.name, self.clock())
+        return Made(
+            f"{made.serial:x}",
+            {
+                "private_key": made.private_key,
+                "certificate": made.certificate,
+                "not_before": made.not_before.isoformat(),
+                "not_after": made.not_after.isoformat(),
+            },
+        )

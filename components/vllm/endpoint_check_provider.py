@@ -1,0 +1,65 @@
+"""Looks at an endpoint from this computer, for `EndpointCheck`."""
+
+import secrets
+from typing import ClassVar
+
+from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
+from components.machine.ssh_tunnel import Login, has_ssh, tunnel
+from components.vllm.endpoint_probe import Expected, SilentError, accepts, probe
+
+FROM_HERE = "from here"
+THROUGH_THE_TUNNEL = "through the tunnel"
+NOT_FROM_HERE = "not checked from here"
+
+OPENING_S = 10.0
+"""How long a port may take to open after the firewall's rules were changed. A guess."""
+
+
+class EndpointCheckInputs(Inputs):
+    """Where the endpoint is, and what has to be found there."""
+
+    ip: str
+    port: int
+    model: str
+    api_key: str
+    ca_certificate: str = ""
+    allowed_cidrs: tuple[str, ...] = ()
+    ssh_port: int
+    private_key: str
+    public_host_key: str
+    served: str
+
+
+class EndpointCheckProvider(LambdaProvider[EndpointCheckInputs]):
+    """Asks once, when it is made or something of it changes. An endpoint that is not right fails the update."""
+
+    inputs: ClassVar[type[Inputs]] = EndpointCheckInputs
+    updatable: ClassVar[frozenset[str]] = frozenset(EndpointCheckInputs.model_fields)
+    secret_inputs: ClassVar[frozenset[str]] = frozenset({"api_key", "private_key"})
+    hashed_inputs: ClassVar[frozenset[str]] = frozenset({"api_key", "private_key"})
+
+    opening_s: ClassVar[float] = OPENING_S
+
+    def make(self, inputs: EndpointCheckInputs) -> Made:
+        return Made(secrets.token_hex(8), self.change("", inputs, {}))
+
+    def change(self, id_: str, inputs: EndpointCheckInputs, state: Properties) -> Properties:
+        """Look, and say through which way the model was seen."""
+        expected = Expected(inputs.model, inputs.api_key, inputs.ca_certificate)
+        if accepts(inputs.ip, inputs.port, self.opening_s if inputs.allowed_cidrs else 0):
+            try:
+                probe(inputs.ip, inputs.port, expected)
+            except SilentError:
+                # It may have been closed a moment ago, and the firewall only now have heard of it.
+                if accepts(inputs.ip, inputs.port, 0):
+                    raise
+            else:
+                return {"reachable": FROM_HERE}
+        if not has_ssh():
+            print("the endpoint is closed to this computer, and there is no ssh: it was only checked on the machine")
+            return {"reachable": NOT_FROM_HERE}
+        with tunnel(Login(inputs.ip, inputs.ssh_port, inputs.private_key, inputs.public_host_key), inputs.port) as port:
+            probe("127.0.0.1", port, expected)
+        if inputs.allowed_cidrs:
+            print("the endpoint is closed to this computer, which is in none of allowedCidrs, and answers in a tunnel")
+        return {"reachable": THROUGH_THE_TUNNEL}

@@ -1,0 +1,69 @@
+"""Makes the certificates of servers, for `ServerCertificate`."""
+
+import secrets
+from datetime import datetime
+from ipaddress import IPv4Address
+from typing import ClassVar
+
+from pulumi.dynamic import DiffResult
+
+from components.cloud.errors import CloudError
+from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
+from components.vllm.x509 import issue, now, remaining_share
+
+RENEWED_AT = 1 / 3
+"""Of its life; whoever runs an `up` every four months never sees a certificate end."""
+
+
+class ServerCertificateInputs(Inputs):
+    """Where the server is, and who signs for it."""
+
+    ip: IPv4Address
+    ca_certificate: str
+    ca_private_key: str
+
+
+class ServerCertificateProvider(LambdaProvider[ServerCertificateInputs]):
+    """Makes a key and has it signed; nothing is sent anywhere. Another address or authority wants another key."""
+
+    inputs: ClassVar[type[Inputs]] = ServerCertificateInputs
+    secret_inputs: ClassVar[frozenset[str]] = frozenset({"ca_private_key"})
+    hashed_inputs: ClassVar[frozenset[str]] = frozenset({"ca_private_key"})
+
+    def clock(self) -> datetime:
+        """The time that counts."""
+        return now()
+
+    def diff(self, _id: str, olds: Properties, news: Properties) -> DiffResult:
+        """Besides its inputs, time changes a certificate: it is renewed when less than a third of its life is left."""
+        result = super().diff(_id, olds, news)
+        begin, end = olds.get("not_before"), olds.get("not_after")
+        if not result.changes and begin and end:
+            result.changes = remaining_share(begin, end, self.clock()) < RENEWED_AT
+        return result
+
+    def make(self, inputs: ServerCertificateInputs) -> Made:
+        return Made(secrets.token_hex(8), self._issued(inputs))
+
+    def change(self, id_: str, inputs: ServerCertificateInputs, state: Properties) -> Properties:
+        """A later certificate for the same key.
+
+        vLLM opens its file twice, for the certificate and for the key. With one key a write between the two does no
+        harm; with another, the server would not start, or refuse all connections.
+        """
+        return self._issued(inputs, str(state["pem"]).partition("-----BEGIN CERTIFICATE-----")[0])
+
+    def _issued(self, inputs: ServerCertificateInputs, private_key: str | None = None) -> Properties:
+        try:
+            made = issue(inputs.ca_certificate, inputs.ca_private_key, inputs.ip, self.clock(), private_key)
+        except ValueError:
+            # The library's words may hold parts of what it could not read.
+            raise CloudError(
+                "certificate: key and certificate of the authority cannot be read, or do not belong together"
+            ) from None
+        return {
+            "pem": made.private_key + made.certificate + inputs.ca_certificate,
+            "serial": f"{made.serial:x}",
+            "not_before": made.not_before.isoformat(),
+            "not_after": made.not_after.isoformat(),
+        }

@@ -1,0 +1,61 @@
+"""A machine with TLS and a small endpoint behind it, looked at from this computer: the program of the tests of TLS."""
+
+from pathlib import Path
+
+import pulumi
+
+from components.machine.host import SCRIPTS, SETTINGS
+from components.machine.machine import GpuMachine, GpuMachineArgs
+from components.vllm.endpoint_check import EndpointCheck
+from components.vllm.stack import FOLDER
+from components.vllm.tls import Tls, TlsArgs
+from tests.tls_endpoint import KEY, MODEL
+
+PORT = 8000
+PROGRAM = Path(__file__).resolve().parents[2] / "tls_endpoint.py"
+
+config = pulumi.Config()
+cidrs = config.get_object("allowedCidrs") or []
+machine = GpuMachine(
+    "machine",
+    GpuMachineArgs(
+        name="tls",
+        instance_types=["gpu_1x_gh200"],
+        regions=["us-east-3"],
+        open_port=PORT,
+        allowed_cidrs=cidrs,
+        ssh_port=2222,
+    ),
+)
+scripts = [machine.host.put(file.name, file) for file in (FOLDER / "certificate.py", PROGRAM)]
+tls = Tls("tls", machine.host, TlsArgs("tls-test", PORT, scripts))
+served = machine.host.run(
+    "serve",
+    # Told once more by the same program, it would find the port taken.
+    f"touch {SETTINGS}/api-keys; (setsid python3 {SCRIPTS}/tls_endpoint.py {PORT} >/dev/null 2>&1 </dev/null &) ; "
+    f"for i in $(seq 300); do python3 -c 'import os, socket; "
+    f'socket.create_connection((os.environ.get("BIND_ADDRESS", "127.0.0.1"), {PORT}))\' 2>/dev/null && exit; '
+    "sleep 0.1; done; exit 1",
+    opts=pulumi.ResourceOptions(depends_on=[tls.ready]),
+)
+check = EndpointCheck(
+    "check",
+    {
+        "ip": machine.ip,
+        "port": PORT,
+        "model": config.get("model") or MODEL,
+        "api_key": pulumi.Output.secret(KEY),
+        "ca_certificate": tls.ca_certificate,
+        "allowed_cidrs": cidrs,
+        "ssh_port": 2222,
+        "private_key": pulumi.Output.secret(machine.key.private_key),
+        "public_host_key": machine.host_key.public_key,
+        "served": tls.serial,
+    },
+    pulumi.ResourceOptions(depends_on=[served]),
+)
+pulumi.export("instance_id", machine.instance.id)
+pulumi.export("ip", machine.ip)
+pulumi.export("ca_certificate", tls.ca_certificate)
+pulumi.export("serial", tls.serial)
+pulumi.export("reachable", check.reachable)

@@ -1,0 +1,113 @@
+"""certificate.py, the script that puts a certificate into its place on the machine."""
+
+import ssl
+import threading
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import pytest
+
+from components.vllm.scripts import certificate
+from components.vllm.x509 import issue, new_authority
+from tests.tls_endpoint import endpoint
+
+NOW = datetime.now(UTC)
+AUTHORITY = new_authority("test", NOW)
+
+
+KEY = issue(AUTHORITY.certificate, AUTHORITY.private_key, IPv4Address("203.0.113.7"), NOW).private_key
+
+
+def bundle() -> str:
+    """Key, certificate and authority; another certificate each time, for the same key as after a renewal."""
+    made = issue(AUTHORITY.certificate, AUTHORITY.private_key, IPv4Address("203.0.113.7"), NOW, KEY)
+    return made.private_key + made.certificate + AUTHORITY.certificate
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "tls.pem"
+
+
+def test_the_file_stays_the_same_one_since_vllm_watches_it_and_not_its_name(file: Path) -> None:
+    certificate.write_over(file, bundle())
+    first = file.stat()
+    new = bundle()
+    certificate.write_over(file, new)
+    assert file.stat().st_ino == first.st_ino
+    assert file.read_text().strip() == new.strip()
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_whoever_reads_it_meanwhile_gets_a_key_with_its_certificate(file: Path) -> None:
+    bundles = [bundle(), bundle()]
+    certificate.write_over(file, bundles[0])
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            for one in bundles:
+                certificate.write_over(file, one)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(300):
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file)
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_a_file_that_another_program_wrote_is_replaced_whole(file: Path) -> None:
+    file.write_text("something longer\n" * 1000)
+    new = bundle()
+    certificate.write_over(file, new)
+    assert file.read_text().strip() == new.strip()
+
+
+def test_more_than_is_written_at_once_is_refused_and_the_old_one_stays(file: Path) -> None:
+    certificate.write_over(file, "old")
+    with pytest.raises(certificate.CertificateError, match="4096"):
+        certificate.write_over(file, "x" * 4097)
+    assert file.read_text().strip() == "old"
+
+
+def test_a_server_that_runs_has_to_show_the_new_certificate(file: Path) -> None:
+    certificate.write_over(file, bundle())
+    with endpoint(file) as server:
+        new = bundle()
+        certificate.write_over(file, new)
+        assert certificate.wait_until_shown("127.0.0.1", server.port, file, new)
+
+
+def test_a_server_that_missed_the_write_is_written_to_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificate, "WRITE_AGAIN_S", 0.0)
+    certificate.write_over(file, bundle())
+    new = bundle()
+    with endpoint(file) as server:
+        assert certificate.wait_until_shown("127.0.0.1", server.port, file, new)
+
+
+def test_a_server_that_never_takes_it_is_an_error_with_what_to_do(
+    file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(certificate, "SHOWN_WITHIN_S", 0.0)
+    other = tmp_path / "other.pem"
+    certificate.write_over(other, bundle())
+    with endpoint(other) as server, pytest.raises(certificate.CertificateError, match="still shows another"):
+        certificate.wait_until_shown("127.0.0.1", server.port, file, bundle())
+
+
+def test_nothing_is_waited_for_where_no_server_runs_or_one_that_will_be_started_anew(file: Path) -> None:
+    with endpoint(None) as plain:
+        port = plain.port
+        assert not certificate.wait_until_shown("127.0.0.1", port, file, bundle())
+    assert not certificate.wait_until_shown("127.0.0.1", port, file, bundle())
+
+
+@pytest.mark.parametrize("text", ["", "no certificate", AUTHORITY.certificate, AUTHORITY.certificate * 3])
+def test_what_is_no_key_certificate_and_authority_is_refused(text: str) -> None:
+    with pytest.raises(certificate.CertificateError, match="the input has to be"):
+        certificate.certificates(text)
