@@ -109,7 +109,7 @@ def server_config(args: ModelServerArgs, facts: ModelFacts, decision: Decision) 
 
 def start_key(config: str, environment: str, install_key: str) -> str:
     """Changes with all that needs a new start. The API key does not: the guard reads its file anew when it changes."""
-    scripts = (FOLDER / name for name in ("common.sh", "serve.sh", "guard.py", "start.sh"))
+    scripts = (FOLDER / name for name in ("common.sh", "serve.sh", "guard.py", "guard_connections.py", "start.sh"))
     return content_hash(*scripts, more=[config, environment, install_key])
 
 

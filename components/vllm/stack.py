@@ -22,7 +22,10 @@ FILES = (
 """What is copied to the machine, all into one folder."""
 
 NOT_INSTALLING = frozenset(
-    {"download.sh", "download.py", "explain.py", "fetch.py", "guard.py", "serve.sh", "start.sh", "wait_ready.py"}
+    {
+        *("download.sh", "download.py", "explain.py", "fetch.py", "guard.py", "guard_connections.py"),
+        *("serve.sh", "start.sh", "wait_ready.py"),
+    }
 )
 """Scripts that leave what is installed as it is."""
 
