@@ -8,6 +8,7 @@ from benchmarks import (
     numbers_of_machines,
     preflight,
     process_machines,
+    through_the_guard,
     until_it_runs,
 )
 from tests.signals import let_signals_arrive
@@ -21,3 +22,4 @@ local_cloud_load.main()
 nothing_to_do.main()
 numbers_of_machines.main()
 until_it_runs.main()
+through_the_guard.main()

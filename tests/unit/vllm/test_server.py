@@ -15,6 +15,7 @@ from components.vllm.server import (
     ModelServerArgs,
     download_command,
     environment_file,
+    key_file,
     server_config,
     start_command,
     start_key,
@@ -127,3 +128,8 @@ def test_every_script_that_the_machine_needs_is_sent_there() -> None:
 def test_json_settings_are_yaml() -> None:
     text = server_config(ARGS, FACTS, Decision())
     assert yaml.safe_load(text) == json.loads(text)
+
+
+def test_the_key_file_begins_with_the_stacks_own_key_and_has_each_once() -> None:
+    assert key_file("sk-own", ["sk-next", "sk-own"]) == "sk-own\nsk-next\n"
+    assert key_file("sk-own", ()) == "sk-own\n"
