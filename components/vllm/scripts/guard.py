@@ -77,7 +77,8 @@ class Answer:
         # Not of one in chunks: its trailers would be kept, however many come.
         if announced > 0:
             with suppress(TimeoutError):
-                await asyncio.wait_for(_drain(receive), LINGER_S)
+                async with asyncio.timeout(LINGER_S):
+                    await _drain(receive)
         await send({"type": "http.response.body", "body": b""})
 
 
@@ -232,7 +233,8 @@ async def whole_body(receive: Receive) -> list[Message] | None:
     deadline = clock() + BODY_WHOLE_S
     while True:
         try:
-            message = await asyncio.wait_for(receive(), max(0, min(BODY_PAUSE_S, deadline - clock())))
+            async with asyncio.timeout_at(min(clock() + BODY_PAUSE_S, deadline)):
+                message = await receive()
         except TimeoutError:
             raise RefusedError(SLOW_BODY) from None
         if message["type"] != "http.request":
@@ -243,6 +245,9 @@ async def whole_body(receive: Receive) -> list[Message] | None:
         messages.append(message)
         if not message.get("more_body"):
             return messages
+        # A part that is there already does not let the timer in.
+        if clock() > deadline:
+            raise RefusedError(SLOW_BODY)
 
 
 def replay(body: list[Message], receive: Receive) -> Receive:
