@@ -69,6 +69,8 @@ def test_a_removed_flag_is_none_of_the_release_and_what_replaces_it_is() -> None
         ({"allowed-media-domains": None}, "leave the flag out"),
         ({"max-num-batched-tokens": "16x"}, "it takes a whole number, also with k, m, g"),
         ({"gpu-memory-utilization": "most"}, "it takes a number"),
+        ({"gpu-memory-utilization": float("nan")}, "it takes a number"),
+        ({"dtype": [1]}, "it takes one value, no list"),
         ({"enforce-eager": "true"}, "it takes true or false, without quotes"),
         ({"enforce-eager": 1}, "it takes true or false, without quotes"),
         ({"dtype": "fp4"}, "dtype: it takes one of auto, bfloat16, float, float16, float32, half"),
