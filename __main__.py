@@ -122,6 +122,7 @@ server = ModelServer(
         hub_url=settings.hf_endpoint,
         hf_token=settings.hf_token,
         api_key=api_key,
+        additional_api_keys=settings.additional_api_keys,
         port=settings.port,
         max_model_len=settings.max_model_len,
         vllm_args=settings.vllm_args,

@@ -9,6 +9,7 @@ from benchmarks import (
     preflight,
     process_machines,
     swaps,
+    through_the_guard,
     until_it_runs,
 )
 from tests.signals import let_signals_arrive
@@ -23,3 +24,4 @@ nothing_to_do.main()
 numbers_of_machines.main()
 until_it_runs.main()
 swaps.main()
+through_the_guard.main()

@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -24,8 +25,12 @@ from components.cloud.account_folder import DEFAULT_URL
 from components.cloud.firewall_rules import MOST_RULES, Cidr
 from components.cloud.instance_inputs import TagKey, TagValue
 from components.cloud.names import FilesystemName
+from components.vllm.flags import FlagsError, checked_flags
 
-SECRETS = frozenset({"lambdaApiKey", "hfToken", "apiKey"})
+SECRETS = frozenset({"lambdaApiKey", "hfToken", "apiKey", "additionalApiKeys"})
+
+LISTS = frozenset({"additionalApiKeys"})
+"""Secrets that are several."""
 
 MAY_HOLD_SECRETS = frozenset({"vllmArgs", "vllmEnv"})
 """Keys whose values are not repeated in an error."""
@@ -35,7 +40,7 @@ ModelName = Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*/\w[\w.-]*$", m
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^/\s@?#]+(/[^\s?#]*)?$")]
 """Without a name and a password, which would end in command lines and errors."""
 VariableName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-FlagName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+ApiKeyText = Annotated[str, StringConstraints(pattern=r"^[!-~]{16,}$")]
 Minutes = Annotated[int, Field(gt=0, le=24 * 60)]
 PortNumber = Annotated[int, Field(ge=1, le=65535, strict=True)]
 
@@ -48,7 +53,12 @@ FLAGS_WITH_A_KEY = {
     "api-key": "apiKey",
 }
 
-FLAGS_OF_OURS = frozenset({"config", "grpc", "headless", "host", "middleware", "root-path", "served-model-name", "uds"})
+FLAGS_OF_OURS = frozenset(
+    {
+        *("config", "enable-ssl-refresh", "grpc", "grpc-port", "headless", "host", "middleware", "root-path"),
+        *("served-model-name", "uds"),
+    }
+)
 """Flags of vLLM 0.32 that decide where and behind what the server listens."""
 
 VARIABLES_OF_OURS = frozenset(
@@ -68,7 +78,8 @@ _WHAT_IS_ALLOWED = {
     "filesystem": "an object such as {name: weights, retain: true}",
     "hfToken": "it holds characters that no token has: copy it anew",
     "apiKey": "at least 16 printable characters without spaces",
-    "vllmArgs": "flags of `vllm serve` without the leading --, such as max-num-seqs",
+    "additionalApiKeys": "a JSON list of at most 100 keys, each of at least 16 printable characters without spaces",
+    "vllmArgs": "an object of flags of `vllm serve`, such as {max-num-seqs: 64}",
     "vllmEnv": "names and values of environment variables",
 }
 
@@ -105,7 +116,8 @@ class Settings(BaseModel):
     allowed_cidrs: Annotated[list[Cidr], Field(max_length=MOST_RULES - 1)] = []
     lambda_api_key: Annotated[str, StringConstraints(pattern=r"^[!-~]+$")]
     hf_token: Annotated[str, StringConstraints(pattern=r"^[!-~]*$")] = ""
-    api_key: Annotated[str, StringConstraints(pattern=r"^[!-~]{16,}$")] | None = None
+    api_key: ApiKeyText | None = None
+    additional_api_keys: Annotated[list[ApiKeyText], Field(max_length=100)] = []
     port: Annotated[PortNumber, Field(ge=1024)] = 8000
     tls: Literal["own-ca", "off"] = "own-ca"
     max_model_len: Literal["auto"] | Annotated[int, Field(gt=0)] = "auto"
@@ -116,7 +128,8 @@ class Settings(BaseModel):
     build_jobs: Annotated[int, Field(gt=0, le=512)] | None = None
     driver: Literal["auto", "compat", "upgrade", "keep"] = "auto"
     filesystem: FilesystemSetting | None = None
-    vllm_args: dict[FlagName, Any] = {}
+    vllm_args: dict[str, Any] = {}
+    """As vLLM's `--config` file needs them."""
     vllm_env: dict[VariableName, str | int | float] = {}
     tags: dict[TagKey, TagValue] = {}
     ssh_port: PortNumber = 22
@@ -147,14 +160,12 @@ class Settings(BaseModel):
 
     @field_validator("vllm_args")
     @classmethod
-    def flags_that_have_a_key(cls, flags: dict[str, Any]) -> dict[str, Any]:
-        """A flag is said in one place only, so that nothing is overruled unseen."""
-        for flag in flags:
-            if flag in FLAGS_WITH_A_KEY:
-                raise ValueError(f"{flag} is set with the key {FLAGS_WITH_A_KEY[flag]}")
-            if flag in FLAGS_OF_OURS or flag.startswith("ssl-"):
-                raise ValueError(f"{flag} would take the server out of reach, or the key check from it")
-        return flags
+    def flags_that_vllm_takes(cls, flags: dict[str, Any], known: ValidationInfo) -> dict[str, Any]:
+        """A flag is said in one place only, so that nothing is overruled unseen, and said as vLLM reads it."""
+        try:
+            return checked_flags(flags, known.data.get("vllm_version"), FLAGS_WITH_A_KEY, FLAGS_OF_OURS)
+        except FlagsError as error:
+            raise ValueError("\n".join(error.lines)) from None
 
     @field_validator("vllm_env")
     @classmethod
@@ -189,7 +200,8 @@ def read_settings(
     values: dict[str, Any] = {key: _value(text) for key, text in texts.items()}
     # Secrets and names are text, also when they look like a number.
     values |= {
-        key: texts[key] for key in texts.keys() & (SECRETS | {"model", "modelRevision", "imageId", "vllmVersion"})
+        key: texts[key]
+        for key in texts.keys() & (SECRETS - LISTS | {"model", "modelRevision", "imageId", "vllmVersion"})
     }
     for key, variable in (("lambdaApiKey", "LAMBDA_API_KEY"), ("hfToken", "HF_TOKEN")):
         values[key] = (values.get(key) or environment.get(variable, "")).strip()
@@ -240,4 +252,4 @@ def _line(project: str, details: Any) -> str:
     value = "" if hidden else f" {json.dumps(details['input'], default=str)}"
     own_words = details["type"] == "value_error" or key not in _WHAT_IS_ALLOWED
     reason = str(details["msg"]).removeprefix("Value error, ") if own_words else _WHAT_IS_ALLOWED[key]
-    return f"{name}:{value} is not allowed: {reason}"
+    return "\n".join(f"{name}:{value} is not allowed: {one}" for one in reason.splitlines())

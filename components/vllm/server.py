@@ -9,7 +9,7 @@ is given, and with the old settings the machine finds that it serves them and do
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,7 @@ SERVICE = (
     "common.sh",
     "serve.sh",
     "guard.py",
+    "guard_connections.py",
     "generations.py",
     "log_files.py",
     "probe.py",
@@ -60,6 +61,9 @@ class ModelServerArgs:
     hf_token: str
     """Used to download the weights; the server runs offline and does not read it."""
     api_key: pulumi.Input[str]
+    """The stack's own."""
+    additional_api_keys: Sequence[str] = ()
+    """Others that are accepted too. A change of keys is no reason for a restart."""
     port: int = 8000
     max_model_len: str | int = "auto"
     """Tokens; `auto` is the longest context that fits."""
@@ -157,7 +161,8 @@ class ModelServer(pulumi.ComponentResource):
         # Not before: a driver step may reboot the machine.
         ready = pulumi.ResourceOptions(parent=self, depends_on=stack.prepared)
         hf_token = host.put_secret(f"{name}-hf-token", "hf-token", args.hf_token, ready)
-        keys = host.put_secret(f"{name}-api-key", "api-keys", args.api_key, ready)
+        key_file_text = pulumi.Output.secret(args.api_key).apply(lambda own: key_file(own, args.additional_api_keys))
+        keys = host.put_secret(f"{name}-api-key", "api-keys", key_file_text, ready)
         weights = host.run(
             f"{name}-weights",
             facts.apply(lambda known: download_command(known, args.hub_url)),
@@ -208,6 +213,11 @@ def server_config(args: ModelServerArgs, facts: ModelFacts, decision: Decision, 
     if decision.tensor_parallel_size > 1:
         flags["tensor-parallel-size"] = decision.tensor_parallel_size
     return json.dumps({**flags, **args.vllm_args}, indent=2) + "\n"
+
+
+def key_file(own: str, additional: Sequence[str]) -> str:
+    """The keys that the guard accepts, one a line, each once, the stack's own first."""
+    return "".join(f"{key}\n" for key in dict.fromkeys([own, *additional]))
 
 
 def environment_file(variables: Mapping[str, str | int | float]) -> str:

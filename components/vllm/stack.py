@@ -32,6 +32,7 @@ NOT_INSTALLING = frozenset(
         "fetch.py",
         "generations.py",
         "guard.py",
+        "guard_connections.py",
         "log_files.py",
         "probe.py",
         "serve.sh",

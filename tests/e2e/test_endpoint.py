@@ -189,7 +189,7 @@ def test_a_branch_that_moved_changes_nothing_until_the_user_asks_for_it(served: 
 def test_a_flag_that_vllm_does_not_know_fails_with_its_name_in_one_line(served: Served) -> None:
     served.project.configure(vllmArgs={**FLAGS, "swap-space": 4})
     failed = served.project.up(succeeds=False)
-    assert "this vLLM has no swap-space any more: take it out of vllmArgs" in failed.output
+    assert "swap-space: vLLM 0.32.0 does not have it any more" in failed.output
 
 
 def test_going_back_to_the_settings_that_served_serves_again(served: Served) -> None:

@@ -139,6 +139,31 @@ def test_a_flag_that_would_go_round_the_key_check_is_refused(flag: str) -> None:
     assert f"{flag} would take the server out of reach" in error_of(vllmArgs={flag: "x"})
 
 
+def test_flags_are_checked_against_the_release_that_will_run() -> None:
+    assert "did you mean max-num-seqs?" in error_of(vllmArgs={"max-num-seq": 4})
+    assert read(install="source", vllmVersion="0.8.5", vllmArgs={"swap-space": 4}).vllm_args == {"swap-space": 4}
+
+
+def test_each_wrong_flag_has_a_line_that_begins_with_the_key() -> None:
+    lines = error_of(vllmArgs={"swap-space": 4, "seed": "x"}).splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith(f"{PROJECT}:vllmArgs: is not allowed: ") for line in lines)
+
+
+def test_flags_arrive_as_vllm_reads_them() -> None:
+    assert read(vllmArgs={"compilation-config.mode": 3}).vllm_args == {"compilation-config": {"mode": 3}}
+
+
+def test_additional_keys_are_a_secret_list_of_keys() -> None:
+    keys = ["1234567890123456", "sk-abcdefghijklmnop"]
+    assert read(additionalApiKeys=keys).additional_api_keys == keys
+    assert read().additional_api_keys == []
+    for wrong in (["sk-geheim"], "sk-geheim-and-long-enough", ["sk-geheim and more of it"]):
+        told = error_of(additionalApiKeys=wrong)
+        assert "a JSON list of at most 100 keys" in told
+        assert "geheim" not in told
+
+
 @pytest.mark.parametrize("variable", ["VLLM_USE_RUST_FRONTEND", "HF_HOME", "PYTHONPATH"])
 def test_a_variable_that_would_break_the_server_or_its_key_check_is_refused(variable: str) -> None:
     assert f"{variable} is set by this program" in error_of(vllmEnv={variable: "1"})

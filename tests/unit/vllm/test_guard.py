@@ -1,41 +1,74 @@
 """The door of the server, as an ASGI client meets it."""
 
 import asyncio
+import json
 import os
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from components.vllm.scripts.guard import KEYS_VARIABLE, Guard, Receive, Scope, Send
+from components.vllm.scripts import guard
+from components.vllm.scripts.guard import ALLOWED, KEYS_VARIABLE, MOST_BODY_BYTES, Guard, Receive, Scope, Send
 
 KEY = "sk-the-right-key"
+Header = tuple[bytes, bytes]
+GONE = {"type": "http.disconnect"}
 
 
 class Server:
-    """A guarded application that remembers whether anything reached it."""
+    """A guarded application that remembers what reached it."""
 
     def __init__(self) -> None:
         self.reached = 0
+        self.body = b""
+        self.end: MutableMapping[str, Any] = {}
         self.guard = Guard(self._application)
 
     async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.reached += 1
+        more = scope["method"] == "POST"
+        while more:
+            message = await receive()
+            self.body += message.get("body", b"")
+            more = message.get("more_body", False)
         await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"one", "more_body": True})
+        self.end = await receive()
+        await send({"type": "http.response.body", "body": b"two"})
 
-    def status(self, path: str, *headers: tuple[bytes, bytes], kind: str = "http") -> int:
-        """Status of the answer, or the code with which a websocket is closed."""
+    def ask(
+        self,
+        path: str,
+        *headers: Header,
+        method: str = "GET",
+        kind: str = "http",
+        messages: Sequence[MutableMapping[str, Any]] = (),
+    ) -> list[MutableMapping[str, Any]]:
+        """What is sent for a request whose body comes in messages. After them nothing comes any more."""
         sent: list[MutableMapping[str, Any]] = []
+        coming = list(messages or [GONE])
 
         async def receive() -> MutableMapping[str, Any]:
-            return {"type": "http.request"}
+            if coming[1:] or coming == [GONE]:
+                return coming.pop(0) if coming[1:] else GONE
+            if coming:
+                return coming.pop()
+            return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
 
         async def send(message: MutableMapping[str, Any]) -> None:
             sent.append(message)
 
-        scope = {"type": kind, "path": path, "headers": list(headers)}
+        scope = {"type": kind, "path": path, "raw_path": path.encode(), "headers": list(headers), "method": method}
         asyncio.run(self.guard(scope, receive, send))
+        return sent
+
+    def status(self, path: str, *headers: Header, **request: Any) -> int:
+        """Status of the answer, or the code with which a websocket is closed."""
+        sent = self.ask(path, *headers, **request)
         return int(sent[0].get("status") or sent[0]["code"])
 
 
@@ -52,31 +85,71 @@ def server(keys: Path) -> Server:
     return Server()
 
 
-def bearer(key: str) -> tuple[bytes, bytes]:
+def bearer(key: str = KEY) -> Header:
     return b"authorization", b"Bearer " + key.encode()
 
 
+def length(number: int) -> Header:
+    return b"content-length", str(number).encode()
+
+
+CHUNKED = (b"transfer-encoding", b"chunked")
+
+
+def part(body: bytes, *, more: bool) -> dict[str, Any]:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
 def test_the_key_opens_and_health_needs_none(server: Server) -> None:
-    assert server.status("/v1/models", bearer(KEY)) == 200
+    assert server.status("/v1/models", bearer()) == 200
     assert server.status("/health") == 200
 
 
 @pytest.mark.parametrize(
     "path",
     [
+        *ALLOWED,
         "/",
-        "/v1/models",
         "/invocations",
-        "/metrics",
-        "/tokenize",
         "/docs",
+        "/openapi.json",
         "/health/",
         "//health",
+        "//v1/models",
+        "/HEALTH",
         "/health/../v1/models",
     ],
 )
-def test_without_the_key_no_other_path_reaches_the_server(server: Server, path: str) -> None:
-    assert server.status(path) == 401
+def test_without_the_key_nothing_but_a_look_at_the_health_reaches_the_server(server: Server, path: str) -> None:
+    for method in ("GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE", "BREW"):
+        if (path, method) != ("/health", "GET"):
+            assert server.status(path, method=method) == 401
+    assert server.reached == 0
+
+
+@pytest.mark.parametrize("path", ALLOWED)
+def test_with_the_key_each_path_of_the_list_answers_to_its_method_and_to_no_other(server: Server, path: str) -> None:
+    path = path.replace("{id}", "resp_0123abcDEF-9")
+    right = "POST" if server.status(path, bearer(), method="GET") == 405 else "GET"
+    assert server.status(path, bearer(), method=right) == 200
+    for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"} - {right}:
+        assert server.status(path, bearer(), method=method) == 405
+    assert server.reached == 1 + (right == "GET")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "", "/docs", "/redoc", "/openapi.json", "/invocations", "/ping", "/load", "/server_info", "/pause"),
+        *("/v1/load_lora_adapter", "/reset_prefix_cache", "/collective_rpc", "/sleep", "/update_weights", "/metrics/"),
+        *("/v1/models/", "//v1/models", "/v1//models", "/V1/models", "/v1/models\0", "/v1/models\n", "/v1/models?"),
+        *("/v1/responses/{id}", "/v1/responses/", "/v1/responses/a/b", "/v1/responses/../models", "/v1/responses/é"),
+        *("/v1/responses/a/cancel/", "/v1/responses/" + "a" * 129, "/v1/chat/completions/render"),
+    ],
+)
+def test_with_the_key_what_is_not_on_the_list_is_not_there(server: Server, path: str) -> None:
+    for method in ("GET", "POST", "DELETE"):
+        assert server.status(path, bearer(), method=method) == 404
     assert server.reached == 0
 
 
@@ -87,21 +160,27 @@ def test_without_the_key_no_other_path_reaches_the_server(server: Server, path: 
         [bearer("sk-the-wrong-key")],
         [bearer(KEY + "x")],
         [bearer(KEY[:-1])],
+        [bearer(KEY.upper())],
         [(b"authorization", KEY.encode())],
         [(b"authorization", b"Basic " + KEY.encode())],
+        [(b"authorization", b"Bearer\t" + KEY.encode())],
+        [(b"authorization", b"")],
         [(b"x-api-key", KEY.encode())],
         [bearer("wrong"), bearer(KEY)],
         [bearer(KEY), bearer("wrong")],
+        [bearer(KEY), bearer(KEY)],
+        [bearer(KEY), (b"Authorization", b"")],
         [(b"authorization", b"Bearer \xff\xfe")],
     ],
 )
-def test_what_is_not_exactly_the_key_stays_outside(server: Server, headers: list[tuple[bytes, bytes]]) -> None:
+def test_what_is_not_exactly_the_key_stays_outside(server: Server, headers: list[Header]) -> None:
     assert server.status("/v1/models", *headers) == 401
     assert server.reached == 0
 
 
-def test_a_websocket_without_the_key_is_refused(server: Server) -> None:
-    assert server.status("/v1/realtime", kind="websocket") == 1008
+@pytest.mark.parametrize("headers", [[], [bearer()]])
+def test_a_websocket_is_refused_also_with_the_key(server: Server, headers: list[Header]) -> None:
+    assert server.status("/v1/realtime", *headers, kind="websocket") == 1008
     assert server.reached == 0
 
 
@@ -114,6 +193,156 @@ def test_a_new_key_counts_at_once_and_the_old_one_no_more(server: Server, keys: 
     assert server.status("/v1/models", bearer(KEY)) == 401
 
 
-def test_an_empty_key_file_lets_nobody_in(server: Server, keys: Path) -> None:
-    keys.write_text("\n")
-    assert server.status("/v1/models", bearer("")) == 401
+def test_a_rotation_has_no_moment_in_which_neither_key_counts(server: Server, keys: Path) -> None:
+    for content, old, new in (
+        (f"{KEY}\n", 200, 401),
+        (f"sk-new\n{KEY}\n", 200, 200),
+        ("sk-new\n", 401, 200),
+    ):
+        (keys.parent / "new").write_text(content)
+        (keys.parent / "new").replace(keys)
+        assert (server.status("/v1/models", bearer(KEY)), server.status("/v1/models", bearer("sk-new"))) == (old, new)
+
+
+@pytest.mark.parametrize("content", ["", "\n", " \n\t\n", None])
+def test_an_empty_or_missing_key_file_lets_nobody_in(server: Server, keys: Path, content: str | None) -> None:
+    assert server.status("/v1/models", bearer()) == 200
+    keys.unlink()
+    if content is not None:
+        keys.write_text(content)
+    for key in ("", " ", KEY):
+        assert server.status("/v1/models", bearer(key)) == 401
+    assert server.status("/health") == 200
+
+
+def test_the_server_gets_the_whole_body_and_hears_of_a_client_that_leaves(server: Server) -> None:
+    messages = [part(b"a" * 10, more=True), part(b"b" * 5, more=False), GONE]
+    assert server.status("/v1/completions", bearer(), length(15), method="POST", messages=messages) == 200
+    assert server.body == b"a" * 10 + b"b" * 5
+    assert server.end == GONE
+
+
+def test_a_stream_passes_as_it_comes(server: Server) -> None:
+    sent = server.ask("/v1/models", bearer())
+    assert [message.get("body") for message in sent] == [None, b"one", b"two"]
+
+
+def test_a_client_that_leaves_in_its_body_reaches_nothing(server: Server) -> None:
+    sent = server.ask("/v1/completions", bearer(), length(9), method="POST", messages=[part(b"a", more=True), GONE])
+    assert sent == []
+    assert server.reached == 0
+
+
+def test_a_body_that_is_announced_too_large_is_refused_unread(server: Server) -> None:
+    too_large = length(MOST_BODY_BYTES + 1)
+    assert server.status("/v1/completions", bearer(), too_large, method="POST", messages=[GONE]) == 413
+    assert server.reached == 0
+
+
+def test_a_body_without_a_length_is_refused_when_it_grows_too_large(server: Server) -> None:
+    messages = [part(bytes(MOST_BODY_BYTES // 2), more=True)] * 2 + [part(b"x", more=True)]
+    assert server.status("/v1/completions", bearer(), CHUNKED, method="POST", messages=messages) == 413
+    assert server.reached == 0
+
+
+def test_a_body_that_does_not_come_is_answered(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "BODY_PAUSE_S", 0.01)
+    monkeypatch.setattr(guard, "LINGER_S", 0.01)
+    messages = [part(b"a", more=True)]
+    assert server.status("/v1/completions", bearer(), length(9), method="POST", messages=messages) == 408
+    assert server.reached == 0
+
+
+def test_a_body_that_comes_in_drops_for_ever_is_answered(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "BODY_WHOLE_S", -1.0)
+    drops = [part(b"", more=True)] * 3
+    assert server.status("/v1/completions", bearer(), CHUNKED, method="POST", messages=drops) == 408
+
+
+def test_health_takes_no_body_since_it_needs_no_key(server: Server) -> None:
+    assert server.status("/health", length(1), messages=[part(b"x", more=False)]) == 413
+    assert server.status("/health", CHUNKED) == 413
+    assert server.status("/health", length(0)) == 200
+
+
+@pytest.mark.parametrize("value", [b"-1", b"+1", b"1e3", b"", b" ", b"\xb2", b"9" * 19, b"0x10"])
+def test_a_length_that_is_no_number_is_refused(server: Server, value: bytes) -> None:
+    assert server.status("/v1/completions", bearer(), (b"content-length", value), method="POST") == 400
+
+
+def test_headers_have_a_limit_in_number_and_size_also_with_the_key(server: Server) -> None:
+    assert server.status("/v1/models", bearer(), *[(b"x", b"y")] * 100) == 431
+    assert server.status("/v1/models", bearer(), (b"x", bytes(40_000))) == 431
+    assert server.status("/v1/models" + "x" * 40_000, bearer()) == 431
+    assert server.reached == 0
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "kind"),
+    [
+        ({"path": "/v1/models"}, 401, "authentication_error"),
+        ({"path": "/v1/models", "headers": [bearer("no")]}, 401, "authentication_error"),
+        ({"path": "/docs", "headers": [bearer()]}, 404, "invalid_request_error"),
+        ({"path": "/tokenize", "headers": [bearer()]}, 405, "invalid_request_error"),
+    ],
+)
+def test_errors_are_those_of_openai_and_close_the_connection(
+    server: Server, request_: dict[str, Any], status: int, kind: str
+) -> None:
+    start, *parts = server.ask(request_["path"], *request_.get("headers", ()))
+    body = b"".join(message["body"] for message in parts)
+    error = json.loads(body)["error"]
+    headers = dict(start["headers"])
+    assert (start["status"], error["type"]) == (status, kind)
+    assert error["message"]
+    assert error["code"]
+    assert headers[b"content-length"] == str(len(body)).encode()
+    assert headers[b"connection"] == b"close"
+    assert KEY not in body.decode()
+
+
+NAMES = st.sampled_from([b"authorization", b"content-length", b"transfer-encoding", b"x"]) | st.binary(max_size=20)
+VALUES = st.sampled_from([b"Bearer ", b"bearer", b"chunked", b"5", b"99999999999"]) | st.binary(max_size=40)
+MESSAGES = st.lists(
+    st.builds(part, st.binary(max_size=40), more=st.booleans()) | st.just(GONE), min_size=1, max_size=4
+).map(lambda messages: [*messages, GONE])
+PATHS = st.sampled_from(sorted(ALLOWED)) | st.text(max_size=40) | st.sampled_from(["//health", "/health/", "/%68ealth"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    path=PATHS,
+    method=st.sampled_from(["GET", "POST", "HEAD", "OPTIONS"]) | st.text(max_size=8),
+    headers=st.lists(st.tuples(NAMES, VALUES), max_size=8),
+    messages=MESSAGES,
+)
+def test_whatever_is_sent_without_the_key_is_answered_and_reaches_nothing(
+    path: str, method: str, headers: list[Header], messages: list[MutableMapping[str, Any]]
+) -> None:
+    server = Server.__new__(Server)
+    server.reached = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(KEYS_VARIABLE, os.devnull)
+        Server.__init__(server)
+    if (path, method) == ("/health", "GET"):
+        path = "/healthy"
+    # A surrogate cannot be encoded, and no server makes one: what is not UTF-8 in a path is replaced.
+    path = path.encode("utf-8", "replace").decode()
+    status = server.status(path, *headers, method=method, messages=messages)
+    assert 400 <= status < 500
+    assert server.reached == 0
+
+
+@settings(max_examples=300, deadline=None)
+@given(path=PATHS, method=st.sampled_from(["GET", "POST", "HEAD", "PUT"]), messages=MESSAGES)
+def test_whatever_is_sent_with_the_key_reaches_only_what_is_on_the_list(
+    tmp_path_factory: pytest.TempPathFactory, path: str, method: str, messages: list[MutableMapping[str, Any]]
+) -> None:
+    keys = tmp_path_factory.getbasetemp() / "keys-of-the-fuzz"
+    keys.write_text(KEY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(KEYS_VARIABLE, str(keys))
+        server = Server()
+    path = path.encode("utf-8", "replace").decode()
+    server.ask(path, bearer(), CHUNKED, method=method, messages=messages)
+    assert server.reached == 0 or ALLOWED.get(path) == method

@@ -20,6 +20,7 @@ from components.vllm.server import (
     Setting,
     download_command,
     environment_file,
+    key_file,
     server_config,
     stage_command,
     swap_command,
@@ -173,3 +174,8 @@ def test_every_script_that_the_machine_needs_is_sent_there() -> None:
 def test_json_settings_are_yaml() -> None:
     text = server_config(ARGS, FACTS, Decision())
     assert yaml.safe_load(text) == json.loads(text)
+
+
+def test_the_key_file_begins_with_the_stacks_own_key_and_has_each_once() -> None:
+    assert key_file("sk-own", ["sk-next", "sk-own"]) == "sk-own\nsk-next\n"
+    assert key_file("sk-own", ()) == "sk-own\n"

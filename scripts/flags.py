@@ -1,0 +1,76 @@
+"""Writes down the flags of `vllm serve`: VENV/bin/python -m scripts.flags
+
+VENV has the pinned vLLM, for any accelerator: its own parser is asked, and nothing is loaded. The list goes to
+components/vllm/flags/serve.json, for components/vllm/flags to read.
+"""
+
+import argparse
+import json
+from collections import Counter
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+LIST = Path(__file__).parent.parent / "components" / "vllm" / "flags" / "serve.json"
+
+KINDS = {
+    "int": "int",
+    "float": "number",
+    "str": "text",
+    "loads": "json",
+    "parse_dataclass": "json",
+    "union_dict_and_str": "text-or-json",
+    "human_readable_int": "size",
+    "human_readable_int_or_auto": "size",
+}
+"""Our word for the function that vLLM reads a value with."""
+WRAPPERS = {"_optional_type", "_parse_type"}
+"""Functions of vLLM that read a value with another one."""
+
+
+def main() -> None:
+    """Write the list."""
+    parsing = import_module("vllm.utils.argparse_utils")
+    parser = import_module("vllm.entrypoints.launchers.cli_args").make_arg_parser(parsing.FlexibleArgumentParser())
+    flags = {}
+    for action in parser._actions:
+        names = [name for name in action.option_strings if name.startswith("--") and name != "--help"]
+        if names:
+            flags[names[0].removeprefix("--")] = _entry(action)
+    document = {"vllm": version("vllm").split("+")[0], "flags": dict(sorted(flags.items()))}
+    LIST.write_text(json.dumps(document, indent=1) + "\n")
+    print(f"{LIST.name}: {Counter(entry['takes'] for entry in flags.values())}")
+
+
+def _entry(action: Any) -> dict[str, Any]:
+    entry: dict[str, Any] = {"takes": _kind(action)}
+    choices = [choice for choice in action.choices or () if choice is not None]
+    if choices:
+        entry["choices"] = choices
+    if choices and getattr(action.type, "__name__", "") == "<lambda>":
+        entry["folds"] = True
+    if action.nargs == "+" or isinstance(action, argparse._AppendAction):
+        entry["list"] = True
+    if getattr(action.type, "__name__", "") == "_optional_type":
+        entry["optional"] = True
+    if short := [name for name in action.option_strings if not name.startswith("--")]:
+        entry["short"] = short
+    return entry
+
+
+def _kind(action: Any) -> str:
+    if isinstance(action, argparse.BooleanOptionalAction | argparse._StoreTrueAction):
+        return "switch"
+    if type(action).__name__ == "LoRAParserAction":
+        return "lora"
+    if action.nargs == "?":
+        return "text-or-switch"
+    function = action.type
+    while getattr(function, "__name__", "") in WRAPPERS:
+        (function,) = (cell.cell_contents for cell in function.__closure__)
+    return KINDS.get(getattr(function, "__name__", ""), "text")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Limits of connections, on a protocol with the parts of uvicorn's that they use; tests/e2e has uvicorn itself."""
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from components.vllm.scripts import guard_connections
+from components.vllm.scripts.guard_connections import MOST_PARSED_BYTES, bound_connections
+
+HEAD = b"GET / HTTP/1.1\r\n\r\n"
+
+
+class Transport:
+    """Remembers how it was ended."""
+
+    ended = ""
+
+    def close(self) -> None:
+        self.ended = self.ended or "closed"
+
+    def abort(self) -> None:
+        self.ended = self.ended or "aborted"
+
+
+class Connection(asyncio.Protocol):
+    """A head ends with an empty line; the request after it runs until `answered`."""
+
+    def __init__(self, connections: set[Any]) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.connections = connections
+        self.pipeline: list[None] = []
+        self.cycle: Any = None
+        self.transport: Any = None
+        self._seen = b""
+
+    def connection_made(self, transport: Any) -> None:
+        self.connections.add(self)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._seen += data
+        while HEAD[-4:] in self._seen:
+            _, _, self._seen = self._seen.partition(HEAD[-4:])
+            self.on_headers_complete()
+
+    def on_message_begin(self) -> None: ...
+
+    def on_headers_complete(self) -> None:
+        if self.cycle and not self.cycle.response_complete:
+            self.pipeline.append(None)
+        else:
+            self.cycle = SimpleNamespace(response_complete=False)
+
+    def answered(self) -> None:
+        self.cycle.response_complete = True
+
+
+def served(scenario: Callable[[Any, Transport], Any], others: int = 0) -> str:
+    """How the connection ended after a scenario, and some time."""
+
+    async def run() -> str:
+        config = SimpleNamespace(http_protocol_class=Connection, ws_protocol_class=object)
+        bound_connections({"app": SimpleNamespace(state=SimpleNamespace(server=SimpleNamespace(config=config)))})
+        assert config.ws_protocol_class is None
+        transport = Transport()
+        connection: Any = config.http_protocol_class(set(range(others)))
+        connection.connection_made(transport)
+        scenario(connection, transport)
+        await asyncio.sleep(0.05)
+        ended = transport.ended
+        connection.connection_lost(None)
+        return ended
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard_connections, "HEAD_S", 0.001)
+    monkeypatch.setattr(guard_connections, "UNREAD_S", 0.001)
+
+
+@pytest.mark.usefixtures("short_times")
+@pytest.mark.parametrize("sent", [b"", b"\r\n", b"GET / HTTP/1.1\r\nX: "])
+def test_a_head_that_does_not_end_is_not_waited_for(sent: bytes) -> None:
+    assert served(lambda connection, _: connection.data_received(sent)) == "closed"
+
+
+@pytest.mark.usefixtures("short_times")
+def test_a_request_that_runs_has_its_time() -> None:
+    assert served(lambda connection, _: connection.data_received(HEAD)) == ""
+
+
+@pytest.mark.usefixtures("short_times")
+def test_a_second_head_that_does_not_end_is_not_waited_for_either() -> None:
+    def scenario(connection: Any, _: Transport) -> None:
+        connection.data_received(HEAD)
+        connection.answered()
+        connection.data_received(b"GET /")
+
+    assert served(scenario) == "closed"
+
+
+def test_a_head_that_grows_and_grows_ends_the_connection() -> None:
+    def scenario(connection: Any, _: Transport) -> None:
+        for _part in range(MOST_PARSED_BYTES // 1000 + 1):
+            connection.data_received(b"a" * 1000)
+
+    assert served(scenario) == "closed"
+
+
+def test_a_large_body_does_not_count_as_the_head_of_the_next_request() -> None:
+    def scenario(connection: Any, _: Transport) -> None:
+        connection.data_received(HEAD)
+        for _part in range(MOST_PARSED_BYTES // 1000 + 1):
+            connection.data_received(b"a" * 1000)
+        connection.answered()
+        connection.data_received(b"GET /")
+
+    assert served(scenario) == ""
+
+
+def test_requests_sent_at_once_without_reading_the_answers_have_a_limit() -> None:
+    with pytest.raises(ValueError, match="at once"):
+        served(lambda connection, _: connection.data_received(HEAD * 100))
+
+
+@pytest.mark.usefixtures("short_times")
+def test_a_client_that_does_not_read_its_answer_is_dropped_unless_it_reads_again() -> None:
+    def scenario(connection: Any, _: Transport) -> None:
+        connection.data_received(HEAD)
+        connection.pause_writing()
+
+    def reads_again(connection: Any, transport: Transport) -> None:
+        scenario(connection, transport)
+        connection.resume_writing()
+
+    assert served(scenario) == "aborted"
+    assert served(reads_again) == ""
+
+
+def test_beyond_the_most_connections_there_is_none() -> None:
+    assert served(lambda *_: None, others=guard_connections.MOST_CONNECTIONS) == "aborted"
+    assert served(lambda *_: None, others=guard_connections.MOST_CONNECTIONS - 1) == ""
+
+
+@pytest.mark.parametrize("scope", [{}, {"app": SimpleNamespace()}])
+def test_another_http_server_is_left_as_it_is_and_named(scope: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    bound_connections(scope)
+    assert "connections are not bounded" in capsys.readouterr().err
