@@ -17,7 +17,7 @@ from ops.status_text import dollars, number, row, seconds
 
 ON_THE_MACHINE = Path(__file__).with_name("bench_on_machine.py")
 PERCENTILES = ("p50", "p95", "p99")
-MEASURED = {"ttft": "first token", "itl": "next token", "e2el": "whole answer"}
+MEASURED = {"ttft": "first_token", "itl": "next_token", "e2el": "whole_answer"}
 """vLLM's names and ours."""
 
 
@@ -48,7 +48,7 @@ class BenchResult:
     output_tokens_per_second: float
     total_tokens_per_second: float
     latency: dict[str, dict[str, float]]
-    """Seconds: first token, next token and whole answer, at the percentiles 50, 95 and 99."""
+    """Seconds: first_token, next_token and whole_answer, at the percentiles 50, 95 and 99."""
     dollars_per_hour: float | None
     dollars_per_million_output_tokens: float | None
     dollars_per_million_tokens: float | None
@@ -88,7 +88,10 @@ def run(outputs: StackOutputs, load: Load) -> dict[str, Any]:
 def read_result(said: dict[str, Any], outputs: StackOutputs, load: Load) -> BenchResult:
     """From the JSON of `vllm bench serve`; OpsError when no request was answered."""
     if not said["completed"]:
-        raise OpsError(f"all {load.requests} requests failed: {said['first_error']}")
+        why = str(said["first_error"])
+        if "Bad Request" in why:
+            why += f" (do {load.input_tokens} tokens in and {load.output_tokens} out fit into the model's context?)"
+        raise OpsError(f"all {load.requests} requests failed: {why}")
     price = outputs.price_per_hour
     return BenchResult(
         model=outputs.model,
@@ -125,7 +128,7 @@ def lines(result: BenchResult) -> Iterator[str]:
         yield row("", f"the first that failed: {result.first_error[:200]}")
     yield row("", f"{'median':>10}{'p95':>10}{'p99':>10}")
     for name, at in result.latency.items():
-        yield row(name, "".join(f"{seconds(at[percentile]):>10}" for percentile in PERCENTILES))
+        yield row(name.replace("_", " "), "".join(f"{seconds(at[percentile]):>10}" for percentile in PERCENTILES))
     yield row("requests/s", number(result.requests_per_second, 2))
     yield row(
         "tokens/s",
