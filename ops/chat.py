@@ -95,16 +95,18 @@ def turn(read: Callable[[str], str]) -> str:
 
 def answer(conversation: Conversation, prompt: str) -> bool:
     """Print the answer as it comes and how fast it came; False when Ctrl+C has stopped it."""
-    whole = True
+    whole, shown = True, False
     # Closed at once, so that the server stops too.
     with closing(conversation.ask(prompt)) as pieces:
         try:
             for piece in pieces:
                 print(piece, end="", flush=True)
+                shown = True
         except KeyboardInterrupt:
             whole = False
         finally:
-            print(flush=True)
+            if shown:
+                print(flush=True)
     colour = sys.stderr.isatty()
     stopped = "" if whole else "stopped: "
     print(

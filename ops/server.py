@@ -101,7 +101,8 @@ def message_of(body: str) -> str:
 
 def cannot_reach(url: str, error: requests.RequestException) -> OpsError:
     """One line for what went wrong below HTTP."""
-    if isinstance(error, requests.exceptions.SSLError):
+    # A tunnel to a port where nothing listens breaks off in the middle of the handshake.
+    if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         return OpsError(f"the certificate at {url} is not one of this stack's own CA: `pulumi up`, then try again")
     if isinstance(error, requests.Timeout):
         return OpsError(f"{url} did not answer in time: `python -m ops logs` shows what it does")
