@@ -117,4 +117,4 @@ def completion_text(choice: dict[str, Any]) -> str:
 
 def is_without_template(error: ServerError) -> bool:
     """Whether the model was trained to go on with a text and not to chat."""
-    return error.status == BAD_REQUEST and "chat template" in error.message
+    return error.status == BAD_REQUEST and "provide a chat template" in error.message
