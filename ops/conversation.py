@@ -26,17 +26,17 @@ class Speed:
     def count(self) -> None:
         """One more piece has come."""
         self.last = time.monotonic()
-        self.first = self.first or self.last
+        self.first = self.last if self.first is None else self.first
         self.pieces += 1
 
     def __str__(self) -> str:
         tokens = self.tokens if self.tokens is not None else self.pieces
+        counted = f"{tokens} {'token' if tokens == 1 else 'tokens'}"
         if self.first is None or self.last is None:
-            return f"{tokens} tokens"
-        lasted = self.last - self.first
-        # The first token's time is the prompt's.
-        rate = f"{(tokens - 1) / lasted:.1f} tokens/s, " if tokens > 1 and lasted else ""
-        return f"{tokens} {'token' if tokens == 1 else 'tokens'}, {rate}first after {self.first - self.asked:.2f} s"
+            return counted
+        # Over the whole time: the tokens of a busy server come in bursts, between which there is no time to divide by.
+        lasted = self.last - self.asked
+        return f"{counted}, {tokens / lasted:.1f} tokens/s, first after {self.first - self.asked:.2f} s"
 
 
 class Conversation:

@@ -106,9 +106,9 @@ def test_a_model_without_a_chat_template_goes_on_with_the_text_and_says_so_once(
     assert capsys.readouterr().err.count("no chat template") == 1
 
 
-def test_the_speed_leaves_the_prompts_time_out() -> None:
-    speed = Speed(asked=10.0, first=10.5, last=12.5, pieces=4, tokens=5)
-    assert str(speed) == "5 tokens, 2.0 tokens/s, first after 0.50 s"
+def test_the_speed_is_of_the_whole_answer_so_that_a_burst_is_no_record() -> None:
+    speed = Speed(asked=10.0, first=12.0, last=12.5, pieces=4, tokens=5)
+    assert str(speed) == "5 tokens, 2.0 tokens/s, first after 2.00 s"
     assert str(Speed()) == "0 tokens"
 
 
