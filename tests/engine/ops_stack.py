@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ class OpsStack:
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
+    checkout: Path = REPOSITORY
+    """Where the program is run from."""
 
     @property
     def command(self) -> list[str]:
@@ -52,7 +55,7 @@ class OpsStack:
             *words,
             "--project",
             str(self.folder),
-            cwd=REPOSITORY,
+            cwd=self.checkout,
             env={**self.environment, **more},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -75,16 +78,39 @@ def stack_with(folder: Path, outputs: Mapping[str, Any], secrets: Mapping[str, s
     """The stack `test`, selected, with outputs in an encrypted state."""
     made = project_without_stack(folder)
     _pulumi(made, "stack", "init", "test")
-    if not outputs and not secrets:
-        return made
+    if outputs or secrets:
+        _import(made, "served", "test", outputs, secrets)
+    return made
+
+
+def checkout_after_make_local(folder: Path, outputs: Mapping[str, Any], secrets: Mapping[str, str]) -> OpsStack:
+    """A checkout in which `make local` has been run, and the shell of somebody whose Pulumi knows no stack."""
+    checkout = folder / "checkout"
+    for name in ("ops", "scripts", "examples"):
+        shutil.copytree(REPOSITORY / name, checkout / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Pulumi.yaml", "Pulumi.local.yaml"):
+        shutil.copy(REPOSITORY / name, checkout / name)
+    backend = checkout / ".local/pulumi-state"
+    backend.mkdir(parents=True)
+    (checkout / ".local/env").touch()
+    (folder / "tmp").mkdir()
+    environment = pulumi_environment(folder / "pulumi-home", folder / "state") | {"TMPDIR": str(folder / "tmp")}
+    theirs = {"PULUMI_BACKEND_URL": f"file://{backend}?metadata=skip", "PULUMI_CONFIG_PASSPHRASE": "local-cloud"}
+    local = OpsStack(checkout, environment | theirs)
+    _pulumi(local, "stack", "init", "local", "--no-select")
+    _import(local, "lambda-vllm", "local", outputs, secrets)
+    del environment["PULUMI_CONFIG_PASSPHRASE"]
+    return OpsStack(checkout, environment, checkout)
+
+
+def _import(made: OpsStack, project: str, name: str, outputs: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
     marked = {name: {**SECRET, "plaintext": json.dumps(value)} for name, value in secrets.items()}
-    urn = "urn:pulumi:test::served::pulumi:pulumi:Stack::served-test"
+    urn = f"urn:pulumi:{name}::{project}::pulumi:pulumi:Stack::{project}-{name}"
     stack = {"urn": urn, "custom": False, "type": "pulumi:pulumi:Stack", "outputs": {**outputs, **marked}}
     manifest = {"time": "2026-01-01T00:00:00Z", "magic": "", "version": ""}
-    state = json.loads(_pulumi(made, "stack", "export"))
+    state = json.loads(_pulumi(made, "stack", "export", "--stack", name))
     state["deployment"] |= {"manifest": manifest, "resources": [stack]}
-    _pulumi(made, "stack", "import", stdin=json.dumps(state))
-    return made
+    _pulumi(made, "stack", "import", "--stack", name, stdin=json.dumps(state))
 
 
 def _pulumi(stack: OpsStack, *words: str, stdin: str = "") -> str:

@@ -20,6 +20,7 @@ import pytest
 
 from tests.engine.ops_stack import (
     OpsStack,
+    checkout_after_make_local,
     left_in_temporary_folder,
     project_without_stack,
     ssh_outputs,
@@ -88,6 +89,35 @@ def test_without_a_stack_every_command_ends_with_one_line_that_says_what_to_do(t
             done = await stack.ops(command)
             assert (done.status, done.output) == (1, "")
             assert done.errors == "ops: no stack is selected: `pulumi stack select NAME`, or name it with --stack\n"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("words", [[], ["--stack", "local"]])
+def test_the_stack_of_make_local_is_found_from_a_shell_that_knows_nothing_of_it(
+    tmp_path: Path, words: list[str]
+) -> None:
+    (tmp_path / "certificates").mkdir()
+
+    async def scenario() -> None:
+        with small_server("127.0.0.1", tmp_path / "certificates") as server:
+            outputs = {"endpoint": server.endpoint, "model": "m", "ca_certificate": server.ca}
+            stack = await asyncio.to_thread(checkout_after_make_local, tmp_path, outputs, {"api_key": KEY})
+            done = await stack.ops("chat", "--prompt", "x", *words)
+            assert (done.status, done.output) == (0, f"{ANSWER}\n"), done.errors
+            assert ("this is the one of `make local`" in done.errors) == (not words)
+
+    run(scenario())
+
+
+def test_without_a_pulumi_anywhere_a_line_says_so(tmp_path: Path) -> None:
+    stack = checkout_after_make_local(tmp_path, {"model": "m"}, {})
+
+    async def scenario() -> None:
+        done = await stack.ops("status", PATH=str(tmp_path))
+        assert done.errors == (
+            "ops: there is no `pulumi` on PATH and none in .tools/bin: run `make tools`, or install Pulumi\n"
+        )
 
     run(scenario())
 
