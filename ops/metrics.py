@@ -46,6 +46,11 @@ class Metrics:
             sums[key] = sums.get(key, 0.0) + one.value
         return sums
 
+    def mean_of(self, name: str) -> float | None:
+        """Of a histogram since the server's start; None when nothing has been counted yet."""
+        whole, count = self.total(f"{name}_sum"), self.total(f"{name}_count")
+        return whole / count if whole is not None and count else None
+
     def quantile(self, name: str, share: float) -> float | None:
         """Of a histogram since the server's start, 0.5 is the median; reckoned as PromQL's `histogram_quantile` does.
 

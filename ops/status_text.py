@@ -37,7 +37,7 @@ def _server_lines(server: "Figures") -> Iterator[str]:
     )
     yield row("first token", f"{seconds(server.ttft_median)} median, {seconds(server.ttft_p95)} p95")
     yield row("next token", f"{seconds(server.itl_median)} median, {seconds(server.itl_p95)} p95")
-    yield row("queue", f"{seconds(server.queue_median)} median")
+    yield row("queue", f"{seconds(server.queue_mean)} mean")
     yield row("KV cache", f"{percent(server.kv_cache_usage)} used, {number(server.preemptions)} preemptions")
     yield row("prefix cache", f"{percent(server.prefix_cache_hit_rate)} of the prompt tokens found")
 

@@ -29,6 +29,8 @@ def test_the_figures_are_those_of_the_server() -> None:
     assert found.uptime == pytest.approx(62)
     assert found.output_tokens_per_second_since_start == pytest.approx(4)
     assert found.prefix_cache_hit_rate == 0
+    # A median would be told as half the first bucket, 0.15 s.
+    assert found.queue_mean == pytest.approx(0.000463 / 18, rel=0.01)
 
 
 def test_a_median_lies_in_its_bucket_as_promql_has_it() -> None:
