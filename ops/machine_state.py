@@ -17,6 +17,7 @@ echo "state $(systemctl --user is-active lambda-vllm.service 2>/dev/null)"
 echo "restarts $(systemctl --user show --property NRestarts lambda-vllm.service 2>/dev/null | cut -d= -f2)"
 echo "born $(stat -c %W "$base" 2>/dev/null)"
 echo "now $(date +%s)"
+echo "doing $(cat "$base/service.json" 2>/dev/null)"
 tail -n {STARTS} "$base/timeline.jsonl" 2>/dev/null | sed 's/^/start /'
 true
 """
@@ -32,6 +33,9 @@ class MachineState:
     """How often systemd has started the service again after a crash."""
     age_seconds: float | None
     """Since the set-up of the machine began, which is a little less than it has been billed for."""
+    doing: str = ""
+    """What the service itself says of the moment, such as `starting, load weights` or why it waits; empty while it
+    serves."""
     starts: list[dict[str, Any]] = field(default_factory=list)
     """The last lines of timeline.jsonl, oldest first."""
 
@@ -48,22 +52,29 @@ def read_answers(text: str) -> MachineState:
     for line in text.splitlines():
         name, _, value = line.partition(" ")
         if name == "start":
-            starts += _start(value)
+            starts += _record(value)
         else:
             facts[name] = value.strip()
     restarts, born, now = (_number(facts.get(name, "")) for name in ("restarts", "born", "now"))
     age = float(now - born) if born and now else None
-    return MachineState(facts.get("state") or "unknown", restarts, age, starts)
+    return MachineState(facts.get("state") or "unknown", restarts, age, _doing(facts.get("doing", "")), starts)
 
 
 def _number(text: str) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def _start(line: str) -> list[dict[str, Any]]:
+def _doing(text: str) -> str:
+    """From service.json: `doing`, and `stage` or `trouble` where there is one."""
+    said = next(iter(_record(text)), {})
+    words = [said[name] for name in ("doing", "stage", "trouble") if isinstance(said.get(name), str) and said[name]]
+    return "" if words[:1] == ["serving"] else ", ".join(words)
+
+
+def _record(line: str) -> list[dict[str, Any]]:
     """None for a line that is being written just now."""
     try:
-        start = json.loads(line)
+        record = json.loads(line)
     except ValueError:
         return []
-    return [start] if isinstance(start, dict) else []
+    return [record] if isinstance(record, dict) else []

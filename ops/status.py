@@ -59,6 +59,7 @@ class Status:
     endpoint: str | None
     instance_type: str | None
     service: str
+    doing: str
     restarts: int | None
     server: Figures | None
     cost: Cost
@@ -95,6 +96,7 @@ def find_status(outputs: StackOutputs, seconds: float) -> Status:
         endpoint=outputs.values.get("endpoint"),
         instance_type=outputs.instance_type,
         service=machine.service,
+        doing=machine.doing,
         restarts=machine.restarts,
         server=server,
         cost=cost(outputs.price_per_hour, machine.age_seconds, server),

@@ -14,7 +14,8 @@ def lines(status: "Status") -> Iterator[str]:
     restarts = f", started again {status.restarts} times after crashes" if status.restarts else ""
     yield row("model", status.model or "-")
     yield row("endpoint", status.endpoint or "-")
-    yield row("service", f"{status.service}{restarts}")
+    doing = f", {status.doing}" if status.doing else ""
+    yield row("service", f"{status.service}{doing}{restarts}")
     if status.server:
         yield from _server_lines(status.server)
     yield from _cost_lines(status)

@@ -1,6 +1,8 @@
 """What is reckoned from the server's own figures; metrics.txt is what vLLM 0.32.0 gave after 18 requests."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,6 +95,20 @@ def test_the_machine_tells_state_crashes_age_and_the_last_starts() -> None:
 
 
 @pytest.mark.parametrize(
+    ("doing", "told"),
+    [
+        ({"doing": "starting", "stage": "load weights 1/4", "trouble": ""}, "starting, load weights 1/4"),
+        ({"doing": "waiting", "stage": "", "trouble": "out of memory"}, "waiting, out of memory"),
+        ({"doing": "serving", "stage": "serving"}, ""),
+        ({}, ""),
+        ({"doing": 3}, ""),
+    ],
+)
+def test_a_service_that_does_not_serve_yet_says_what_it_does(doing: dict[str, Any], told: str) -> None:
+    assert read_answers(f"state active\ndoing {json.dumps(doing)}\n").doing == told
+
+
+@pytest.mark.parametrize(
     "said", ["", "state \nrestarts \nborn -\nnow 5\n", "state\nrestarts [not set]\nborn 0\nnow 9\n"]
 )
 def test_a_machine_that_knows_nothing_leaves_it_open(said: str) -> None:
@@ -103,7 +119,9 @@ def test_a_machine_that_knows_nothing_leaves_it_open(said: str) -> None:
 def test_the_text_has_the_costs_and_the_problems() -> None:
     metrics = read_metrics(TEXT)
     server = figures(metrics, read_metrics(with_output_tokens(1248)), 10, STARTED + 7200)
-    found = Status("m", "https://x/v1", "gpu_1x_gh200", "active", 1, server, cost(2.29, 7200, server), [], ["no SSH"])
+    found = Status(
+        "m", "https://x/v1", "gpu_1x_gh200", "active", "", 1, server, cost(2.29, 7200, server), [], ["no SSH"]
+    )
     text = "\n".join(lines(found))
     assert "up for              2 h 0 min" in text
     assert "$2.29 an hour for gpu_1x_gh200, $4.58 since its set-up began" in text
