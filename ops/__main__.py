@@ -1,6 +1,7 @@
 """`python -m ops`: talk to the model, look at the server, measure it. The stack is found without arguments."""
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from ops.monitoring import monitoring
 from ops.outputs import StackOutputs
 from ops.say import say
 from ops.stack import ROOT, find_outputs
-from ops.status import status
+from ops.status import status as show_status
 from ops.tunnel import tunnel
 
 INTERRUPTED = 130
@@ -23,17 +24,21 @@ def main() -> int:
     options = parser().parse_args()
     # Ended from outside: leave through the `with` blocks, which take key files and tunnels away.
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+        # Not where the caller wants it ignored, as `nohup` does.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
-        return run(options, find_outputs(options.project, options.stack))
+        status = run(options, find_outputs(options.project, options.stack))
+        sys.stdout.flush()
+        return status
     except OpsError as error:
         say(str(error))
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has gone; nothing more is written, also not when the interpreter ends.
-        sys.stdout = None
+        # Whoever read the output has gone; what is still to be written at the interpreter's end goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
@@ -44,7 +49,7 @@ def run(options: argparse.Namespace, outputs: StackOutputs) -> int:
         case "logs":
             return logs(outputs, follow=options.follow, count=options.lines, previous=options.previous)
         case "status":
-            return status(outputs, options.seconds, as_json=options.json)
+            return show_status(outputs, options.seconds, as_json=options.json)
         case "tunnel":
             return tunnel(outputs, options.port)
         case "bench":
