@@ -66,6 +66,16 @@ class Project:
         self._stack_file = self._folder / f"Pulumi.{STACK}.yaml"
         self._salt = yaml.safe_load(self._stack_file.read_text())
 
+    @property
+    def folder(self) -> Path:
+        """Where Pulumi.yaml lies."""
+        return self._folder
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a shell in which the project is worked on."""
+        return dict(self._environment)
+
     def set_environment(self, **variables: str) -> None:
         """Change variables; an empty text takes one away."""
         self._environment |= variables

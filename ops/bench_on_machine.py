@@ -1,0 +1,79 @@
+"""Runs `vllm bench serve` on the machine: SCHEME PORT MODEL REQUESTS CONCURRENCY INPUT_TOKENS OUTPUT_TOKENS
+
+It comes by standard input into the Python of vLLM's environment there. The last line of standard output is the result
+as JSON; everything else goes to standard error. The server's key goes by the environment, never by argv.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import yaml
+from huggingface_hub import try_to_load_from_cache
+
+SETTINGS = Path.home() / ".config/lambda-vllm"
+VLLM = Path.home() / ".local/share/lambda-vllm/venv/bin/vllm"
+
+
+def main(scheme: str, port: str, model: str, requests: str, concurrency: str, inputs: str, outputs: str) -> int:
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    folder = str(weights_folder())
+    with tempfile.TemporaryDirectory() as results:
+        words = [
+            *(str(VLLM), "bench", "serve", "--backend", "openai"),
+            *("--base-url", f"{scheme}://{os.environ.get('BIND_ADDRESS', '127.0.0.1')}:{port}"),
+            *("--endpoint", "/v1/completions", "--model", model, "--tokenizer", folder),
+            *("--dataset-name", "random", "--random-input-len", inputs, "--random-output-len", outputs),
+            *("--num-prompts", requests, "--max-concurrency", concurrency, "--temperature", "0"),
+            *("--percentile-metrics", "ttft,itl,e2el", "--metric-percentiles", "50,95,99"),
+            *(
+                "--save-result",
+                "--save-detailed",
+                "--result-dir",
+                results,
+                "--result-filename",
+                "result.json",
+                "--disable-tqdm",
+            ),
+        ]
+        done = subprocess.run(words, env=environment(scheme), stdout=sys.stderr, check=False)
+        if done.returncode:
+            return done.returncode
+        print(json.dumps(summary(json.loads((Path(results) / "result.json").read_text()))))
+    return 0
+
+
+def summary(result: dict[str, Any]) -> dict[str, Any]:
+    """Without what there is of each request, but for the first error."""
+    errors = [str(error).strip() for error in result.get("errors", []) if error]
+    figures = {name: value for name, value in result.items() if not isinstance(value, list)}
+    return {**figures, "first_error": errors[0].splitlines()[-1] if errors else None}
+
+
+def weights_folder() -> Path:
+    """Where the commit that is served lies on the disk, with its tokenizer."""
+    served = yaml.safe_load((SETTINGS / "current/vllm.yaml").read_text())
+    config = try_to_load_from_cache(served["model"], "config.json", revision=served["revision"])
+    if not isinstance(config, str):
+        raise SystemExit(f"error: the weights of {served['model']} are not on the machine")
+    return Path(config).parent
+
+
+def environment(scheme: str) -> dict[str, str]:
+    """With the key, and with the CA as the only one."""
+    variables = {
+        **os.environ,
+        "OPENAI_API_KEY": (SETTINGS / "api-keys").read_text().split()[0],
+        "VLLM_NO_USAGE_STATS": "1",
+    }
+    if scheme == "https":
+        variables["SSL_CERT_FILE"] = str(SETTINGS / "ca.pem")
+    return variables
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,74 @@
+"""`monitoring`: what Prometheus needs to read the server's figures, and a dashboard for them."""
+
+import os
+from pathlib import Path
+
+from ops.errors import OpsError
+from ops.forward import LOOPBACK, accepts
+from ops.outputs import StackOutputs
+from ops.say import say
+from ops.server import KNOCK_S
+
+DASHBOARD = Path(__file__).resolve().parents[1] / "examples/monitoring/dashboard.json"
+TLS = """\
+    scheme: https
+    tls_config:
+      # The stack's own CA and no other.
+      ca_file: ca.pem
+"""
+PROMETHEUS = """\
+# Reads a model server's figures with its key; files are looked for beside this one.
+global:
+  scrape_interval: 15s
+
+scrape_configs:
+  - job_name: vllm
+    metrics_path: /metrics
+{tls}    authorization:
+      # Bearer; the key alone, in a file that nobody else may read.
+      credentials_file: api-key
+    static_configs:
+      - targets: ["{target}"]
+"""
+
+
+def monitoring(outputs: StackOutputs, folder: Path) -> int:
+    """Write prometheus.yml, the key, the CA and the dashboard, readable for their owner only."""
+    target = f"{outputs.host}:{outputs.port}"
+    if not accepts(outputs.host, outputs.port, KNOCK_S):
+        say(
+            f"{target} cannot be reached from here: keep `python -m ops tunnel --port {outputs.port}` running beside it"
+        )
+        target = f"{LOOPBACK}:{outputs.port}"
+    files = {
+        # They hold the key: nothing in the folder is for a repository.
+        ".gitignore": "*\n",
+        "prometheus.yml": prometheus_config(target, tls=outputs.ca_certificate is not None),
+        "api-key": outputs.api_key,
+        "dashboard.json": DASHBOARD.read_text(),
+    }
+    if outputs.ca_certificate:
+        files["ca.pem"] = outputs.ca_certificate
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name, text in files.items():
+            write_private(folder / name, text)
+    except OSError as error:
+        raise OpsError(f"cannot write into {folder}: {error.strerror}") from None
+    print(f"prometheus --config.file {folder / 'prometheus.yml'}")
+    say(f"import {folder / 'dashboard.json'} into Grafana")
+    return 0
+
+
+def prometheus_config(target: str, *, tls: bool) -> str:
+    """Configuration of a Prometheus that reads HOST:PORT."""
+    return PROMETHEUS.format(target=target, tls=TLS if tls else "")
+
+
+def write_private(file: Path, text: str) -> None:
+    """Replace it whole, readable for its owner only from the first byte on."""
+    partial = file.with_name(f"{file.name}.partial")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        stream.write(text)
+    partial.rename(file)

@@ -1,0 +1,99 @@
+"""What a stack says of itself: its outputs, with the secret ones."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from ops.errors import OpsError
+
+NOT_YET = "run `pulumi up`, or wait for the one that runs"
+
+
+@dataclass(frozen=True)
+class StackOutputs:
+    """The outputs that the commands use; secrets are never shown by `repr`."""
+
+    values: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"StackOutputs({', '.join(sorted(self.values))})"
+
+    @property
+    def endpoint(self) -> str:
+        """Base URL for OpenAI's clients, ends in /v1."""
+        return self._text("endpoint", "the model is not served yet")
+
+    @property
+    def api_key(self) -> str:
+        """Key of the endpoint."""
+        return self._text("api_key", "the model is not served yet")
+
+    @property
+    def model(self) -> str:
+        """The name under which the model is served."""
+        return self._text("model", "the model is not served yet")
+
+    @property
+    def ca_certificate(self) -> str | None:
+        """PEM of the only authority to trust for the endpoint; None where it is plain HTTP."""
+        return self.values.get("ca_certificate") or None
+
+    @property
+    def ssh_private_key(self) -> str:
+        """The key to log in to the machine with, as OpenSSH's PEM."""
+        key = self._text("ssh_private_key", "there is no machine yet")
+        return key if key.endswith("\n") else f"{key}\n"
+
+    @property
+    def ssh(self) -> list[str]:
+        """The words of the command that logs in."""
+        return shlex.split(self._text("ssh", "there is no machine yet"))
+
+    @property
+    def ip(self) -> str:
+        """Address of the machine."""
+        return self._text("ip", "there is no machine yet")
+
+    @property
+    def price_per_hour(self) -> float | None:
+        """Dollars."""
+        price = self.values.get("price_per_hour")
+        return float(price) if isinstance(price, int | float) else None
+
+    @property
+    def instance_type(self) -> str | None:
+        """Such as gpu_1x_gh200."""
+        return self.values.get("instance_type")
+
+    @property
+    def port(self) -> int:
+        """TCP port of the endpoint, on the machine and outside."""
+        split = urlsplit(self.endpoint)
+        return split.port or (443 if split.scheme == "https" else 80)
+
+    @property
+    def scheme(self) -> str:
+        """`https`, or `http` with `tls: off`."""
+        return urlsplit(self.endpoint).scheme
+
+    @property
+    def host(self) -> str:
+        """Address in the endpoint's URL."""
+        return urlsplit(self.endpoint).hostname or ""
+
+    def _text(self, name: str, missing: str) -> str:
+        value = self.values.get(name)
+        if not isinstance(value, str) or not value:
+            raise OpsError(f"the stack has no output {name}: {missing}; {NOT_YET}")
+        return value
+
+
+def read_outputs(text: str) -> StackOutputs:
+    """Outputs as `pulumi stack output --json` prints them; OpsError when there is none yet."""
+    values = json.loads(text)
+    if not values:
+        raise OpsError(f"the stack has no outputs yet: {NOT_YET}")
+    return StackOutputs(values)

@@ -1,0 +1,136 @@
+"""The model server, as it is reached from here: directly, or through a tunnel where the firewall is closed."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from ops.errors import OpsError
+from ops.forward import LOOPBACK, accepts, forwarding
+from ops.outputs import StackOutputs
+from ops.say import say
+from ops.ssh import login
+
+KNOCK_S = 3.0
+"""A machine that can be reached takes a connection in less than half a second from anywhere."""
+TIMEOUT_S = 30.0
+ANSWER_S = 600.0
+"""The longest silence in an answer: a long prompt on a busy server."""
+
+
+class ServerError(OpsError):
+    """The server's own refusal, in one line."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"the server answered {status}: {message}")
+        self.status = status
+        self.message = message
+
+
+class Server:
+    """The endpoint with its key and its CA.
+
+    Nothing of the environment is used for it: neither a proxy nor another bundle of CAs nor a .netrc.
+    """
+
+    def __init__(self, base_url: str, api_key: str, ca_file: Path | None) -> None:
+        self.base_url = base_url
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers["Authorization"] = f"Bearer {api_key}"
+        self._session.verify = str(ca_file) if ca_file else True
+
+    def metrics(self) -> str:
+        """What Prometheus would read."""
+        return self._ask("GET", f"{self.base_url.removesuffix('/v1')}/metrics", None, TIMEOUT_S, stream=False).text
+
+    def stream(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """The events of an answer, one by one as they come. Leaving the loop ends the request on the server too.
+
+        Raises:
+            ServerError: it refused, or an error came in the middle.
+        """
+        answer = self._ask("POST", f"{self.base_url}{path}", {**body, "stream": True}, ANSWER_S, stream=True)
+        with answer:
+            try:
+                for line in answer.iter_lines(decode_unicode=False):
+                    data = line.removeprefix(b"data:").strip() if line.startswith(b"data:") else b""
+                    if data == b"[DONE]":
+                        return
+                    if data:
+                        yield checked(json.loads(data))
+            except requests.RequestException as error:
+                raise cannot_reach(self.base_url, error) from None
+
+    def _ask(
+        self, method: str, url: str, body: dict[str, Any] | None, timeout: float, *, stream: bool
+    ) -> requests.Response:
+        try:
+            answer = self._session.request(
+                method, url, json=body, timeout=(TIMEOUT_S, timeout), stream=stream, allow_redirects=False
+            )
+            if answer.status_code != requests.codes.ok:
+                with answer:
+                    raise ServerError(answer.status_code, message_of(answer.text))
+        except requests.RequestException as error:
+            raise cannot_reach(self.base_url, error) from None
+        return answer
+
+
+def checked(event: dict[str, Any]) -> dict[str, Any]:
+    """The event, unless it is an error that came after the first token."""
+    if "error" in event:
+        raise ServerError(int(event["error"].get("code") or 500), message_of(json.dumps(event)))
+    return event
+
+
+def message_of(body: str) -> str:
+    """The message in an error of OpenAI's form, or the body's first line; one line."""
+    try:
+        said = json.loads(body)
+        text = str((said.get("error") or said).get("message") or body)
+    except (ValueError, AttributeError):
+        text = body
+    lines = text.strip().splitlines() or ["without a word"]
+    return lines[0][:500]
+
+
+def cannot_reach(url: str, error: requests.RequestException) -> OpsError:
+    """One line for what went wrong below HTTP."""
+    # A tunnel to a port where nothing listens breaks off in the middle of the handshake.
+    if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return OpsError(f"the certificate at {url} is not one of this stack's own CA: `pulumi up`, then try again")
+    if isinstance(error, requests.Timeout):
+        return OpsError(f"{url} did not answer in time: `python -m ops logs` shows what it does")
+    return OpsError(f"{url} broke the connection off: `python -m ops logs` shows why")
+
+
+@contextmanager
+def reach(outputs: StackOutputs) -> Iterator[Server]:
+    """The server of a stack, through a tunnel when its port takes no connection from here, which is said in a line.
+
+    Raises:
+        OpsError: nothing is served yet, or neither way leads to it.
+    """
+    with ExitStack() as open_until_the_end:
+        base_url = outputs.endpoint
+        if not accepts(outputs.host, outputs.port, KNOCK_S):
+            to = open_until_the_end.enter_context(login(outputs))
+            say(f"{outputs.host}:{outputs.port} cannot be reached from here: going through an SSH tunnel")
+            forward = open_until_the_end.enter_context(forwarding(to, outputs.port))
+            base_url = f"{outputs.scheme}://{LOOPBACK}:{forward.port}/v1"
+        yield Server(base_url, outputs.api_key, _ca_file(outputs, open_until_the_end))
+
+
+def _ca_file(outputs: StackOutputs, open_until_the_end: ExitStack) -> Path | None:
+    """The CA where `requests` can read it: a certificate is public, so that any file will do."""
+    if not outputs.ca_certificate:
+        return None
+    folder = open_until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="lambda-vllm-ops-"))
+    file = Path(folder) / "ca.pem"
+    file.write_text(outputs.ca_certificate)
+    return file

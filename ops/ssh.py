@@ -1,0 +1,74 @@
+"""The way to the machine: OpenSSH with the stack's own key, which lies on the disk only while it is used."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops.errors import OpsError
+from ops.outputs import StackOutputs
+
+CONNECT_S = 15
+ALIVE = ("ServerAliveInterval=10", "ServerAliveCountMax=3")
+"""A connection that was cut is noticed within half a minute."""
+NO_CONNECTION = 255
+"""OpenSSH's own exit status, as against the remote command's."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """How to log in; good while the key file is there."""
+
+    words: tuple[str, ...]
+    """The command up to USER@IP, the pinned host key included."""
+
+    def command(self, remote: str, options: Sequence[str] = ()) -> list[str]:
+        """The words that run a command on the machine; `options` are ssh's own."""
+        settings = ("BatchMode=yes", "LogLevel=ERROR", f"ConnectTimeout={CONNECT_S}", *ALIVE)
+        named = [word for one in settings for word in ("-o", one)]
+        return [self.words[0], *named, *options, *self.words[1:], remote]
+
+    def run(self, remote: str, stdin: str = "", timeout: float = 60) -> str:
+        """What a command on the machine prints; OpsError with its last line when it fails."""
+        try:
+            done = subprocess.run(
+                self.command(remote), input=stdin, capture_output=True, text=True, timeout=timeout, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise OpsError(f"the machine did not answer over SSH within {timeout:.0f} s") from None
+        if done.returncode != 0:
+            raise failed(done.returncode, done.stderr)
+        return done.stdout
+
+
+def failed(status: int, said: str) -> OpsError:
+    """An error for what `ssh` said on its way out."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    last = lines[-1] if lines else "it said nothing"
+    if status != NO_CONNECTION:
+        return OpsError(f"the command on the machine failed ({status}): {last}")
+    if "host key" in said.lower():
+        last = "its host key is not the stack's: this is another machine; `pulumi refresh`, then `pulumi up`"
+    return OpsError(f"no way to the machine over SSH: {last}")
+
+
+@contextmanager
+def login(outputs: StackOutputs) -> Iterator[Login]:
+    """The key in a file of mode 0600, in a folder that is gone in the end."""
+    with tempfile.TemporaryDirectory(prefix="lambda-vllm-ops-") as folder:
+        file = Path(folder) / "key"
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            stream.write(outputs.ssh_private_key)
+        yield Login(tuple(with_key(outputs.ssh, str(file))))
+
+
+def with_key(words: Sequence[str], file: str) -> list[str]:
+    """The `ssh` output's words with another key file than the one to be saved by hand."""
+    changed = list(words)
+    if "-i" in changed[:-1]:
+        changed[changed.index("-i") + 1] = file
+        return changed
+    return [changed[0], "-i", file, *changed[1:]]

@@ -1,0 +1,72 @@
+"""`tunnel`: the endpoint on this computer, for as long as the command runs."""
+
+import hashlib
+import os
+import shlex
+from pathlib import Path
+
+from ops.errors import OpsError
+from ops.forward import LOOPBACK, Forward, free_port, open_forward, pause_before_retry
+from ops.outputs import StackOutputs
+from ops.say import say
+from ops.ssh import Login, login
+
+
+def tunnel(outputs: StackOutputs, port: int | None) -> int:
+    """Hold it open until Ctrl+C; one that is cut is opened again at the same port.
+
+    Raises:
+        OpsError: it could not be opened the first time, or `port` is taken.
+    """
+    with login(outputs) as to:
+        local_port = port or free_port(outputs.port)
+        forward = open_forward(to, outputs.port, local_port)
+        if not port and local_port != outputs.port:
+            say(f"port {outputs.port} of this computer is taken: using {local_port}")
+        print("\n".join(to_paste(outputs, local_port)), flush=True)
+        say("the tunnel is open until Ctrl+C")
+        try:
+            while True:
+                forward.wait()
+                say("the tunnel was cut: connecting again")
+                forward = reopened(to, outputs.port, local_port)
+                say("the tunnel is open again")
+        except KeyboardInterrupt:
+            say("the tunnel is closed")
+            return 0
+        finally:
+            forward.close()
+
+
+def reopened(to: Login, remote_port: int, local_port: int) -> Forward:
+    """Tried until it works; each new reason why not is said once."""
+    tries, last = 0, ""
+    while True:
+        try:
+            return open_forward(to, remote_port, local_port)
+        except OpsError as error:
+            if str(error) != last:
+                last = str(error)
+                say(f"{last}; trying on")
+            pause_before_retry(tries)
+            tries += 1
+
+
+def to_paste(outputs: StackOutputs, port: int) -> list[str]:
+    """Lines for a shell in which OpenAI's client is used."""
+    variables = {
+        "OPENAI_BASE_URL": f"{outputs.scheme}://{LOOPBACK}:{port}/v1",
+        "OPENAI_API_KEY": outputs.api_key,
+    }
+    if outputs.ca_certificate:
+        variables["SSL_CERT_FILE"] = str(kept_certificate(outputs.ca_certificate))
+    return [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+
+
+def kept_certificate(pem: str) -> Path:
+    """The CA in the user's cache, where it outlives the tunnel: a shell may name it longer than that."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lambda-vllm"
+    cache.mkdir(parents=True, exist_ok=True)
+    file = cache / f"ca-{hashlib.sha256(pem.encode()).hexdigest()[:12]}.pem"
+    file.write_text(pem)
+    return file

@@ -1,0 +1,398 @@
+"""`python -m ops` against a small server with TLS and a machine's SSH: the way is found, and nothing is left behind."""
+
+import asyncio
+import fcntl
+import json
+import os
+import pty
+import signal
+import socket
+import sys
+import termios
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncssh
+import psutil
+import pytest
+
+from tests.engine.ops_stack import (
+    OpsStack,
+    checkout_after_make_local,
+    left_in_temporary_folder,
+    project_without_stack,
+    ssh_outputs,
+    stack_with,
+)
+from tests.engine.process_machine import Machine, booted, until
+from tests.engine.small_openai import KEY, WORDS, SmallServer, make_certificates, small_server
+
+ANSWER = "".join(WORDS)
+CLOSED = "127.78.0.1"
+"""An address of no machine: nothing takes connections there, as with a closed firewall."""
+LOG = ".local/share/lambda-vllm/logs"
+SECONDS = 60.0
+CLIENT = """
+import openai
+messages = [{"role": "user", "content": "?"}]
+chunks = openai.OpenAI(max_retries=0).chat.completions.create(model="m", messages=messages, stream=True)
+print("".join(chunk.choices[0].delta.content for chunk in chunks if chunk.choices))
+"""
+
+
+@dataclass
+class Served:
+    """A machine, a server on it and a stack that leads to them."""
+
+    machine: Machine
+    server: SmallServer
+    stack: OpsStack
+
+
+@asynccontextmanager
+async def served(
+    folder: Path, *, closed: bool = True, tls: bool = True, ca: str | None = None, host_key: str | None = None
+) -> AsyncIterator[Served]:
+    """With `closed` only SSH leads to the machine."""
+    async with booted(folder) as machine:
+        with small_server(machine.spec.ip, folder, tls=tls) as server:
+            plain, secret = await ssh_outputs(machine, host_key)
+            endpoint = server.endpoint.replace(machine.spec.ip, CLOSED) if closed else server.endpoint
+            outputs = {"endpoint": endpoint, "model": "meta-llama/Llama-3.1-8B-Instruct", "price_per_hour": 2.29}
+            if tls:
+                outputs["ca_certificate"] = ca or server.ca
+            stack = await asyncio.to_thread(stack_with, folder, {**plain, **outputs}, {**secret, "api_key": KEY})
+            yield Served(machine, server, stack)
+
+
+def run(scenario: Coroutine[None, None, None]) -> None:
+    asyncio.run(asyncio.wait_for(scenario, 240))
+
+
+async def line_with(stream: asyncio.StreamReader | None, words: str) -> str:
+    """The next line that has the words."""
+    assert stream
+    while True:
+        line = (await asyncio.wait_for(stream.readline(), SECONDS)).decode()
+        assert line, f"ended before it said {words!r}"
+        if words in line:
+            return line
+
+
+def test_without_a_stack_every_command_ends_with_one_line_that_says_what_to_do(tmp_path: Path) -> None:
+    stack = project_without_stack(tmp_path)
+
+    async def scenario() -> None:
+        for command in ("chat", "logs", "status", "tunnel", "bench", "monitoring"):
+            done = await stack.ops(command)
+            assert (done.status, done.output) == (1, "")
+            assert done.errors == "ops: no stack is selected: `pulumi stack select NAME`, or name it with --stack\n"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("words", [[], ["--stack", "local"]])
+def test_the_stack_of_make_local_is_found_from_a_shell_that_knows_nothing_of_it(
+    tmp_path: Path, words: list[str]
+) -> None:
+    (tmp_path / "certificates").mkdir()
+
+    async def scenario() -> None:
+        with small_server("127.0.0.1", tmp_path / "certificates") as server:
+            outputs = {"endpoint": server.endpoint, "model": "m", "ca_certificate": server.ca}
+            stack = await asyncio.to_thread(checkout_after_make_local, tmp_path, outputs, {"api_key": KEY})
+            done = await stack.ops("chat", "--prompt", "x", *words)
+            assert (done.status, done.output) == (0, f"{ANSWER}\n"), done.errors
+            assert ("this is the one of `make local`" in done.errors) == (not words)
+
+    run(scenario())
+
+
+def test_without_a_pulumi_anywhere_a_line_says_so(tmp_path: Path) -> None:
+    stack = checkout_after_make_local(tmp_path, {"model": "m"}, {})
+
+    async def scenario() -> None:
+        done = await stack.ops("status", PATH=str(tmp_path))
+        assert done.errors == (
+            "ops: there is no `pulumi` on PATH and none in .tools/bin: run `make tools`, or install Pulumi\n"
+        )
+
+    run(scenario())
+
+
+def test_a_stack_without_outputs_and_an_encrypted_one_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    empty = stack_with(tmp_path / "a", {}, {})
+    full = stack_with(tmp_path / "b", {"endpoint": "https://127.0.0.1:1/v1"}, {"api_key": KEY})
+
+    async def scenario() -> None:
+        assert (await empty.ops("status")).errors.count("no outputs yet: run `pulumi up`") == 1
+        locked = await full.ops("status", PULUMI_CONFIG_PASSPHRASE="")
+        assert locked.errors.count("\n") == 1
+        assert "PULUMI_CONFIG_PASSPHRASE" in locked.errors
+        del full.environment["PULUMI_CONFIG_PASSPHRASE"]
+        without = await full.ops("status")
+        assert without.errors.count("\n") == 1
+        assert "export PULUMI_CONFIG_PASSPHRASE" in without.errors
+
+    run(scenario())
+
+
+def test_through_a_closed_firewall_an_answer_comes_by_a_tunnel_and_no_key_is_left(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with served(tmp_path) as way:
+            done = await way.stack.ops("chat", "--prompt", "What is the capital of France?")
+            assert (done.status, done.output) == (0, f"{ANSWER}\n"), done.errors
+            assert "cannot be reached from here: going through an SSH tunnel" in done.errors
+            assert "[5 tokens, " in done.errors
+            assert left_in_temporary_folder(way.stack) == []
+
+    run(scenario())
+
+
+def test_where_the_endpoint_is_open_no_tunnel_is_made_and_a_prompt_may_come_by_a_pipe(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with served(tmp_path, closed=False) as way:
+            done = await way.stack.ops("chat", "--system", "Be brief.", stdin="two\nlines\n")
+            assert (done.status, done.output) == (0, f"{ANSWER}\n"), done.errors
+            assert "tunnel" not in done.errors
+            (body,) = way.server.bodies
+            assert [message["content"] for message in body["messages"]] == ["Be brief.", "two\nlines"]
+
+    run(scenario())
+
+
+def test_a_certificate_of_another_ca_is_refused_whatever_the_environment_trusts(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        (tmp_path / "other").mkdir()
+        other = make_certificates(tmp_path / "other", "127.0.0.1")
+        async with served(tmp_path, closed=False, ca=other) as way:
+            trusted = tmp_path / "trusted.pem"
+            trusted.write_text(way.server.ca)
+            more = {"REQUESTS_CA_BUNDLE": str(trusted), "SSL_CERT_FILE": str(trusted)}
+            done = await way.stack.ops("chat", "--prompt", "x", **more)
+            assert (done.status, done.output) == (1, "")
+            assert "is not one of this stack's own CA" in done.errors
+            assert way.server.bodies == []
+
+    run(scenario())
+
+
+def test_a_machine_with_another_host_key_gets_no_connection(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+        async with served(tmp_path, host_key=other) as way:
+            done = await way.stack.ops("chat", "--prompt", "x")
+            assert done.status == 1
+            assert "this is another machine" in done.errors.splitlines()[-1]
+            assert left_in_temporary_folder(way.stack) == []
+
+    run(scenario())
+
+
+def test_a_base_model_without_a_chat_template_completes_and_says_so(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with served(tmp_path, closed=False, tls=False) as way:
+            way.server.has_template = False
+            done = await way.stack.ops("chat", "--prompt", "Once upon a time")
+            assert (done.status, done.output) == (0, f"{ANSWER}\n"), done.errors
+            assert done.errors.count("no chat template") == 1
+            assert way.server.bodies[-1]["prompt"] == "Once upon a time"
+
+    run(scenario())
+
+
+def test_in_a_terminal_ctrl_c_stops_the_answer_on_the_server_too_and_not_the_program(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with served(tmp_path) as way:
+            way.server.endless = True
+            ours, theirs = pty.openpty()
+            chat = await asyncio.create_subprocess_exec(
+                *way.stack.command, "chat", "--project", str(way.stack.folder),
+                env=way.stack.environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+                preexec_fn=take_terminal,
+            )  # fmt: skip
+            os.close(theirs)
+            screen = Screen(ours)
+            try:
+                await screen.shows("> ")
+                os.write(ours, b"hello\n")
+                await screen.shows("Paris. on on")
+                os.write(ours, b"\x03")
+                await screen.shows("[stopped: ")
+                await until(way.server.left.is_set, SECONDS)
+                way.server.endless = False
+                os.write(ours, b"again\n")
+                await screen.shows("[5 tokens")
+                os.write(ours, b"\x04")
+                assert await asyncio.wait_for(chat.wait(), SECONDS) == 0
+            finally:
+                screen.close()
+            assert left_in_temporary_folder(way.stack) == []
+
+    run(scenario())
+
+
+def take_terminal() -> None:
+    """Standard input becomes the terminal from which Ctrl+C comes."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+class Screen:
+    """What a program writes to a terminal."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.text = ""
+        self._descriptor = descriptor
+        self._seen = 0
+        asyncio.get_running_loop().add_reader(descriptor, self._read)
+
+    def _read(self) -> None:
+        try:
+            self.text += os.read(self._descriptor, 65536).decode(errors="replace")
+        except OSError:
+            asyncio.get_running_loop().remove_reader(self._descriptor)
+
+    async def shows(self, words: str) -> None:
+        """Wait for words that come after those waited for before."""
+        await until(lambda: words in self.text[self._seen :], SECONDS)
+        self._seen = self.text.index(words, self._seen) + len(words)
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._descriptor)
+        os.close(self._descriptor)
+
+
+def test_the_status_has_the_servers_figures_through_a_tunnel_and_the_price(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with served(tmp_path) as way:
+            base = way.machine.home / ".local/share/lambda-vllm"
+            base.mkdir(parents=True)
+            (base / "timeline.jsonl").write_text('{"at": "2026-11-24T16:00:00Z", "why": "change", "start": 73}\n')
+            done = await way.stack.ops("status", "--seconds", "1", "--json")
+            found = json.loads(done.output)
+            assert done.status == 0, done.errors
+            assert found["server"]["output_tokens"] == 248
+            assert found["server"]["ttft_median"] == pytest.approx(0.03)
+            assert found["cost"]["per_hour"] == 2.29
+            assert found["starts"] == [{"at": "2026-11-24T16:00:00Z", "why": "change", "start": 73}]
+            assert found["problems"] == []
+            assert "18 since the start (18 length)" in (await way.stack.ops("status", "--seconds", "1")).output
+            assert left_in_temporary_folder(way.stack) == []
+
+    run(scenario())
+
+
+def test_the_status_of_a_server_that_does_not_answer_still_tells_of_the_machine(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with booted(tmp_path) as machine:
+            plain, secret = await ssh_outputs(machine)
+            outputs = {**plain, "endpoint": f"https://{CLOSED}:8000/v1", "model": "m"}
+            stack = await asyncio.to_thread(stack_with, tmp_path, outputs, {**secret, "api_key": KEY})
+            done = await stack.ops("status")
+            assert done.status == 1
+            assert "problem             https://127.0.0.1:" in done.output
+            assert "broke the connection off: `python -m ops logs`" in done.output
+            assert "service             " in done.output
+
+    run(scenario())
+
+
+def test_logs_are_shown_followed_over_a_rotation_and_nothing_stays_on_the_machine(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with served(tmp_path) as way:
+            missing = await way.stack.ops("logs")
+            assert (missing.status, missing.errors) == (1, "ops: there is no vllm.log on the machine yet\n")
+            folder = way.machine.home / LOG
+            folder.mkdir(parents=True)
+            (folder / "vllm.log").write_text("one\ntwo\nthree\n")
+            (folder / "vllm.log.1").write_text("before\n")
+            assert (await way.stack.ops("logs", "-n", "2")).output == "two\nthree\n"
+            assert (await way.stack.ops("logs", "--previous")).output == "before\n"
+            follow = await way.stack.start("logs", "-f", "-n", "1")
+            await line_with(follow.stdout, "three")
+            with (folder / "vllm.log").open("a") as log:
+                log.write("four\n")
+            await line_with(follow.stdout, "four")
+            (folder / "vllm.log").rename(folder / "vllm.log.1")
+            (folder / "vllm.log").write_text("a new start\n")
+            await line_with(follow.stdout, "a new start")
+            assert tails_of(way.machine.home)
+            follow.send_signal(signal.SIGINT)
+            assert await asyncio.wait_for(follow.wait(), SECONDS) == 0
+            await until(lambda: not tails_of(way.machine.home), SECONDS)
+            assert left_in_temporary_folder(way.stack) == []
+
+    run(scenario())
+
+
+def tails_of(home: Path) -> list[int]:
+    """Processes that follow a log on a machine."""
+    return [
+        process.pid
+        for process in psutil.process_iter(["cmdline", "cwd"])
+        if (process.info["cmdline"] or [""])[0] == "tail" and process.info["cwd"] == str(home)
+    ]
+
+
+def test_a_tunnel_that_is_cut_opens_again_at_the_same_port_and_ends_without_a_trace(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with served(tmp_path) as way:
+            with socket.socket() as taken:
+                # Where that fails somebody else has it, which is as good.
+                with suppress(OSError):
+                    taken.bind(("127.0.0.1", way.server.port))
+                    taken.listen()
+                tunnel = await way.stack.start("tunnel")
+                assert f"port {way.server.port} of this computer is taken" in await line_with(tunnel.stderr, "taken")
+                exports = [await line_with(tunnel.stdout, "export") for _ in range(3)]
+            variables = dict(line.removeprefix("export ").strip().split("=", 1) for line in exports)
+            assert variables["OPENAI_API_KEY"] == KEY
+            await answers(variables)
+            cut(tunnel.pid)
+            await line_with(tunnel.stderr, "the tunnel was cut")
+            await line_with(tunnel.stderr, "open again")
+            await answers(variables)
+            children = psutil.Process(tunnel.pid).children(recursive=True)
+            tunnel.send_signal(signal.SIGINT)
+            assert await asyncio.wait_for(tunnel.wait(), SECONDS) == 0
+            assert not [child for child in children if child.is_running()]
+            assert left_in_temporary_folder(way.stack) == []
+            assert Path(variables["SSL_CERT_FILE"]).read_text() == way.server.ca
+
+    async def answers(variables: dict[str, str]) -> None:
+        """OpenAI's client, with what was to be pasted and nothing else."""
+        client = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", CLIENT, env={**os.environ, **variables}, stdout=asyncio.subprocess.PIPE
+        )
+        output, _ = await asyncio.wait_for(client.communicate(), SECONDS)
+        assert output.decode() == f"{ANSWER}\n"
+
+    def cut(pid: int) -> None:
+        (ssh,) = [child for child in psutil.Process(pid).children() if child.name() == "ssh"]
+        ssh.kill()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_ended_from_outside_takes_its_key_and_its_tunnel_away(tmp_path: Path, number: int) -> None:
+    async def scenario() -> None:
+        async with served(tmp_path) as way:
+            way.server.endless = True
+            chat = await way.stack.start("chat", "--prompt", "x")
+            assert chat.stdout
+            await asyncio.wait_for(chat.stdout.readuntil(b"on"), SECONDS)
+            (key,) = Path(way.stack.environment["TMPDIR"]).glob("lambda-vllm-ops-*/key")
+            assert key.stat().st_mode & 0o777 == 0o600
+            children = psutil.Process(chat.pid).children(recursive=True)
+            assert KEY not in " ".join(word for child in children for word in child.cmdline())
+            chat.send_signal(number)
+            assert await asyncio.wait_for(chat.wait(), SECONDS) == 128 + number
+            assert not [child for child in children if child.is_running()]
+            assert left_in_temporary_folder(way.stack) == []
+
+    run(scenario())
