@@ -83,6 +83,11 @@ class Target:
         lines = re.findall(counters, text.decode(), re.MULTILINE)
         return [line for line in lines if 'handler="/metrics"' not in line and 'handler="/health"' not in line]
 
+    def generated_tokens(self) -> float:
+        """Tokens that have been generated since the start."""
+        _, text = self.ask("GET", "/metrics", self.api_key)
+        return sum(map(float, re.findall(r"^vllm:generation_tokens_total\{.*\} (\S+)$", text.decode(), re.MULTILINE)))
+
     def completes(self, key: str | None = None) -> bool:
         """True when a token comes back."""
         body = json.dumps({"model": MODEL, "prompt": "hello", "max_tokens": 1}).encode()
@@ -168,6 +173,31 @@ def test_two_thousand_malformed_requests_reach_nothing_break_nothing_and_leave_n
     assert server.memory_info().rss - memory < GROWTH_BYTES
     assert "Traceback" not in target.log().removeprefix(log)
     assert target.completes()
+
+
+def test_the_guard_tells_vllm_of_a_client_that_leaves_so_that_its_generation_ends(target: Target) -> None:
+    wanted, sequences = 450, 4
+    request = {
+        "model": MODEL,
+        "prompt": "hello",
+        "max_tokens": wanted,
+        "n": sequences,
+        "ignore_eos": True,
+        "stream": True,
+    }
+    body = json.dumps(request).encode()
+    before = target.generated_tokens()
+    with connect(target.endpoint) as connection:
+        head = f"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {target.api_key}\r\n"
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall(head.encode() + body)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+    seen, now = before, -1.0
+    while seen != now:
+        seen = target.generated_tokens()
+        time.sleep(2)
+        now = target.generated_tokens()
+    assert now - before < wanted * sequences
 
 
 def test_a_client_that_never_ends_its_head_is_cut_off_and_meanwhile_the_server_serves(target: Target) -> None:

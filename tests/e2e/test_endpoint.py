@@ -85,11 +85,8 @@ def test_openais_client_streams(served: Served) -> None:
 def test_without_the_key_every_path_but_health_answers_401(served: Served) -> None:
     outputs = served.outputs
     root = outputs["endpoint"].removesuffix("/v1")
-    headers = {"Authorization": f"Bearer {outputs['api_key']}"}
     ca = served.ca_file()
-    routes = requests.get(f"{root}/openapi.json", headers=headers, timeout=60, verify=ca).json()["paths"]
-    assert "/v1/chat/completions" in routes
-    for path in [*routes, "/docs", "/metrics", "/openapi.json", "/nowhere"]:
+    for path in ("/health", "/v1/models", "/v1/completions", "/invocations", "/docs", "/metrics", "/nowhere"):
         status = requests.get(f"{root}{path}", timeout=60, verify=ca).status_code
         assert status == (200 if path == "/health" else 401), path
     with pytest.raises(openai.AuthenticationError):
