@@ -64,7 +64,10 @@ async def served(
             if tls:
                 outputs["ca_certificate"] = ca or server.ca
             stack = await asyncio.to_thread(stack_with, folder, {**plain, **outputs}, {**secret, "api_key": KEY})
-            yield Served(machine, server, stack)
+            try:
+                yield Served(machine, server, stack)
+            finally:
+                stack.end()
 
 
 def run(scenario: Coroutine[None, None, None]) -> None:
