@@ -37,6 +37,7 @@ class OpsStack:
     environment: dict[str, str] = field(default_factory=dict)
     checkout: Path = REPOSITORY
     """Where the program is run from."""
+    started: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     @property
     def command(self) -> list[str]:
@@ -50,7 +51,7 @@ class OpsStack:
 
     async def start(self, *words: str, **more: str) -> asyncio.subprocess.Process:
         """Start a command."""
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *self.command,
             *words,
             "--project",
@@ -61,6 +62,14 @@ class OpsStack:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
+        self.started.append(process)
+        return process
+
+    def end(self) -> None:
+        """End what a test that failed has left running."""
+        for process in self.started:
+            if process.returncode is None:
+                process.terminate()
 
 
 def project_without_stack(folder: Path) -> OpsStack:

@@ -64,7 +64,10 @@ async def served(
             if tls:
                 outputs["ca_certificate"] = ca or server.ca
             stack = await asyncio.to_thread(stack_with, folder, {**plain, **outputs}, {**secret, "api_key": KEY})
-            yield Served(machine, server, stack)
+            try:
+                yield Served(machine, server, stack)
+            finally:
+                stack.end()
 
 
 def run(scenario: Coroutine[None, None, None]) -> None:
@@ -374,6 +377,19 @@ def test_a_tunnel_that_is_cut_opens_again_at_the_same_port_and_ends_without_a_tr
     def cut(pid: int) -> None:
         (ssh,) = [child for child in psutil.Process(pid).children() if child.name() == "ssh"]
         ssh.kill()
+
+    run(scenario())
+
+
+def test_a_prometheus_here_is_told_of_the_tunnel_where_the_firewall_is_closed(tmp_path: Path) -> None:
+    outputs = {"endpoint": f"https://{CLOSED}:8443/v1", "ca_certificate": "PEM"}
+    stack = stack_with(tmp_path, outputs, {"api_key": KEY})
+
+    async def scenario() -> None:
+        done = await stack.ops("monitoring", "--folder", str(tmp_path / "monitoring"))
+        assert done.status == 0, done.errors
+        assert "keep `python -m ops tunnel --port 8443` running beside it" in done.errors
+        assert 'targets: ["127.0.0.1:8443"]' in (tmp_path / "monitoring/prometheus.yml").read_text()
 
     run(scenario())
 
