@@ -9,6 +9,7 @@ Its configuration file says how, beside the flags that count: `load-seconds`, an
     refused     is refused by `check` (and crashes)
     stubborn    does not end when it is asked to
 
+and `crash-while`, a file of the home: while it is there, the server crashes.
 Its `EngineCore` is a process of its own; when that ends, so does the server.
 """
 
@@ -49,7 +50,8 @@ def main() -> int:
     engine = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)", "EngineCore"])
     say("INFO 11-23 Starting to load model")
     time.sleep(config.get("load-seconds", 0.2))
-    if behaviour in {"crash", "refused"}:
+    broken = (Path.home() / config.get("crash-while", "never")).exists()
+    if broken or behaviour in {"crash", "refused"}:
         say("ERROR torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB")
         engine.kill()
         return 1

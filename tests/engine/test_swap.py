@@ -82,6 +82,18 @@ def test_one_that_does_not_get_ready_in_time_gives_way_to_the_old_one(serving: S
     assert len(serving.servers) == 1
 
 
+def test_where_the_old_one_does_not_come_back_either_it_is_said_and_it_is_tried_on(machine: SwapMachine) -> None:
+    old = setting("org/old", crash_while="broken")
+    assert machine.up(old)[0] == 0
+    (machine.home / "broken").touch()
+    status, output = machine.up(setting("org/new", behaviour="crash"))
+    assert status == 1
+    assert "NO MODEL IS SERVED: the last good settings do not come up either" in output
+    (machine.home / "broken").unlink()
+    machine.until_served("org/old")
+    assert machine.named("current") == "org/old"
+
+
 def test_one_that_vllm_refuses_is_found_while_the_old_one_serves_on(serving: SwapMachine) -> None:
     before = serving.servers
     status, output = serving.up(setting("org/new", behaviour="refused"))
