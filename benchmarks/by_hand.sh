@@ -42,7 +42,7 @@ start() {
     export HF_HUB_OFFLINE=1 VLLM_NO_USAGE_STATS=1 VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_OMP_THREADS_BIND=nobind
     OMP_NUM_THREADS=$(nproc)
     export OMP_NUM_THREADS
-    "$venv/bin/vllm" serve --config "$settings/vllm.yaml" --host "$BIND_ADDRESS" >"$HOME/by-hand.log" 2>&1 &
+    "$venv/bin/vllm" serve --config "$settings/current/vllm.yaml" --host "$BIND_ADDRESS" >"$HOME/by-hand.log" 2>&1 &
     server=$!
     trap 'kill $server; wait $server || true' EXIT
     body="{\"model\": \"$model\", \"prompt\": \"Hello\", \"max_tokens\": 1}"

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.table import Table, against
-from components.machine.host import SCRIPTS
+from components.vllm.server import swap_command
 from components.vllm.stack import VllmStackArgs, install_command
 from tests.local_cloud import LocalCloud, local_cloud
 from tests.pulumi_project import Project, project
@@ -93,7 +93,7 @@ class Machine:
 
     def by_hand(self, *steps: str) -> Taken:
         """The same by hand; a step that is not asked for takes no time."""
-        config = json.loads((self.home / ".config/lambda-vllm/vllm.yaml").read_text())
+        config = json.loads((self.home / ".config/lambda-vllm/current/vllm.yaml").read_text())
         (self.home / "by_hand.sh").write_bytes(HAND.read_bytes())
         words = [config["model"], config["revision"], self.cloud.url, *steps]
         _slow_hub(self.cloud)
@@ -108,9 +108,8 @@ class Machine:
             self.run(f"rm -rf {BASE}/jobs/install-* {BASE}/venv {BASE}/venvs {BASE}/uv-*")
             command = install_command(VllmStackArgs())
         else:
-            key = (self.home / BASE / "started").read_text().strip()
-            self.run(f"rm -f {BASE}/started")
-            command = f"bash {SCRIPTS}/start.sh {key} 8000 {shlex.quote(self.outputs['model'])} 600"
+            key = (self.home / ".config/lambda-vllm/current").resolve().name
+            command = swap_command(key, 600)
         printed = self.run(f"began=$(date +%s.%N); {command} >&2 && echo $began $(date +%s.%N)")
         began, ended = map(float, printed.split())
         return ended - began
@@ -162,7 +161,7 @@ def _ours(machine: Machine) -> Taken:
     """The whole is from the first folder that is made on the machine to the first token."""
     base, timeline = machine.home / BASE, machine.outputs["timeline"]
     began = min((base / "jobs").stat().st_ctime, *(path.stat().st_mtime for path in (base / "scripts").iterdir()))
-    whole = (base / "start-seconds").stat().st_mtime - began
+    whole = (base / "timeline.jsonl").stat().st_mtime - began
     return Taken(timeline["install"], timeline["download"], timeline["start"], whole)
 
 
