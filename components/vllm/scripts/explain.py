@@ -308,7 +308,7 @@ TOOL_ERROR = re.compile(
 """Lines of uv, pip, git and the compilers; every other line that begins with `error: ` is one of our scripts'."""
 
 PREFIXES = re.compile(
-    r"\x1b\[[0-9;]*m|^(?:\(\w+ pid=\d+\) ?)+(?:(?:ERROR|WARNING|CRITICAL) \d\d-\d\d [\d:]+ \[\S+\] ?)?", re.MULTILINE
+    r"\x1b\[[0-9;]*m|^(?:\([\w-]+ pid=\d+\) ?)+(?:(?:ERROR|WARNING|CRITICAL) \d\d-\d\d [\d:]+ \[\S+\] ?)?", re.MULTILINE
 )
 """Which process wrote a line, and when and where."""
 

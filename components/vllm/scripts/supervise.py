@@ -138,7 +138,8 @@ class Start:
             self._all.state.goes_down()
         if server.has_ended():
             server.sweep()
-            self.trouble = self._refusal or reason("the model server", self._all.log.keep())
+            if not self._all.is_ending:
+                self.trouble = self._refusal or reason("the model server", self._all.log.keep())
         else:
             server.end(drain=self.served)
             self.trouble = self._refusal

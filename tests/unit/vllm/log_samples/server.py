@@ -288,6 +288,14 @@ in a background process. See stack trace for root cause.
 """,
         ("AssertionError: odd number of rotary halves",),
     ),
+    "an error of the one worker on a CPU": (
+        """(VllmWorker-0 pid=5011) ERROR 11-22 10:03:07 [multiproc_executor.py:953] WorkerProc failed to start.
+(VllmWorker-0 pid=5011) ERROR 11-22 10:03:07 [multiproc_executor.py:953] ModuleNotFoundError: No module named 'no'
+(EngineCore pid=4711) ERROR 11-22 10:03:08 [core.py:1510] EngineCore failed to start.
+(APIServer pid=4655) RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}
+""",
+        ("ModuleNotFoundError: No module named 'no'",),
+    ),
     "a variable that is gone": (
         "(APIServer pid=4655) WARNING 11-22 10:02:10 [envs.py:1900] Unknown vLLM environment variable detected: "
         "VLLM_ATTENTION_BACKEND\n" + in_core("ValueError: No valid attention backend found for cuda"),
