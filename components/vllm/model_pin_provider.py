@@ -5,10 +5,14 @@ import secrets
 from typing import ClassVar
 
 import pulumi
-from pulumi.dynamic import CheckFailure, CheckResult
+from pulumi.dynamic import CheckFailure, CheckResult, DiffResult
 
 from components.cloud.errors import CloudError
-from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
+from components.cloud.provider import Inputs, LambdaProvider, Made, Properties, one_line_errors
+
+PIN = ("model", "revision", "facts")
+REMEMBERED = 5
+"""Pins before the present one, so that a few changes that failed can be taken back."""
 
 
 class ModelPinInputs(Inputs):
@@ -31,11 +35,19 @@ class ModelPinProvider(LambdaProvider[ModelPinInputs]):
         return _asked(state) == _asked(inputs) and name in {"facts", "problem"}
 
     def check(self, _olds: Properties, news: Properties) -> CheckResult:
-        """What nobody has seen is refused in the preview already, unless it is what the state knows."""
+        """A new stack is not begun with what nobody has seen; where there is a state, `diff` looks into it."""
         result = super().check(_olds, news)
-        if result.failures or pulumi.contains_unknowns(news) or news.get("facts") or self.keeps("facts", _olds, news):
+        if result.failures or _olds or pulumi.contains_unknowns(news) or news.get("facts"):
             return result
         return CheckResult(result.inputs, [CheckFailure("", _unseen(str(news.get("problem") or "")))])
+
+    def diff(self, _id: str, olds: Properties, news: Properties) -> DiffResult:
+        """What nobody has seen is refused in the preview already, unless the state knows it."""
+        result = super().diff(_id, olds, news)
+        if result.changes and not pulumi.contains_unknowns(news):
+            with one_line_errors():
+                _facts(olds, news)
+        return result
 
     def make(self, inputs: ModelPinInputs) -> Made:
         return Made(secrets.token_hex(8), self.change("", inputs, {}))
@@ -46,21 +58,29 @@ class ModelPinProvider(LambdaProvider[ModelPinInputs]):
         Going back gives the commit that was served before, though the branch may have moved meanwhile: an `up` with the
         old settings, after one that failed, finds on the machine what it asks for.
         """
-        facts = _facts_before(state, {"model": inputs.model, "revision": inputs.revision}) or inputs.facts
-        if not facts:
-            raise CloudError(_unseen(inputs.problem))
-        before = {name: state.get(name, "") for name in ("model", "revision", "facts")}
-        return {"facts": facts, "previous": json.dumps(before)}
+        facts = _facts(state, {**inputs.model_dump()})
+        pins = [{name: state.get(name, "") for name in PIN}, *_remembered(state)]
+        others = [pin for pin in pins if pin["facts"] and _asked(pin) != (inputs.model, inputs.revision)]
+        return {"facts": facts, "previous": json.dumps(others[:REMEMBERED])}
 
 
 def _asked(properties: Properties) -> tuple[object, object]:
     return properties.get("model"), properties.get("revision")
 
 
-def _facts_before(state: Properties, inputs: Properties) -> str:
-    """Of the pin before the present one, when that is what is asked for; empty when it is not."""
-    before = json.loads(state.get("previous") or "{}")
-    return str(before["facts"]) if before and _asked(before) == _asked(inputs) else ""
+def _remembered(state: Properties) -> list[Properties]:
+    """Pins before the present one, the last first."""
+    pins: list[Properties] = json.loads(state.get("previous") or "[]")
+    return pins
+
+
+def _facts(state: Properties, inputs: Properties) -> str:
+    """Of the pin that is asked for: as it was, if it is remembered, else as preflight found it."""
+    before = next((pin["facts"] for pin in _remembered(state) if _asked(pin) == _asked(inputs)), None)
+    facts = str(before or inputs.get("facts") or "")
+    if not facts:
+        raise CloudError(_unseen(str(inputs.get("problem") or "")))
+    return facts
 
 
 def _unseen(problem: str) -> str:

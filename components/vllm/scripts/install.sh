@@ -196,7 +196,8 @@ main() {
     [[ -z $libraries ]] || wait "$libraries"
     say "checking that vLLM $version runs on $target"
     proof=$(prove) || {
-        rm -f "$venv/.proven"
+        # One from which a model is served was proven, and the memory that this proof wants may be the model's.
+        is_served "$venv" || rm -f "$venv/.proven"
         exit 1
     }
     if [[ ! -f $venv/.proven ]] || ! manifest is install "$key"; then

@@ -60,22 +60,43 @@ def test_going_back_gives_the_commit_that_was_served_before_though_the_branch_ha
     assert forth["facts"] == '{"commit": "2"}'
 
 
-def test_only_the_last_pin_is_remembered() -> None:
+def after(*models: str) -> Properties:
+    """The state after these models were asked for, one after the other."""
     state = ModelPinProvider().create(PINNED).outs or {}
-    for model in ("a/c", "a/d"):
+    for model in models:
         found = {**PINNED, "model": model, "facts": '{"commit": "2"}'}
         state = ModelPinProvider().update("pin", state, found).outs or {}
+    return state
+
+
+def test_the_commit_that_was_served_before_several_changes_that_failed_is_remembered() -> None:
+    back = (
+        ModelPinProvider().update("pin", after("a/c", "a/d", "a/c"), {**PINNED, "facts": '{"commit": "3"}'}).outs or {}
+    )
+    assert back["facts"] == PINNED["facts"]
+
+
+def test_a_few_pins_are_remembered_and_not_all() -> None:
+    state = after(*(f"a/{number}" for number in range(20)))
     back = ModelPinProvider().update("pin", state, {**PINNED, "facts": '{"commit": "3"}'}).outs or {}
     assert back["facts"] == '{"commit": "3"}'
     assert len(str(state)) < 1000
+
+
+def test_going_back_does_without_the_hub() -> None:
+    inputs = {**PINNED, "facts": "", "problem": "cannot reach the hub"}
+    state = after("a/c")
+    assert not ModelPinProvider().check({**PINNED, "model": "a/c"}, inputs).failures
+    assert ModelPinProvider().diff("pin", state, inputs).changes
+    assert (ModelPinProvider().update("pin", state, inputs).outs or {})["facts"] == PINNED["facts"]
 
 
 @pytest.mark.parametrize("asked", [{"model": "a/c"}, {"revision": "v2"}])
 def test_a_preview_refuses_another_model_that_cannot_be_served(asked: dict[str, str]) -> None:
     """Also while a machine runs, where preflight only warns."""
     inputs = {**PINNED, **asked, "facts": "", "problem": "model a/c is gated"}
-    (failure,) = ModelPinProvider().check(PINNED, inputs).failures
-    assert failure.reason == "model a/c is gated; nothing was changed"
+    with pytest.raises(LambdaError, match=r"^model a/c is gated; nothing was changed$"):
+        ModelPinProvider().diff("pin", PINNED, inputs)
 
 
 def test_a_preview_of_the_pinned_model_does_without_the_hub() -> None:
