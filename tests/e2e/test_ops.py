@@ -23,6 +23,7 @@ from tests.engine.prometheus import NoPrometheusError, expressions, programs, pr
 from tests.engine.pulumi_cli import REPOSITORY
 from tests.local_cloud import local_cloud
 from tests.pulumi_project import Project, project
+from tests.signals import let_signals_arrive
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -61,6 +62,8 @@ class Used:
 
 @pytest.fixture(scope="module")
 def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Used]:
+    # Ctrl+C ends a tunnel, also where the tests themselves run behind `&`.
+    let_signals_arrive()
     folder = tmp_path_factory.mktemp("ops")
     with local_cloud(folder / "cloud") as cloud, project(folder, cloud) as made:
         made.configure(
