@@ -135,7 +135,8 @@ def test_the_next_up_with_the_old_settings_does_not_touch_the_server(stack: Stac
 
 def test_after_an_up_killed_in_mid_swap_the_old_settings_bring_the_old_model_back(stack: Stack) -> None:
     stack.project.configure(model=OTHER_MODEL)
-    stack.project.kill_up_when(lambda: "stopping " + MODEL in stack.progress())
+    said = stack.progress().count("stopping " + MODEL)
+    stack.project.kill_up_when(lambda: stack.progress().count("stopping " + MODEL) > said)
     stack.project.configure(model=None)
     stack.project.up()
     assert stack.outputs["model"] == MODEL
