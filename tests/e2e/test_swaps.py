@@ -1,5 +1,6 @@
 """Another model or other flags on a machine that serves, with real vLLM. Tests run from top to bottom, on one stack."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -54,10 +55,10 @@ class Stack:
         """The processes that compute."""
         return [process for process in self._processes() if "EngineCore" in _command(process)]
 
-    def progress(self) -> str:
-        """What all swaps so far have said."""
-        files = self.home.glob(".local/share/lambda-vllm/jobs/swap-*/progress")
-        return "".join(file.read_text() for file in files)
+    def current(self) -> str:
+        """The model that the service was last told to serve; it loads or serves it."""
+        config = json.loads((self.home / ".config/lambda-vllm/current/vllm.yaml").read_text())
+        return str(config["served-model-name"][0])
 
     def _processes(self) -> list[psutil.Process]:
         home = str(self.home)
@@ -135,8 +136,7 @@ def test_the_next_up_with_the_old_settings_does_not_touch_the_server(stack: Stac
 
 def test_after_an_up_killed_in_mid_swap_the_old_settings_bring_the_old_model_back(stack: Stack) -> None:
     stack.project.configure(model=OTHER_MODEL)
-    said = stack.progress().count("stopping " + MODEL)
-    stack.project.kill_up_when(lambda: stack.progress().count("stopping " + MODEL) > said)
+    stack.project.kill_up_when(lambda: stack.current() == OTHER_MODEL)
     stack.project.configure(model=None)
     stack.project.up()
     assert stack.outputs["model"] == MODEL
@@ -146,8 +146,7 @@ def test_after_an_up_killed_in_mid_swap_the_old_settings_bring_the_old_model_bac
 
 def test_after_an_up_killed_in_mid_swap_the_same_settings_go_on(stack: Stack) -> None:
     stack.project.configure(model=OTHER_MODEL)
-    said = stack.progress().count("stopping " + MODEL)
-    stack.project.kill_up_when(lambda: stack.progress().count("stopping " + MODEL) > said)
+    stack.project.kill_up_when(lambda: stack.current() == OTHER_MODEL)
     stack.project.up()
     outputs = stack.outputs
     assert outputs["model"] == OTHER_MODEL
