@@ -62,7 +62,12 @@ FLAGS_OF_OURS = frozenset(
 """Flags of vLLM 0.32 that decide where and behind what the server listens."""
 
 VARIABLES_OF_OURS = frozenset(
-    {"HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "PYTHONPATH", "VLLM_API_KEY", "VLLM_USE_RUST_FRONTEND"}
+    {
+        *("BIND_ADDRESS", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HOME", "LAMBDA_VLLM_API_KEYS", "PATH"),
+        *("PYTHONPATH", "VLLM_API_KEY", "VLLM_USE_RUST_FRONTEND"),
+        # The shell that starts the server works with these.
+        *("base", "cache_root", "flags", "generation", "program", "served_venv", "settings", "target", "what"),
+    }
 )
 """The frontend in Rust serves without Python's middleware, so without the key check."""
 

@@ -51,6 +51,10 @@ def monitoring(outputs: StackOutputs, folder: Path) -> int:
         files["ca.pem"] = outputs.ca_certificate
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(folder.iterdir()) and not (folder / "api-key").exists():
+            raise OpsError(
+                f"{folder} holds other files, which would be replaced: name a folder of its own with --folder"
+            )
         for name, text in files.items():
             write_private(folder / name, text)
     except OSError as error:

@@ -63,6 +63,8 @@ class Server:
                         return
                     if data:
                         yield checked(json.loads(data))
+            except ValueError:
+                raise ServerError(500, "the answer is not what an OpenAI-compatible server streams") from None
             except requests.RequestException as error:
                 raise cannot_reach(self.base_url, error) from None
 
@@ -84,7 +86,9 @@ class Server:
 def checked(event: dict[str, Any]) -> dict[str, Any]:
     """The event, unless it is an error that came after the first token."""
     if "error" in event:
-        raise ServerError(int(event["error"].get("code") or 500), message_of(json.dumps(event)))
+        error = event["error"]
+        code = error.get("code") if isinstance(error, dict) else None
+        raise ServerError(code if isinstance(code, int) else 500, message_of(json.dumps(event)))
     return event
 
 

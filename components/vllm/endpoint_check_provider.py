@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
 from components.machine.ssh_tunnel import Login, has_ssh, tunnel
-from components.vllm.endpoint_probe import Expected, SilentError, accepts, probe
+from components.vllm.endpoint_probe import Expected, SilentError, accepts, probe, stays_open
 
 FROM_HERE = "from here"
 THROUGH_THE_TUNNEL = "through the tunnel"
@@ -54,6 +54,11 @@ class EndpointCheckProvider(LambdaProvider[EndpointCheckInputs]):
                 if accepts(inputs.ip, inputs.port, 0):
                     raise
             else:
+                if not inputs.allowed_cidrs and stays_open(inputs.ip, inputs.port, self.opening_s):
+                    print(
+                        f"port {inputs.port} answers this computer though allowedCidrs is empty: look at the firewall "
+                        "rules of the whole account, and whether rules count in this region"
+                    )
                 return {"reachable": FROM_HERE}
         if not has_ssh():
             print("the endpoint is closed to this computer, and there is no ssh: it was only checked on the machine")

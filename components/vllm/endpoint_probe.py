@@ -50,6 +50,16 @@ def accepts(address: str, port: int, patience_s: float) -> bool:
             return True
 
 
+def stays_open(address: str, port: int, patience_s: float) -> bool:
+    """True when the port still accepts after `patience_s`: a firewall that closes takes a moment."""
+    deadline = time.monotonic() + patience_s
+    while accepts(address, port, 0):
+        if time.monotonic() >= deadline:
+            return True
+        time.sleep(POLL_S)
+    return False
+
+
 def probe(address: str, port: int, expected: Expected) -> None:
     """Ask as a client does.
 

@@ -12,6 +12,7 @@ import hmac
 import json
 import os
 import re
+from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -252,11 +253,11 @@ async def whole_body(receive: Receive) -> list[Message] | None:
 
 def replay(body: list[Message], receive: Receive) -> Receive:
     """A `receive` that gives the body, then what comes after it: vLLM listens there for a client that leaves."""
-    waiting = iter(body)
+    # Let go of as it is read: an answer may be streamed for long, and vLLM has a copy of its own.
+    waiting = deque(body)
+    body.clear()
 
     async def next_message() -> Message:
-        for message in waiting:
-            return message
-        return await receive()
+        return waiting.popleft() if waiting else await receive()
 
     return next_message

@@ -10,7 +10,7 @@ from ops.chat import talk, turn
 from ops.conversation import Conversation, Speed
 from ops.errors import OpsError
 from ops.outputs import StackOutputs
-from ops.server import Server, ServerError, message_of
+from ops.server import Server, ServerError, checked, message_of
 
 
 class Typed:
@@ -124,6 +124,12 @@ def test_the_speed_is_of_the_whole_answer_so_that_a_burst_is_no_record() -> None
 )
 def test_an_error_of_any_form_is_one_line(body: str, line: str) -> None:
     assert message_of(body) == line
+
+
+@pytest.mark.parametrize("error", [{"message": "over", "code": "rate_limit"}, {"message": "over", "code": 429}, "over"])
+def test_an_error_in_the_middle_of_a_stream_is_told_whatever_its_form(error: Any) -> None:
+    with pytest.raises(ServerError, match="over"):
+        checked({"error": error})
 
 
 def result(completed: int, error: str | None) -> dict[str, Any]:

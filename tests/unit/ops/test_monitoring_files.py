@@ -5,11 +5,15 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from ops.errors import OpsError
 from ops.metrics import read_metrics
-from ops.monitoring import DASHBOARD, prometheus_config
+from ops.monitoring import DASHBOARD, monitoring, prometheus_config
+from ops.outputs import read_outputs
 
+READY = read_outputs(json.dumps({"endpoint": "http://127.0.0.1:1/v1", "api_key": "sk-key"}))
 EXAMPLE = DASHBOARD.with_name("prometheus.yml")
 METRICS = Path(__file__).parent / "metrics.txt"
 
@@ -20,6 +24,17 @@ def panels() -> list[dict[str, Any]]:
 
 def test_the_example_is_what_the_command_writes() -> None:
     assert EXAMPLE.read_text() == prometheus_config("203.0.113.7:8000", tls=True)
+
+
+def test_a_folder_with_other_files_in_it_is_left_alone(tmp_path: Path) -> None:
+    other = tmp_path / ".gitignore"
+    other.write_text("keep\n")
+    with pytest.raises(OpsError, match="holds other files, which would be replaced"):
+        monitoring(READY, tmp_path)
+    assert other.read_text() == "keep\n"
+    own = tmp_path / "own"
+    for _ in range(2):
+        assert monitoring(READY, own) == 0
 
 
 def test_without_tls_there_is_no_ca_to_look_for() -> None:

@@ -104,6 +104,15 @@ def test_the_check_says_from_where_it_saw_the_model_and_keeps_no_secret(server: 
     assert "PRIVATE KEY" not in str(outputs)
 
 
+def test_an_open_port_that_should_be_closed_is_told(
+    server: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(EndpointCheckProvider, "opening_s", 0.0)
+    outputs = EndpointCheckProvider().create({**inputs(server.port), "allowed_cidrs": []}).outs or {}
+    assert outputs["reachable"] == "from here"
+    assert f"port {server.port} answers this computer though allowedCidrs is empty" in capsys.readouterr().out
+
+
 def test_an_endpoint_that_is_wrong_fails_the_update(server: Endpoint) -> None:
     server.wrong = {"/v1/models open": 200}
     with pytest.raises(LambdaError, match="without the key"):

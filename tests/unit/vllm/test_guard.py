@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import weakref
 from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,23 @@ def test_the_server_gets_the_whole_body_and_hears_of_a_client_that_leaves(server
     assert server.status("/v1/completions", bearer(), length(15), method="POST", messages=messages) == 200
     assert server.body == b"a" * 10 + b"b" * 5
     assert server.end == GONE
+
+
+def test_a_body_that_was_read_is_let_go_of_while_the_answer_goes_on() -> None:
+    class Part(bytearray):
+        """Of which one can see whether it is still there."""
+
+    part = Part(b"body")
+    seen = weakref.ref(part)
+    body: list[MutableMapping[str, Any]] = [{"type": "http.request", "body": part}]
+    del part
+
+    async def read() -> None:
+        receive = guard.replay(body, asyncio.Event().wait)  # type: ignore[arg-type]
+        await receive()
+        assert seen() is None
+
+    asyncio.run(read())
 
 
 def test_a_stream_passes_as_it_comes(server: Server) -> None:
