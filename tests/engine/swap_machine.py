@@ -79,6 +79,15 @@ class SwapMachine:
         new.symlink_to(self.base / "venvs" / name)
         new.replace(self.base / "venv")
 
+    def fail_restarts(self) -> None:
+        """From now on the service manager refuses to restart anything."""
+        program = self._disk.path / "bin/systemctl"
+        program.rename(program.with_name("real-systemctl"))
+        program.write_text(
+            f'#!/bin/sh\n[ "$2" != restart ] || exit 1\nexec {program.with_name("real-systemctl")} "$@"\n'
+        )
+        program.chmod(0o755)
+
     def start(self, command: str) -> "subprocess.Popen[str]":
         """Begin a command as SSH would."""
         return subprocess.Popen(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from components.vllm.server import swap_command
 from tests.engine.swap_machine import SwapMachine, own_ca, setting, swap_machine, until_true
 
 OLD, NEW = setting("org/old"), setting("org/new")
@@ -72,6 +73,40 @@ def test_one_that_is_no_good_gives_way_to_the_old_one(serving: SwapMachine, beha
     before = serving.servers
     status, output = serving.up(OLD)
     assert (status, serving.servers) == (0, before), output
+
+
+def test_a_failure_that_could_not_be_written_down_is_told_nevertheless(serving: SwapMachine) -> None:
+    faulty = setting("org/new", behaviour="crash")
+    serving.stage(faulty)
+    # As on a full disk: `failed` cannot be written.
+    (serving.settings / "generations" / faulty.key / ".failed.new").mkdir()
+    status, output = serving.up(faulty)
+    assert status == 1
+    assert "org/old is served again as before" in output
+    assert "the service went back without a word; is the machine's disk full?" in output
+
+
+def test_a_restart_that_systemd_refuses_is_told_and_the_old_one_serves_on(serving: SwapMachine) -> None:
+    before = serving.servers
+    serving.fail_restarts()
+    status, output = serving.up(NEW)
+    assert status == 1
+    assert "systemd did not restart the service, org/old is served as before" in output
+    assert (serving.served(), serving.servers, serving.named("current")) == ("org/old", before, "org/old")
+
+
+def test_a_busy_server_that_serves_what_is_wanted_is_not_started_anew(machine: SwapMachine) -> None:
+    busy = setting("org/old", busy_while="busy")
+    assert machine.up(busy)[0] == 0
+    before = machine.servers
+    (machine.home / "busy").touch()
+    machine.stage(busy)
+    with machine.start(swap_command(busy.key, 60)) as asked:
+        until_true(lambda: (machine.home / "refused").exists())
+        (machine.home / "busy").unlink()
+        output, _ = asked.communicate(timeout=60)
+    assert (asked.returncode, machine.servers) == (0, before), output
+    assert "is served with these settings already" in output
 
 
 def test_one_that_does_not_get_ready_in_time_gives_way_to_the_old_one(serving: SwapMachine) -> None:

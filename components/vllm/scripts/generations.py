@@ -133,7 +133,8 @@ class Generations:
             (self._folder / current / mark).exists() for mark in ("tried", "failed")
         )
         choice = choose(current, self.good, was_tried)
-        if choice and choice.key != current:
+        # Not when another one was asked for in this moment.
+        if choice and choice.key != current and self.current == current:
             with suppress(OSError):
                 self.switch_to(choice.key)
         return choice

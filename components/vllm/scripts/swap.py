@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ REPORT_S = 10.0
 CHECK_TIMEOUT_S = 300
 DEAD_S = 20.0
 """A service that has not shown itself for so long was not started, or ended at once."""
+BUSY_S = 120.0
+"""A server that serves may have so many clients that its answer to this program takes a while."""
+GOING_BACK_S = 120.0
+"""For the end of the old server and of one that fails, besides their requests: then the service has to have decided."""
 
 
 class SwapError(Exception):
@@ -63,14 +68,27 @@ class Swap:
             self._report(self._timeline.last(self._key))
 
     def _is_served(self) -> bool:
-        """The service runs it and a token comes; a mark that says otherwise is put right."""
-        if not self._state.is_serving(self._key):
-            return False
-        try:
-            if not Probe(self._generation, self._generations.settings).is_ready():
+        """The service runs it and a token comes; a mark that says otherwise is put right.
+
+        Clients of a server that is busy are not cut off for that: it has time to answer, and is not started anew.
+        """
+        probe = Probe(self._generation, self._generations.settings)
+        began = now()
+        for _ in self._while_wanted():
+            if not self._state.is_serving(self._key):
                 return False
-        except NotReadyError:
-            return False
+            # While the key file is written anew, nothing can be asked.
+            with suppress(OSError, ValueError, LookupError):
+                try:
+                    if probe.is_ready():
+                        break
+                except NotReadyError:
+                    return False
+            if now() - began > BUSY_S:
+                raise SwapError(
+                    f"{self._generation.model} runs with these settings and gave no token in {BUSY_S:.0f} s: it is "
+                    "busy or hangs; run `pulumi up` again, or on the machine `systemctl --user restart lambda-vllm`"
+                )
         if self._generations.current != self._key:
             self._generations.switch_to(self._key)
         return True
@@ -120,11 +138,21 @@ class Swap:
             say(f"stopping {before}: requests under way have {running.drain_seconds} s to end")
         else:
             say(f"starting {self._generation.model}")
-        self._unit.restart()
+        if not self._unit.restart():
+            self._check_wanted()
+            if before and self._state.is_serving(state.key):
+                self._generations.switch_to(state.key)
+                raise SwapError(
+                    f"systemd did not restart the service, {before} is served as before: see on the machine "
+                    "`systemctl --user status lambda-vllm`"
+                )
 
     def _follow(self, before: str | None) -> None:
         """Until the service serves it, or has given it up."""
         began = reported = seen = now()
+        limit = self._generation.start_timeout_seconds
+        patience = limit + self._drain_seconds() + GOING_BACK_S if self._has_another() else limit
+        strayed = 0
         last = self._timeline.last(self._key) or self._timeline.last(model=self._generation.model)
         for _ in self._while_wanted():
             if self._state.is_serving(self._key):
@@ -134,17 +162,27 @@ class Swap:
             state = self._state.read()
             if self._state.is_alive:
                 seen = now()
+                # Once may be what an earlier service left, or a failure that is written down in this moment.
+                strayed = strayed + 1 if state.key not in {"", self._key} else 0
+                if strayed > 1:
+                    raise SwapError(
+                        self._gone_back("the service went back without a word; is the machine's disk full?")
+                    )
             elif now() - seen > DEAD_S:
                 raise SwapError(f"the service does not run: {state.trouble or 'systemctl --user status lambda-vllm'}")
-            limit = self._generation.start_timeout_seconds
-            if now() - began > limit and not self._has_another():
+            if now() - began > patience:
                 raise SwapError(
-                    f"the model server was not ready after {limit} s, its stage is: {state.stage}; it goes on: run "
-                    "`pulumi up` again to wait for it, or raise startTimeoutMinutes"
+                    f"the model server was not ready after {patience:.0f} s, its stage is: {state.stage}; it goes on: "
+                    "run `pulumi up` again to wait for it, or raise startTimeoutMinutes"
                 )
             if now() - reported >= REPORT_S:
                 reported = now()
                 say(progress(state, last["start"] if last else None))
+
+    def _drain_seconds(self) -> int:
+        """What requests under way may take of the time, of whatever is served."""
+        good = self._generations.good
+        return self._generations.get(good).drain_seconds if good else 0
 
     def _has_another(self) -> bool:
         return self._generations.good not in {None, self._key}
