@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -209,10 +210,33 @@ def test_a_certificate_of_somebody_else_is_no_success(serving: SwapMachine) -> N
 
 
 def test_an_environment_that_the_good_setting_is_served_from_is_used_when_going_back(serving: SwapMachine) -> None:
-    serving.install("vllm-0.33.0-cpu")
-    status, _ = serving.up(setting("org/new", behaviour="crash"))
+    serving.install("vllm-0.33.0-cpu", "another")
+    status, _ = serving.up(replace(setting("org/new", behaviour="crash"), install_key="another"))
     assert (status, serving.served()) == (1, "org/old")
     assert (serving.settings / "current/venv").resolve().name == "vllm-0.32.0-cpu"
+
+
+def test_an_install_whose_up_was_killed_is_not_what_other_settings_are_served_from(serving: SwapMachine) -> None:
+    serving.install("vllm-0.33.0-cpu", "another")
+    for asked in (OLD, NEW):
+        assert serving.up(asked)[0] == 0
+        assert (serving.settings / "current/venv").resolve().name == "vllm-0.32.0-cpu"
+
+
+def test_settings_that_failed_can_be_asked_for_again_after_an_up_for_others_was_killed(serving: SwapMachine) -> None:
+    faulty = setting("org/faulty", behaviour="crash")
+    assert serving.up(faulty)[0] == 1
+    serving.stage(NEW)
+    status, output = serving.run(swap_command(faulty.key, 60))
+    assert status == 1
+    assert "the new settings failed" in output
+
+
+def test_settings_that_are_gone_are_said_to_be(serving: SwapMachine) -> None:
+    status, output = serving.run(swap_command("gone", 60))
+    assert status == 1
+    assert "these settings are not on this machine any more" in output
+    assert serving.served() == "org/old"
 
 
 def test_secrets_of_the_setting_are_readable_by_the_user_alone(serving: SwapMachine) -> None:

@@ -101,13 +101,17 @@ class Generations:
         return Generation(key, self._folder / key)
 
     def write(self, key: str, files: Mapping[str, str], venv: Path) -> None:
-        """Write a setting, each file whole or not at all. What is written again is the same, so it may be in use."""
+        """Write a setting, each file whole or not at all. What is written again is the same, so it may be in use.
+
+        Its environment stays what it was: another install is another setting.
+        """
         folder = self._folder / key
         self._folder.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         for name in FILES:
             _replace(folder / name, files[name])
-        _link(folder / "venv", venv)
+        if not (folder / "venv").exists():
+            _link(folder / "venv", venv)
 
     @property
     def wanted(self) -> str | None:

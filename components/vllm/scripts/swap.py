@@ -51,6 +51,11 @@ class Swap:
 
     def run(self) -> None:
         """Return when the setting is served; `SwapError` when it is not."""
+        if not (self._generation.folder / "setting.json").exists():
+            raise SwapError(
+                "these settings are not on this machine any more: change one of them, such as startTimeoutMinutes, so "
+                "that they are written again"
+            )
         for _ in self._while_wanted():
             # Of an earlier request that was killed: what serves now would be stopped in a moment.
             if not self._unit.is_restarting():
@@ -251,9 +256,13 @@ def say(line: str) -> None:
 
 
 def main() -> int:
-    """Serve the key of the command line."""
+    """Serve the key of the command line; with `--want` before it let others know that it is asked for."""
+    *option, key = sys.argv[1:]
+    if option == ["--want"]:
+        Generations(Path.home()).want(key)
+        return 0
     try:
-        Swap(Path.home(), sys.argv[1]).run()
+        Swap(Path.home(), key).run()
     except SwapError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
