@@ -15,7 +15,7 @@ Runs with the machine's own Python 3.10 or newer.
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,11 +130,11 @@ class Generations:
     def good(self) -> str | None:
         return self._named("good")
 
-    def choose(self) -> Choice | None:
-        """What the service starts; the link `current` follows."""
+    def choose(self, given_up: Collection[str] = ()) -> Choice | None:
+        """What the service starts; the link `current` follows. `given_up` counts as tried, also without a mark."""
         current = self.current
-        was_tried = current is not None and any(
-            (self._folder / current / mark).exists() for mark in ("tried", "failed")
+        was_tried = current is not None and (
+            current in given_up or any((self._folder / current / mark).exists() for mark in ("tried", "failed"))
         )
         choice = choose(current, self.good, was_tried)
         # Not when another one was asked for in this moment.

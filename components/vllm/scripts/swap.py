@@ -6,6 +6,8 @@ depends on this program, which may be killed at any moment and run again. It giv
 Runs with the machine's own Python 3.10 or newer.
 """
 
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,7 +20,7 @@ from typing import Any
 from .check_config import CANNOT_TELL
 from .explain import cause
 from .generations import Generations
-from .probe import NotReadyError, Probe
+from .probe import NOT_YET, NotReadyError, Probe
 from .service_state import ServiceState, State, now
 from .service_unit import ServiceUnit
 from .timeline import Timeline
@@ -26,8 +28,9 @@ from .timeline import Timeline
 POLL_S = 0.5
 REPORT_S = 10.0
 CHECK_TIMEOUT_S = 300
-DEAD_S = 20.0
-"""A service that has not shown itself for so long was not started, or ended at once."""
+DEAD_S = 60.0
+"""A service that has not shown itself for so long was not started, or ended at once. systemd starts it again after
+10 s, and then after longer pauses."""
 BUSY_S = 120.0
 """A server that serves may have so many clients that its answer to this program takes a while."""
 GOING_BACK_S = 120.0
@@ -82,8 +85,7 @@ class Swap:
         for _ in self._while_wanted():
             if not self._state.is_serving(self._key):
                 return False
-            # While the key file is written anew, nothing can be asked.
-            with suppress(OSError, ValueError, LookupError):
+            with suppress(*NOT_YET):
                 try:
                     if probe.is_ready():
                         break
@@ -118,13 +120,17 @@ class Swap:
             script = self._generations.base / "scripts/serve.sh"
             command = ["bash", str(script), str(self._generation.folder), "check"]
             began = now()
-            with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output) as looking:
+            with subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            ) as looking:
                 try:
                     for _ in self._while_wanted():
                         if looking.poll() is not None or now() - began > CHECK_TIMEOUT_S:
                             break
                 finally:
-                    looking.kill()
+                    # With all that it has started, which would hold memory that the next server wants.
+                    with suppress(ProcessLookupError):
+                        os.killpg(looking.pid, signal.SIGKILL)
             output.seek(0)
             text = output.read().decode(errors="replace")
         sys.stderr.write(text)

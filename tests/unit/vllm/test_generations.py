@@ -73,6 +73,11 @@ def test_a_setting_that_is_written_again_keeps_its_environment(generations: Gene
     assert (generations.get("old").folder / "venv").resolve() == tmp_path / "venv"
 
 
+def test_one_that_was_given_up_is_not_started_again_where_the_disk_takes_no_marks(generations: Generations) -> None:
+    generations.switch_to("new")
+    assert generations.choose({"new"}) == Choice("old", True, given_up="new")
+
+
 def test_a_link_to_a_setting_that_is_gone_counts_as_none(generations: Generations) -> None:
     generations.switch_to("never-written")
     assert generations.current is None
