@@ -8,7 +8,7 @@
 # have undone it, or --again asks for it; work that failed or was interrupted is started again, and has to be able to go on from
 # where it stopped. Work that is under way is followed in any case.
 #
-# The command's standard output is progress: short lines, shown to the user. Its standard error is the log, kept on the machine.
+# The command is told KEY in JOB_KEY. Its standard output is progress: short lines, shown to the user. Its standard error is the log, kept on the machine.
 set -euo pipefail
 
 base="$HOME/.local/share/lambda-vllm"
@@ -45,6 +45,7 @@ start() {
         flock 7
         echo "$key" >"$work.last.new" && mv "$work.last.new" "$work.last"
         began=$(date +%s)
+        export JOB_KEY=$key
         status=0
         "$@" >>"$job/progress" 2>>"$job/log" 7>&- 9>&- || status=$?
         echo $(($(date +%s) - began)) >"$job/seconds"

@@ -96,7 +96,7 @@ class Setting:
         """For stage.py on the machine."""
         setting = {"tls": self.has_tls, "start_timeout_seconds": start_timeout_seconds}
         files = {"vllm.yaml": self.config, "server.env": self.environment, "setting.json": json.dumps(setting)}
-        return json.dumps({"key": self.key, "files": files})
+        return json.dumps({"key": self.key, "install_key": self.install_key, "files": files})
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,9 @@ def swap_command(key: str, start_timeout_seconds: int) -> str:
     """Command that makes the service serve a setting.
 
     The machine's own limits end first, the outer one is for a machine that hangs: two starts, the second to go back,
-    besides a look at the settings and the end of the old server.
+    besides a look at the settings and the end of the old server. It is asked for anew here, and not in the job: an `up`
+    for other settings may have been killed after it had written them down.
     """
     following = f"timeout {2 * start_timeout_seconds + 1800} bash {SCRIPTS}/job.sh --again swap {key}"
-    return f"{following} env -C {BASE} python3 -m scripts.swap {key}"
+    swap = f"env -C {BASE} python3 -m scripts.swap"
+    return f"{swap} --want {key} && {following} {swap} {key}"

@@ -10,6 +10,8 @@ Its configuration file says how, beside the flags that count: `load-seconds`, an
     stubborn    does not end when it is asked to
 
 and `crash-while`, a file of the home: while it is there, the server crashes.
+and `hang-while`, the same for loading for ever;
+and `busy-while`, another one: while it is there, the server answers 429, and makes the file `refused`.
 Its `EngineCore` is a process of its own; when that ends, so does the server.
 """
 
@@ -55,7 +57,7 @@ def main() -> int:
         say("ERROR torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB")
         engine.kill()
         return 1
-    while behaviour == "hang":
+    while behaviour == "hang" or (Path.home() / config.get("hang-while", "never")).exists():
         time.sleep(POLL_S)
     if options.ssl_certfile:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -82,7 +84,10 @@ def handler(config: dict[str, Any]) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if self._may():
+            if (Path.home() / config.get("busy-while", "never")).exists():
+                (Path.home() / "refused").touch()
+                self._answer(429, {})
+            elif self._may():
                 self._answer(200, {"choices": [{"text": "."}]})
 
         def _may(self) -> bool:

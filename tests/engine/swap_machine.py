@@ -68,8 +68,8 @@ class SwapMachine:
         (self.settings / "api-keys").write_text(f"{KEY}\n")
         self.install("vllm-0.32.0-cpu")
 
-    def install(self, name: str) -> None:
-        """Put a stand-in for vLLM in place, as the install would."""
+    def install(self, name: str, key: str = "installed") -> None:
+        """Put a stand-in for vLLM in place, as the install with that key would."""
         programs = self.base / "venvs" / name / "bin"
         programs.mkdir(parents=True)
         for program in ("vllm", "python"):
@@ -78,6 +78,18 @@ class SwapMachine:
         new = self.base / "venv.new"
         new.symlink_to(self.base / "venvs" / name)
         new.replace(self.base / "venv")
+        (self.base / "installs").mkdir(exist_ok=True)
+        new.symlink_to(self.base / "venvs" / name)
+        new.replace(self.base / "installs" / key)
+
+    def fail_restarts(self) -> None:
+        """From now on the service manager refuses to restart anything."""
+        program = self._disk.path / "bin/systemctl"
+        program.rename(program.with_name("real-systemctl"))
+        program.write_text(
+            f'#!/bin/sh\n[ "$2" != restart ] || exit 1\nexec {program.with_name("real-systemctl")} "$@"\n'
+        )
+        program.chmod(0o755)
 
     def start(self, command: str) -> "subprocess.Popen[str]":
         """Begin a command as SSH would."""

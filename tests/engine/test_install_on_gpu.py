@@ -30,6 +30,16 @@ def test_the_packages_of_the_machines_own_lock_are_installed_with_their_hashes_a
     assert "198 packages, 4.0 GB" in done.stdout
 
 
+def test_an_install_is_found_by_its_key_as_long_as_its_environment_is_there(machine: GpuMachine) -> None:
+    (machine.base / "installs").mkdir()
+    (machine.base / "installs/gone").symlink_to(machine.base / "venvs/gone")
+    machine.environment["JOB_KEY"] = "this"
+    done = machine.run("install.sh")
+    assert done.returncode == 0, done.stderr
+    assert [link.name for link in (machine.base / "installs").iterdir()] == ["this"]
+    assert (machine.base / "installs/this").samefile(machine.base / "venv")
+
+
 def test_the_stock_driver_gets_compatibility_libraries_without_a_reboot_and_says_so(machine: GpuMachine) -> None:
     machine.accelerator("gh200-570")
     done = machine.run("install.sh")

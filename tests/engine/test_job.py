@@ -198,3 +198,7 @@ def test_a_line_that_would_hang_the_reader_is_cut(machine: Machine) -> None:
     _, output, _ = machine.run("head -c 70000 /dev/zero | tr '\\0' x; echo; printf 'a\\rb\\n'")
     assert max(map(len, output.splitlines())) <= 500
     assert output.splitlines()[1:3] == ["a", "b"]
+
+
+def test_the_work_is_told_the_key_of_its_job(machine: Machine) -> None:
+    assert machine.run('echo "the key is $JOB_KEY"', "one-of-many")[1].startswith("the key is one-of-many\n")

@@ -50,6 +50,18 @@ def test_the_same_flags_are_looked_at_before_they_are_served(machine: GpuMachine
     assert looked.partition(" serve ")[0].endswith("venv/bin/python " + str(machine.base / "scripts/check_config.py"))
 
 
+def test_a_service_from_before_there_were_generations_serves_on_until_it_is_replaced(machine: GpuMachine) -> None:
+    folder = machine.settings / "generations/key"
+    (machine.base / "venv").symlink_to(folder / "venv")
+    for name in ("vllm.yaml", "server.env"):
+        (folder / name).rename(machine.settings / name)
+    done = machine.run("serve.sh")
+    first, *rest = done.stdout.splitlines()
+    program, config = machine.base / "venv/bin/vllm", machine.settings / "vllm.yaml"
+    assert first == f"{program} serve --config {config} --host 0.0.0.0 --middleware guard.Guard"
+    assert rest[-1] == "own of the user"
+
+
 def test_without_a_gpu_the_flags_for_one_are_taken_back(machine: GpuMachine) -> None:
     (machine.bin / "nvidia-smi").unlink()
     assert "--tensor-parallel-size 1 --cpu-offload-gb 0\n" in serve(machine)

@@ -2,10 +2,12 @@
 
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from components.vllm.server import swap_command
 from tests.engine.swap_machine import SwapMachine, own_ca, setting, swap_machine, until_true
 
 OLD, NEW = setting("org/old"), setting("org/new")
@@ -72,6 +74,40 @@ def test_one_that_is_no_good_gives_way_to_the_old_one(serving: SwapMachine, beha
     before = serving.servers
     status, output = serving.up(OLD)
     assert (status, serving.servers) == (0, before), output
+
+
+def test_a_failure_that_could_not_be_written_down_is_told_nevertheless(serving: SwapMachine) -> None:
+    faulty = setting("org/new", behaviour="crash")
+    serving.stage(faulty)
+    # As on a full disk: `failed` cannot be written.
+    (serving.settings / "generations" / faulty.key / ".failed.new").mkdir()
+    status, output = serving.up(faulty)
+    assert status == 1
+    assert "org/old is served again as before" in output
+    assert "the service went back without a word; is the machine's disk full?" in output
+
+
+def test_a_restart_that_systemd_refuses_is_told_and_the_old_one_serves_on(serving: SwapMachine) -> None:
+    before = serving.servers
+    serving.fail_restarts()
+    status, output = serving.up(NEW)
+    assert status == 1
+    assert "systemd did not restart the service, org/old is served as before" in output
+    assert (serving.served(), serving.servers, serving.named("current")) == ("org/old", before, "org/old")
+
+
+def test_a_busy_server_that_serves_what_is_wanted_is_not_started_anew(machine: SwapMachine) -> None:
+    busy = setting("org/old", busy_while="busy")
+    assert machine.up(busy)[0] == 0
+    before = machine.servers
+    (machine.home / "busy").touch()
+    machine.stage(busy)
+    with machine.start(swap_command(busy.key, 60)) as asked:
+        until_true(lambda: (machine.home / "refused").exists())
+        (machine.home / "busy").unlink()
+        output, _ = asked.communicate(timeout=60)
+    assert (asked.returncode, machine.servers) == (0, before), output
+    assert "is served with these settings already" in output
 
 
 def test_one_that_does_not_get_ready_in_time_gives_way_to_the_old_one(serving: SwapMachine) -> None:
@@ -174,10 +210,33 @@ def test_a_certificate_of_somebody_else_is_no_success(serving: SwapMachine) -> N
 
 
 def test_an_environment_that_the_good_setting_is_served_from_is_used_when_going_back(serving: SwapMachine) -> None:
-    serving.install("vllm-0.33.0-cpu")
-    status, _ = serving.up(setting("org/new", behaviour="crash"))
+    serving.install("vllm-0.33.0-cpu", "another")
+    status, _ = serving.up(replace(setting("org/new", behaviour="crash"), install_key="another"))
     assert (status, serving.served()) == (1, "org/old")
     assert (serving.settings / "current/venv").resolve().name == "vllm-0.32.0-cpu"
+
+
+def test_an_install_whose_up_was_killed_is_not_what_other_settings_are_served_from(serving: SwapMachine) -> None:
+    serving.install("vllm-0.33.0-cpu", "another")
+    for asked in (OLD, NEW):
+        assert serving.up(asked)[0] == 0
+        assert (serving.settings / "current/venv").resolve().name == "vllm-0.32.0-cpu"
+
+
+def test_settings_that_failed_can_be_asked_for_again_after_an_up_for_others_was_killed(serving: SwapMachine) -> None:
+    faulty = setting("org/faulty", behaviour="crash")
+    assert serving.up(faulty)[0] == 1
+    serving.stage(NEW)
+    status, output = serving.run(swap_command(faulty.key, 60))
+    assert status == 1
+    assert "the new settings failed" in output
+
+
+def test_settings_that_are_gone_are_said_to_be(serving: SwapMachine) -> None:
+    status, output = serving.run(swap_command("gone", 60))
+    assert status == 1
+    assert "these settings are not on this machine any more" in output
+    assert serving.served() == "org/old"
 
 
 def test_secrets_of_the_setting_are_readable_by_the_user_alone(serving: SwapMachine) -> None:

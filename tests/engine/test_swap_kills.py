@@ -95,6 +95,18 @@ def test_one_that_crashed_later_is_not_given_up(serving: SwapMachine) -> None:
     assert serving.served() == serving.named("current") == "org/new"
 
 
+def test_a_good_one_that_hangs_while_it_loads_is_started_again(tmp_path: Path) -> None:
+    with swap_machine(tmp_path) as machine:
+        assert machine.up(setting("org/old", hang_while="stuck"), timeout_s=8)[0] == 0
+        stuck = machine.home / "stuck"
+        stuck.touch()
+        machine.kill("EngineCore")
+        until_true(lambda: machine.timeline[-1]["result"] == "failed")
+        stuck.unlink()
+        until_true(lambda: machine.timeline[-1]["result"] == "served")
+        assert machine.served() == "org/old"
+
+
 @pytest.mark.timeout(1200)
 def test_fifty_swaps_with_a_fault_in_every_third_leave_nothing_behind(serving: SwapMachine) -> None:
     settings = [setting("org/old"), setting("org/new")]

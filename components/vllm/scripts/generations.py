@@ -15,7 +15,7 @@ Runs with the machine's own Python 3.10 or newer.
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,13 +101,17 @@ class Generations:
         return Generation(key, self._folder / key)
 
     def write(self, key: str, files: Mapping[str, str], venv: Path) -> None:
-        """Write a setting, each file whole or not at all. What is written again is the same, so it may be in use."""
+        """Write a setting, each file whole or not at all. What is written again is the same, so it may be in use.
+
+        Its environment stays what it was: another install is another setting.
+        """
         folder = self._folder / key
         self._folder.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         for name in FILES:
             _replace(folder / name, files[name])
-        _link(folder / "venv", venv)
+        if not (folder / "venv").exists():
+            _link(folder / "venv", venv)
 
     @property
     def wanted(self) -> str | None:
@@ -126,14 +130,15 @@ class Generations:
     def good(self) -> str | None:
         return self._named("good")
 
-    def choose(self) -> Choice | None:
-        """What the service starts; the link `current` follows."""
+    def choose(self, given_up: Collection[str] = ()) -> Choice | None:
+        """What the service starts; the link `current` follows. `given_up` counts as tried, also without a mark."""
         current = self.current
-        was_tried = current is not None and any(
-            (self._folder / current / mark).exists() for mark in ("tried", "failed")
+        was_tried = current is not None and (
+            current in given_up or any((self._folder / current / mark).exists() for mark in ("tried", "failed"))
         )
         choice = choose(current, self.good, was_tried)
-        if choice and choice.key != current:
+        # Not when another one was asked for in this moment.
+        if choice and choice.key != current and self.current == current:
             with suppress(OSError):
                 self.switch_to(choice.key)
         return choice

@@ -173,6 +173,19 @@ switch() {
     done
 }
 
+# By the key of this install a setting finds its environment, whichever was installed last. Run by hand there is no key.
+note_install() {
+    local link
+    mkdir -p "$base/installs"
+    if [[ -n ${JOB_KEY:-} ]]; then
+        ln -sfn "$venv" "$base/installs/.new"
+        mv -T "$base/installs/.new" "$base/installs/$JOB_KEY"
+    fi
+    for link in "$base"/installs/*; do
+        [[ -e $link ]] || rm -f "$link"
+    done
+}
+
 # In a function, so that the whole file is read before it runs: a later `pulumi up` may replace it meanwhile.
 main() {
     local libraries="" proof
@@ -206,6 +219,7 @@ main() {
     fi
     touch "$venv/.proven"
     switch
+    note_install
     say "vLLM $version is installed, in $SECONDS s"
 }
 

@@ -19,6 +19,9 @@ QUICK_TIMEOUT_S = 5.0
 LATER = frozenset({408, 425, 429})
 """Refusals that say nothing of the next request: clients of a server that comes back may be waiting in numbers."""
 
+NOT_YET = (OSError, ValueError, LookupError, AttributeError, TypeError)
+"""While the key file is written anew, or when somebody else answers on the port with something else."""
+
 
 class NotReadyError(Exception):
     """The server will not get ready; the text is one line."""
@@ -73,9 +76,21 @@ class Probe:
         timeout_s: float = QUICK_TIMEOUT_S,
     ) -> tuple[int, bytes]:
         """Status and body; 0 when there is no whole answer."""
+        if not with_key:
+            return self._send(method, path, body, None, timeout_s)
+        key = self._key()
+        answer = self._send(method, path, body, key, timeout_s)
+        # The keys may have been replaced between the look at them and the answer.
+        if answer[0] == http.client.UNAUTHORIZED and (newer := self._key()) != key:
+            answer = self._send(method, path, body, newer, timeout_s)
+        return answer
+
+    def _key(self) -> str:
+        return (self._settings / "api-keys").read_text().split()[0]
+
+    def _send(self, method: str, path: str, body: bytes | None, key: str | None, timeout_s: float) -> tuple[int, bytes]:
         headers = {"Content-Type": "application/json"} if body else {}
-        if with_key:
-            key = (self._settings / "api-keys").read_text().split()[0]
+        if key:
             headers["Authorization"] = f"Bearer {key}"
         connection = http.client.HTTPConnection(self._host, self._generation.port, timeout=timeout_s)
         try:

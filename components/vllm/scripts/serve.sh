@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# The model server of one setting, in the foreground: serve.sh FOLDER [check]
+# The model server of one setting, in the foreground: serve.sh [FOLDER [check]]
 #
 # FOLDER is a generation: `vllm.yaml`, `server.env`, `setting.json` and `venv`. With `check` vLLM's own parser reads the flags and its
-# own code the model's configuration, and nothing is started.
+# own code the model's configuration, and nothing is started. Without FOLDER it is the setting of a service from before there were generations, which lies in the
+# folder of settings itself, until the first swap has replaced that service.
 set -euo pipefail
-generation=$1 what=${2:-serve}
+generation=${1:-$HOME/.config/lambda-vllm} what=${2:-serve}
 # The environment that this setting is served from, which need not be the one that was installed last.
 served_venv="$generation/venv"
+[[ $# -gt 0 ]] || served_venv="$HOME/.local/share/lambda-vllm/venv"
 # shellcheck source=components/vllm/scripts/common.sh
 . "$HOME/.local/share/lambda-vllm/scripts/common.sh"
 
@@ -32,7 +34,7 @@ if [[ $target == cpu ]]; then
     export OMP_NUM_THREADS
 fi
 # One file for both, so that a new certificate and its key are there in one step; vLLM reads it anew by itself.
-if grep -q '"tls": true' "$generation/setting.json"; then
+if grep -qs '"tls": true' "$generation/setting.json"; then
     flags+=(--ssl-certfile "$settings/tls.pem" --ssl-keyfile "$settings/tls.pem" --enable-ssl-refresh)
 fi
 # The user's own variables come last and win.

@@ -14,6 +14,8 @@ NAME = "lambda-vllm.service"
 SPARE_SECONDS = 60
 """For a server that does not end in its time and is killed, before systemd would kill the service."""
 
+# The kernel may kill a process of vLLM for want of memory. systemd's own answer would be to end the service, with the
+# cause of the failure: the service sees it by itself.
 # The service has pauses of its own: these are for its own death and for the end of its patience. RestartSteps and
 # RestartMaxDelaySec are of systemd 254: older ones, as Ubuntu 22.04's 249, wait ten seconds each time.
 UNIT = """[Unit]
@@ -31,6 +33,7 @@ RestartSteps=5
 RestartMaxDelaySec=600
 RestartPreventExitStatus=3
 KillMode=mixed
+OOMPolicy=continue
 TimeoutStopSec={stop_seconds}
 
 [Install]
@@ -60,12 +63,15 @@ class ServiceUnit:
         self._systemctl("enable", NAME)
         _linger()
 
-    def restart(self) -> None:
-        """Stop it if it runs, and start it. It is one order to systemd, which carries it out whoever dies meanwhile."""
+    def restart(self) -> bool:
+        """Stop it if it runs, and start it; False when systemd says that it did not.
+
+        It is one order to systemd, which carries it out whoever dies meanwhile.
+        """
         # One that failed too often would not be started.
         self._systemctl("reset-failed", NAME)
         # The lock is held by flock alone, and not by what the order starts.
-        self._systemctl("restart", NAME, before=("flock", "--close", str(self._lock)))
+        return self._systemctl("restart", NAME, before=("flock", "--close", str(self._lock)))
 
     def is_restarting(self) -> bool:
         """True while an order to restart is carried out, also one whose giver was killed."""
@@ -76,10 +82,10 @@ class ServiceUnit:
                 return True
             return False
 
-    def _systemctl(self, *words: str, before: tuple[str, ...] = ()) -> None:
+    def _systemctl(self, *words: str, before: tuple[str, ...] = ()) -> bool:
         # In a session of its own, so that what ends this process does not end it half way.
         command = [*before, "systemctl", "--user", *words]
-        subprocess.run(command, stdout=sys.stderr, check=False, start_new_session=True)
+        return subprocess.run(command, stdout=sys.stderr, check=False, start_new_session=True).returncode == 0
 
 
 def _linger() -> None:

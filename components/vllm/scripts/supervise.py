@@ -15,7 +15,7 @@ from pathlib import Path
 from .explain import reason
 from .generations import Generation, Generations
 from .log_files import LogFiles
-from .probe import NotReadyError, Probe
+from .probe import NOT_YET, NotReadyError, Probe
 from .server_process import ServerProcess
 from .service_state import ServiceState, State, now
 from .stages import Stages
@@ -42,12 +42,16 @@ class Supervisor:
         self.wake = threading.Event()
         """Something happened that is worth a look."""
         self.is_ending = False
+        self.given_up: set[str] = set()
+        """Keys, also where the disk takes no marks."""
 
     def run(self) -> int:
         """Serve until the service is stopped (0), has failed (1) or has nothing to serve (`GIVEN_UP`)."""
         self.state.hold()
+        # What an earlier service left there is not so any more.
+        self.state.write(State("starting", since=now()))
         failures, why = 0, ""
-        while choice := self.generations.choose():
+        while choice := self.generations.choose(self.given_up):
             if choice.given_up:
                 self.give_up(choice.given_up, "it was interrupted before it was ready")
                 why = "fall back"
@@ -92,6 +96,7 @@ class Supervisor:
 
     def give_up(self, key: str, trouble: str) -> None:
         """An unproven setting is not started again before it is asked for again."""
+        self.given_up.add(key)
         # On a full disk nobody is told why, and the last good one is served nevertheless.
         with suppress(OSError):
             if self.generations.failure(key) is None:
@@ -155,9 +160,12 @@ class Start:
         return "fell back" if not self._is_proven and self._all.generations.good else "failed"
 
     def _is_hopeless(self) -> bool:
-        """It will not get ready, or not in time where there is another one to go back to."""
-        limit = self._timeout_seconds
-        late = now() - self._began > limit and not self._is_proven and self._all.generations.good is not None
+        """It will not get ready, or not in time where there is another one to go back to.
+
+        A proven one has twice the time, and is started again: what it waits for may be there the next time.
+        """
+        limit = self._timeout_seconds * (2 if self._is_proven else 1)
+        late = now() - self._began > limit and self._all.generations.good is not None
         if late and not (self.served or self._refusal):
             self._refusal = (
                 f"the model server was not ready after {limit} s, its stage was: {self._stages}; raise "
@@ -174,8 +182,7 @@ class Start:
                     self._is_ready.set()
             except NotReadyError as error:
                 self._refusal = str(error)
-            except (OSError, ValueError, IndexError):
-                # The key file is being written anew, or somebody else answers on the port.
+            except NOT_YET:
                 continue
             if self._is_ready.is_set() or self._refusal:
                 self._all.wake.set()

@@ -6,18 +6,21 @@ depends on this program, which may be killed at any moment and run again. It giv
 Runs with the machine's own Python 3.10 or newer.
 """
 
+import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from .check_config import CANNOT_TELL
 from .explain import cause
 from .generations import Generations
-from .probe import NotReadyError, Probe
+from .probe import NOT_YET, NotReadyError, Probe
 from .service_state import ServiceState, State, now
 from .service_unit import ServiceUnit
 from .timeline import Timeline
@@ -25,8 +28,13 @@ from .timeline import Timeline
 POLL_S = 0.5
 REPORT_S = 10.0
 CHECK_TIMEOUT_S = 300
-DEAD_S = 20.0
-"""A service that has not shown itself for so long was not started, or ended at once."""
+DEAD_S = 60.0
+"""A service that has not shown itself for so long was not started, or ended at once. systemd starts it again after
+10 s, and then after longer pauses."""
+BUSY_S = 120.0
+"""A server that serves may have so many clients that its answer to this program takes a while."""
+GOING_BACK_S = 120.0
+"""For the end of the old server and of one that fails, besides their requests: then the service has to have decided."""
 
 
 class SwapError(Exception):
@@ -46,6 +54,11 @@ class Swap:
 
     def run(self) -> None:
         """Return when the setting is served; `SwapError` when it is not."""
+        if not (self._generation.folder / "setting.json").exists():
+            raise SwapError(
+                "these settings are not on this machine any more: change one of them, such as startTimeoutMinutes, so "
+                "that they are written again"
+            )
         for _ in self._while_wanted():
             # Of an earlier request that was killed: what serves now would be stopped in a moment.
             if not self._unit.is_restarting():
@@ -63,14 +76,26 @@ class Swap:
             self._report(self._timeline.last(self._key))
 
     def _is_served(self) -> bool:
-        """The service runs it and a token comes; a mark that says otherwise is put right."""
-        if not self._state.is_serving(self._key):
-            return False
-        try:
-            if not Probe(self._generation, self._generations.settings).is_ready():
+        """The service runs it and a token comes; a mark that says otherwise is put right.
+
+        Clients of a server that is busy are not cut off for that: it has time to answer, and is not started anew.
+        """
+        probe = Probe(self._generation, self._generations.settings)
+        began = now()
+        for _ in self._while_wanted():
+            if not self._state.is_serving(self._key):
                 return False
-        except NotReadyError:
-            return False
+            with suppress(*NOT_YET):
+                try:
+                    if probe.is_ready():
+                        break
+                except NotReadyError:
+                    return False
+            if now() - began > BUSY_S:
+                raise SwapError(
+                    f"{self._generation.model} runs with these settings and gave no token in {BUSY_S:.0f} s: it is "
+                    "busy or hangs; run `pulumi up` again, or on the machine `systemctl --user restart lambda-vllm`"
+                )
         if self._generations.current != self._key:
             self._generations.switch_to(self._key)
         return True
@@ -95,13 +120,17 @@ class Swap:
             script = self._generations.base / "scripts/serve.sh"
             command = ["bash", str(script), str(self._generation.folder), "check"]
             began = now()
-            with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output) as looking:
+            with subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            ) as looking:
                 try:
                     for _ in self._while_wanted():
                         if looking.poll() is not None or now() - began > CHECK_TIMEOUT_S:
                             break
                 finally:
-                    looking.kill()
+                    # With all that it has started, which would hold memory that the next server wants.
+                    with suppress(ProcessLookupError):
+                        os.killpg(looking.pid, signal.SIGKILL)
             output.seek(0)
             text = output.read().decode(errors="replace")
         sys.stderr.write(text)
@@ -120,11 +149,21 @@ class Swap:
             say(f"stopping {before}: requests under way have {running.drain_seconds} s to end")
         else:
             say(f"starting {self._generation.model}")
-        self._unit.restart()
+        if not self._unit.restart():
+            self._check_wanted()
+            if before and self._state.is_serving(state.key):
+                self._generations.switch_to(state.key)
+                raise SwapError(
+                    f"systemd did not restart the service, {before} is served as before: see on the machine "
+                    "`systemctl --user status lambda-vllm`"
+                )
 
     def _follow(self, before: str | None) -> None:
         """Until the service serves it, or has given it up."""
         began = reported = seen = now()
+        limit = self._generation.start_timeout_seconds
+        patience = limit + self._drain_seconds() + GOING_BACK_S if self._has_another() else limit
+        strayed = 0
         last = self._timeline.last(self._key) or self._timeline.last(model=self._generation.model)
         for _ in self._while_wanted():
             if self._state.is_serving(self._key):
@@ -134,17 +173,27 @@ class Swap:
             state = self._state.read()
             if self._state.is_alive:
                 seen = now()
+                # Once may be what an earlier service left, or a failure that is written down in this moment.
+                strayed = strayed + 1 if state.key not in {"", self._key} else 0
+                if strayed > 1:
+                    raise SwapError(
+                        self._gone_back("the service went back without a word; is the machine's disk full?")
+                    )
             elif now() - seen > DEAD_S:
                 raise SwapError(f"the service does not run: {state.trouble or 'systemctl --user status lambda-vllm'}")
-            limit = self._generation.start_timeout_seconds
-            if now() - began > limit and not self._has_another():
+            if now() - began > patience:
                 raise SwapError(
-                    f"the model server was not ready after {limit} s, its stage is: {state.stage}; it goes on: run "
-                    "`pulumi up` again to wait for it, or raise startTimeoutMinutes"
+                    f"the model server was not ready after {patience:.0f} s, its stage is: {state.stage}; it goes on: "
+                    "run `pulumi up` again to wait for it, or raise startTimeoutMinutes"
                 )
             if now() - reported >= REPORT_S:
                 reported = now()
                 say(progress(state, last["start"] if last else None))
+
+    def _drain_seconds(self) -> int:
+        """What requests under way may take of the time, of whatever is served."""
+        good = self._generations.good
+        return self._generations.get(good).drain_seconds if good else 0
 
     def _has_another(self) -> bool:
         return self._generations.good not in {None, self._key}
@@ -213,9 +262,13 @@ def say(line: str) -> None:
 
 
 def main() -> int:
-    """Serve the key of the command line."""
+    """Serve the key of the command line; with `--want` before it let others know that it is asked for."""
+    *option, key = sys.argv[1:]
+    if option == ["--want"]:
+        Generations(Path.home()).want(key)
+        return 0
     try:
-        Swap(Path.home(), sys.argv[1]).run()
+        Swap(Path.home(), key).run()
     except SwapError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -66,6 +66,18 @@ def test_a_proven_setting_is_the_one_to_go_back_to_and_what_nobody_needs_is_gone
     assert not generations.get("old").folder.exists()
 
 
+def test_a_setting_that_is_written_again_keeps_its_environment(generations: Generations, tmp_path: Path) -> None:
+    for name in ("venv", "other"):
+        (tmp_path / name).mkdir()
+    generations.write("old", dict.fromkeys(FILES, "{}"), tmp_path / "other")
+    assert (generations.get("old").folder / "venv").resolve() == tmp_path / "venv"
+
+
+def test_one_that_was_given_up_is_not_started_again_where_the_disk_takes_no_marks(generations: Generations) -> None:
+    generations.switch_to("new")
+    assert generations.choose({"new"}) == Choice("old", True, given_up="new")
+
+
 def test_a_link_to_a_setting_that_is_gone_counts_as_none(generations: Generations) -> None:
     generations.switch_to("never-written")
     assert generations.current is None

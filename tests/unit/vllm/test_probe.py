@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from components.vllm.scripts.generations import Generation
-from components.vllm.scripts.probe import NotReadyError, Probe
+from components.vllm.scripts.probe import NOT_YET, NotReadyError, Probe
 
 KEY = "sk-the-key-of-this-test"
 MODELS = json.dumps({"data": [{"id": "a/b"}]})
@@ -21,7 +21,10 @@ class Server(ThreadingHTTPServer):
     """Answers by method, path and key: status and body."""
 
     answers: dict[tuple[str, str, bool], tuple[int, str]]
+    key: str
     cut: bool
+    new_key_in: Path | None
+    """At the next completion the keys are replaced."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -29,7 +32,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        has_key = self.headers.get("Authorization") == f"Bearer {KEY}"
+        if self.command == "POST" and self.server.new_key_in:
+            self.server.new_key_in.write_text("sk-new\n")
+            self.server.key, self.server.new_key_in = "sk-new", None
+        has_key = self.headers.get("Authorization") == f"Bearer {self.server.key}"
         status, body = self.server.answers.get((self.command, self.path, has_key), (401, ""))
         self.send_response(status)
         self.send_header("Content-Length", str(len(body) + (1000 if self.server.cut and self.command == "POST" else 0)))
@@ -45,7 +51,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[Server]:
     with Server(("127.0.0.1", 0), Handler) as made:
-        made.cut = False
+        made.cut, made.key, made.new_key_in = False, KEY, None
         made.answers = {
             ("GET", "/health", False): (200, ""),
             ("GET", "/v1/models", True): (200, MODELS),
@@ -93,6 +99,18 @@ def test_without_a_token_it_is_not_ready_yet(
 def test_an_answer_that_is_cut_off_is_none(probe: Probe, server: Server) -> None:
     server.cut = True
     assert not probe.is_ready()
+
+
+def test_keys_that_are_replaced_meanwhile_are_read_anew(probe: Probe, server: Server, tmp_path: Path) -> None:
+    server.new_key_in = tmp_path / "api-keys"
+    assert probe.is_ready()
+
+
+@pytest.mark.parametrize("body", ["[]", '{"data": [1]}', '{"data": null}', "no JSON"])
+def test_somebody_else_on_the_port_is_not_ready_yet(probe: Probe, server: Server, body: str) -> None:
+    server.answers["GET", "/v1/models", True] = (200, body)
+    with pytest.raises(NOT_YET):
+        probe.is_ready()
 
 
 def test_nobody_who_listens_is_not_ready_yet(probe: Probe, server: Server) -> None:
