@@ -1,4 +1,4 @@
-"""One endpoint for the whole floor: real engine, real SSH, real vLLM on the CPU.
+"""An endpoint for a file: real engine, real SSH, real vLLM on the CPU.
 
 Its first `pulumi up` is killed in the middle of the install and run again, so that everything after it is tested on a
 stack that has been through that.
@@ -64,9 +64,9 @@ class Served:
         return self.cloud.home(self.outputs["instance_id"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The endpoint; tests that change it come last and leave it serving."""
+    """The endpoint of one file, whose last test may take it away; tests that change it come last."""
     folder = tmp_path_factory.mktemp("e2e")
     with local_cloud(folder / "cloud") as cloud, project(folder, cloud) as made:
         made.configure(
