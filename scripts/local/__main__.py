@@ -74,7 +74,8 @@ def show(outputs: StackOutputs, answer: str, seconds: float) -> None:
     print("The weights are random numbers, so the text is noise; vLLM computed it from them.")
     print("\nseconds per stage:")
     for stage, duration in (outputs.timeline | {"pulumi up, all of it": seconds}).items():
-        print(f"  {stage:<24}{duration:>7.1f}")
+        if duration is not None:
+            print(f"  {stage:<24}{duration:>7.1f}")
     print(f"\n{GO_ON}")
 
 

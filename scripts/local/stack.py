@@ -16,13 +16,13 @@ SHOWN_OF_A_FAILURE = 5
 
 
 class StackOutputs(BaseModel):
-    """The outputs of the program that are used here; `timeline` maps stages to seconds."""
+    """The outputs of the program used here; `timeline` maps stages to seconds, None for what did not happen."""
 
     endpoint: str
     api_key: str
     ca_certificate: str
     model: str
-    timeline: dict[str, float] = {}
+    timeline: dict[str, float | None] = {}
 
 
 class Stack:

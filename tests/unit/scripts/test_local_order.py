@@ -9,6 +9,7 @@ from scripts.local import cloud, stack
 from scripts.local.cloud import CloudInstance, CloudStatus
 from scripts.local.errors import LocalError
 from scripts.local.room import GIB, Room
+from scripts.local.stack import StackOutputs
 from tests.unit.scripts.conftest import CLOUD
 
 
@@ -88,3 +89,15 @@ def test_anything_left_is_said_and_makes_the_command_fail(capsys: pytest.Capture
         "local: still there: stack local",
     ]
     assert local.report([]) == 0
+
+
+def test_the_stages_of_a_first_start_are_shown_without_those_that_did_not_happen(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """There is no outage where nothing was served before."""
+    said = {"endpoint": "https://a/v1", "api_key": "k", "ca_certificate": "c", "model": "m"}
+    outputs = StackOutputs.model_validate({**said, "timeline": {"start": 26, "outage": None}})
+    local.show(outputs, "answer", 60.0)
+    shown = capsys.readouterr().out
+    assert "start" in shown
+    assert "outage" not in shown
