@@ -6,6 +6,7 @@ stack that has been through that.
 
 import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,9 @@ class Served:
         return self.cloud.home(self.outputs["instance_id"])
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The endpoint of one file, whose last test may take it away; tests that change it come last."""
-    folder = tmp_path_factory.mktemp("e2e")
+@contextmanager
+def small_stack(folder: Path) -> Iterator[tuple[Project, LocalCloud]]:
+    """A stack that is not up yet, with settings that two cores bear, and its cloud."""
     with local_cloud(folder / "cloud") as cloud, project(folder, cloud) as made:
         made.configure(
             apiUrl=cloud.url,
@@ -77,6 +77,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             maxModelLen=512,
             vllmArgs=FLAGS,
         )
+        yield made, cloud
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The endpoint of one file, whose last test may take it away; tests that change it come last."""
+    folder = tmp_path_factory.mktemp("e2e")
+    with small_stack(folder) as (made, cloud):
         made.kill_up_when(lambda: installing(cloud))
         (launched,) = cloud.billing()
         yield Served(made, cloud, launched, made.up())

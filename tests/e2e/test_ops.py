@@ -18,11 +18,10 @@ from ops.metrics import read_metrics
 from ops.monitoring import DASHBOARD
 from ops.outputs import StackOutputs
 from ops.server import reach
-from tests.e2e.conftest import FLAGS, MODEL
+from tests.e2e.conftest import MODEL, small_stack
 from tests.engine.prometheus import NoPrometheusError, expressions, programs, prometheus
 from tests.engine.pulumi_cli import REPOSITORY
-from tests.local_cloud import local_cloud
-from tests.pulumi_project import Project, project
+from tests.pulumi_project import Project
 from tests.signals import let_signals_arrive
 
 pytestmark = pytest.mark.timeout(1200)
@@ -65,15 +64,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Used]:
     # Ctrl+C ends a tunnel, also where the tests themselves run behind `&`.
     let_signals_arrive()
     folder = tmp_path_factory.mktemp("ops")
-    with local_cloud(folder / "cloud") as cloud, project(folder, cloud) as made:
-        made.configure(
-            apiUrl=cloud.url,
-            hfEndpoint=cloud.url,
-            sshPort=2222,
-            allowedCidrs=["127.0.0.0/8"],
-            maxModelLen=512,
-            vllmArgs=FLAGS,
-        )
+    with small_stack(folder) as (made, _):
         made.up()
         yield Used(made, StackOutputs(made.outputs()))
 

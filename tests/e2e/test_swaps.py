@@ -12,10 +12,10 @@ import openai
 import psutil
 import pytest
 
-from tests.e2e.conftest import FLAGS, MODEL
+from tests.e2e.conftest import FLAGS, MODEL, small_stack
 from tests.engine.swap_machine import until_true
-from tests.local_cloud import LocalCloud, local_cloud
-from tests.pulumi_project import Project, project
+from tests.local_cloud import LocalCloud
+from tests.pulumi_project import Project
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -86,15 +86,7 @@ def _trusting(outputs: dict[str, Any]) -> dict[str, Any]:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack; it serves `MODEL` at first."""
     folder = tmp_path_factory.mktemp("swaps")
-    with local_cloud(folder / "cloud") as cloud, project(folder, cloud) as made:
-        made.configure(
-            apiUrl=cloud.url,
-            hfEndpoint=cloud.url,
-            sshPort=2222,
-            allowedCidrs=["127.0.0.0/8"],
-            maxModelLen=512,
-            vllmArgs=FLAGS,
-        )
+    with small_stack(folder) as (made, cloud):
         made.up()
         yield Stack(made, cloud, cloud.home(made.outputs()["instance_id"]))
 
