@@ -38,6 +38,8 @@ FLAGS_OF_WISH: Mapping[str, tuple[str, Callable[[object], bool], str]] = {
 WITHOUT_A_PLAN = frozenset({"pipeline-parallel-size", "decode-context-parallel-size", "prefill-context-parallel-size"})
 """Flags that share a model out in a way that the sizing does not know."""
 
+SERVES_COMPLETIONS = {"runner": {"auto", "generate"}, "convert": {"auto", "none"}}
+"""Values with which vLLM serves completions, which is what an endpoint has to answer before it is called ready."""
 
 NAMES_OF_REPOSITORIES = ("tokenizer", "hf-config-path")
 _REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*")
@@ -68,6 +70,11 @@ def check_flags(settings: Settings) -> list[str]:
         f"vllmArgs: {flag} names {name}, and only the repository of `model` is downloaded: the server runs offline"
         for flag, name in _repositories(given).items()
         if name != settings.model
+    ]
+    refused += [
+        f"vllmArgs: {flag} {given[flag]} takes the completions away, and an endpoint without them is not served"
+        for flag, kept in SERVES_COMPLETIONS.items()
+        if given.get(flag, "auto") not in kept
     ]
     return refused + [
         f"vllmArgs: {flag} is not reckoned with: leave it out; the GPUs of a machine share the model by "

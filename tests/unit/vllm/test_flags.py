@@ -48,7 +48,7 @@ def test_a_removed_flag_is_none_of_the_release_and_what_replaces_it_is() -> None
         ({"swap-space": 4}, "swap-space: vLLM 0.32.0 does not have it any more: it is gone: `kv-offloading-size`"),
         ({"disable-log-requests": True}, "requests are not logged unless `enable-log-requests` is true"),
         ({"num-scheduler-steps": 8}, "scheduling of several steps is gone"),
-        ({"task": "embed"}, "write `runner: pooling`"),
+        ({"task": "embed"}, "write `runner: generate`"),
         ({"--seed": 1}, "--seed: flags are written without the leading --, in small letters with dashes: seed"),
         ({"max_num_seqs": 1}, "in small letters with dashes: max-num-seqs"),
         ({"Seed": 1}, "in small letters with dashes: seed"),

@@ -130,6 +130,8 @@ def test_flags_that_cannot_be_reckoned_with_are_told(cloud: EmulatedCloud) -> No
         ("tensor-parallel-size", 0),
         ("data-parallel-size", "2"),
         ("pipeline-parallel-size", 2),
+        ("runner", "pooling"),
+        ("convert", "embed"),
         ("tokenizer", "another/repository"),
         ("speculative-config", {"model": "another/repository", "num_speculative_tokens": 3}),
     ],
