@@ -11,6 +11,8 @@
 # The command is told KEY in JOB_KEY. Its standard output is progress: short lines, shown to the user. Its standard error is the log, kept on the machine.
 set -euo pipefail
 
+readonly KEPT=10
+
 base="$HOME/.local/share/lambda-vllm"
 again=""
 if [[ $1 == --again ]]; then
@@ -29,7 +31,19 @@ succeeded() { [[ -f "$job/exit" && "$(<"$job/exit")" == 0 ]]; }
 
 is_last() { [[ "$(cat "$base/jobs/$name.last" 2>/dev/null)" == "$key" ]]; }
 
+# Of work long past, of which nothing but its log is left to know; a lock that is held is that of work under way. What was asked for
+# within the hour may be about to take its lock.
+forget_old() {
+    local old
+    touch "$job"
+    find "$base/jobs" -mindepth 1 -maxdepth 1 -type d -name "$name-*" -mmin +60 -printf '%T@ %p\n' | sort -rn | tail -n "+$((KEPT + 1))" |
+        cut -d' ' -f2- | while read -r old; do
+        flock --nonblock "$old/lock" rm -rf "$old" || true
+    done
+}
+
 start() {
+    forget_old
     rm -f "$job/exit"
     : >"$job/progress"
     # Each attempt has a log of its own, so that its failure is not explained with an earlier one's.
@@ -84,7 +98,8 @@ follow() {
             shown=$total
         fi
         [[ $running == yes ]] || return 0
-        sleep 0.5
+        # No longer than until its end.
+        flock --wait 0.5 "$job/lock" true || true
     done
 }
 

@@ -202,3 +202,36 @@ def test_a_line_that_would_hang_the_reader_is_cut(machine: Machine) -> None:
 
 def test_the_work_is_told_the_key_of_its_job(machine: Machine) -> None:
     assert machine.run('echo "the key is $JOB_KEY"', "one-of-many")[1].startswith("the key is one-of-many\n")
+
+
+def test_of_work_long_past_nothing_is_left(machine: Machine) -> None:
+    """A machine whose model is changed each hour does not have a folder more after each."""
+    keys = [str(number) for number in range(14)]
+    jobs = machine.home / ".local/share/lambda-vllm/jobs"
+    for age, key in enumerate(reversed(keys)):
+        machine.run("echo ran", key)
+        long_ago = time.time() - 7200 - 60 * age
+        os.utime(jobs / f"work-{key}", (long_ago, long_ago))
+    machine.run("echo ran", "new")
+    left = {path.name for path in jobs.iterdir() if path.is_dir()}
+    assert left == {"work-new"} | {f"work-{key}" for key in keys[-10:]}
+    assert "before this run" in machine.run("echo ran", "new")[1]
+
+
+def test_work_under_way_is_kept_however_long_it_takes(machine: Machine) -> None:
+    command = "echo begun >> begun; while [ ! -e go ]; do sleep 0.1; done; echo finished"
+    jobs = machine.home / ".local/share/lambda-vllm/jobs"
+    with machine.start(command, "first") as first:
+        machine.wait_for("begun")
+        os.utime(jobs / "work-first", (0, 0))
+        for number in range(12):
+            (jobs / f"work-old{number}").mkdir()
+            os.utime(jobs / f"work-old{number}", (1 + number, 1 + number))
+        with machine.start("echo ran", "second") as second:
+            time.sleep(1)
+            (machine.home / "go").touch()
+            assert "finished" in first.communicate(timeout=30)[0]
+            assert "ran" in second.communicate(timeout=30)[0]
+    assert (first.returncode, second.returncode) == (0, 0)
+    # Of the thirteen old ones the oldest three were looked at.
+    assert len(list(jobs.glob("work-old*"))) == 10
