@@ -25,7 +25,7 @@ from .service_state import ServiceState, State, now
 from .service_unit import ServiceUnit
 from .timeline import Timeline
 
-POLL_S = 0.5
+POLL_S = 0.1
 REPORT_S = 10.0
 CHECK_TIMEOUT_S = 300
 DEAD_S = 60.0
@@ -33,6 +33,8 @@ DEAD_S = 60.0
 10 s, and then after longer pauses."""
 BUSY_S = 120.0
 """A server that serves may have so many clients that its answer to this program takes a while."""
+STRAYED_S = 1.0
+"""For so long another setting may be named: an earlier service left it, or a failure is written down in this moment."""
 GOING_BACK_S = 120.0
 """For the end of the old server and of one that fails, besides their requests: then the service has to have decided."""
 
@@ -160,10 +162,9 @@ class Swap:
 
     def _follow(self, before: str | None) -> None:
         """Until the service serves it, or has given it up."""
-        began = reported = seen = now()
+        began = reported = seen = on_course = now()
         limit = self._generation.start_timeout_seconds
         patience = limit + self._drain_seconds() + GOING_BACK_S if self._has_another() else limit
-        strayed = 0
         last = self._timeline.last(self._key) or self._timeline.last(model=self._generation.model)
         for _ in self._while_wanted():
             if self._state.is_serving(self._key):
@@ -171,11 +172,12 @@ class Swap:
             if trouble := self._generations.failure(self._key):
                 raise SwapError(self._gone_back(trouble))
             state = self._state.read()
-            if self._state.is_alive:
+            is_alive = self._state.is_alive
+            if not is_alive or state.key in {"", self._key}:
+                on_course = now()
+            if is_alive:
                 seen = now()
-                # Once may be what an earlier service left, or a failure that is written down in this moment.
-                strayed = strayed + 1 if state.key not in {"", self._key} else 0
-                if strayed > 1:
+                if now() - on_course > STRAYED_S:
                     raise SwapError(
                         self._gone_back("the service went back without a word; is the machine's disk full?")
                     )
