@@ -1,7 +1,6 @@
 """The model server, as it is reached from here: directly, or through a tunnel where the firewall is closed."""
 
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import requests
 from ops.errors import OpsError
 from ops.forward import LOOPBACK, accepts, forwarding
 from ops.outputs import StackOutputs
+from ops.private_folder import private_folder
 from ops.say import say
 from ops.ssh import login
 
@@ -134,7 +134,6 @@ def _ca_file(outputs: StackOutputs, open_until_the_end: ExitStack) -> Path | Non
     """The CA where `requests` can read it: a certificate is public, so that any file will do."""
     if not outputs.ca_certificate:
         return None
-    folder = open_until_the_end.enter_context(tempfile.TemporaryDirectory(prefix="lambda-vllm-ops-"))
-    file = Path(folder) / "ca.pem"
+    file = open_until_the_end.enter_context(private_folder()) / "ca.pem"
     file.write_text(outputs.ca_certificate)
     return file

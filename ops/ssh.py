@@ -2,14 +2,13 @@
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from ops.errors import OpsError
 from ops.outputs import StackOutputs
+from ops.private_folder import private_folder
 
 CONNECT_S = 15
 ALIVE = ("ServerAliveInterval=10", "ServerAliveCountMax=3")
@@ -58,8 +57,8 @@ def failed(status: int, said: str) -> OpsError:
 @contextmanager
 def login(outputs: StackOutputs) -> Iterator[Login]:
     """The key in a file of mode 0600, in a folder that is gone in the end."""
-    with tempfile.TemporaryDirectory(prefix="lambda-vllm-ops-") as folder:
-        file = Path(folder) / "key"
+    with private_folder() as folder:
+        file = folder / "key"
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
             stream.write(outputs.ssh_private_key)
         yield Login(tuple(with_key(outputs.ssh, str(file))))
