@@ -120,15 +120,12 @@ def until_it_answers(outputs: dict[str, Any], folder: Path, victim: str, before:
     """Wait for a token from another server than before."""
     body = {"model": MODEL, "prompt": "Hello", "max_tokens": 1}
     headers = {"Authorization": f"Bearer {outputs['api_key']}"}
-    verify: str | bool = True
-    if "ca_certificate" in outputs:
-        (folder / "ca.pem").write_text(outputs["ca_certificate"])
-        verify = str(folder / "ca.pem")
+    (ca := folder / "ca.pem").write_text(outputs["ca_certificate"])
     deadline = time.monotonic() + 400
     while True:
         try:
             url = f"{outputs['endpoint']}/completions"
-            answer = requests.post(url, json=body, headers=headers, timeout=60, verify=verify)
+            answer = requests.post(url, json=body, headers=headers, timeout=60, verify=str(ca))
             if answer.ok and main_process(outputs, folder) not in {before, ""}:
                 return
         except requests.RequestException:

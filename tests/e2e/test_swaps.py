@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +40,13 @@ class Stack:
     def answers(self, model: str) -> bool:
         """True when the model gives a token to OpenAI's client."""
         outputs = self.outputs
+        trust = ssl.create_default_context(cadata=outputs["ca_certificate"])
         client = openai.OpenAI(
-            base_url=outputs["endpoint"], api_key=outputs["api_key"], max_retries=0, timeout=120, **_trusting(outputs)
+            base_url=outputs["endpoint"],
+            api_key=outputs["api_key"],
+            max_retries=0,
+            timeout=120,
+            http_client=openai.DefaultHttpxClient(verify=trust),
         )
         try:
             return bool(client.completions.create(model=model, prompt="Hello", max_tokens=1).choices)
@@ -70,16 +76,6 @@ def _command(process: psutil.Process) -> str:
         return " ".join(process.cmdline()).replace("bin/vllm serve", "vllm serve")
     except psutil.NoSuchProcess:
         return ""
-
-
-def _trusting(outputs: dict[str, Any]) -> dict[str, Any]:
-    """The client that trusts the stack's own CA, where it has one."""
-    if "ca_certificate" not in outputs:
-        return {}
-    import ssl
-
-    context = ssl.create_default_context(cadata=outputs["ca_certificate"])
-    return {"http_client": openai.DefaultHttpxClient(verify=context)}
 
 
 @pytest.fixture(scope="module")
