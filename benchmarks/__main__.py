@@ -8,6 +8,7 @@ from benchmarks import (
     numbers_of_machines,
     preflight,
     process_machines,
+    start_overhead,
     swaps,
     through_the_guard,
     until_it_runs,
@@ -22,6 +23,7 @@ mixed_requests.main()
 local_cloud_load.main()
 nothing_to_do.main()
 numbers_of_machines.main()
+start_overhead.main()
 until_it_runs.main()
 swaps.main()
 through_the_guard.main()
