@@ -52,12 +52,12 @@ class Bounds:
 
     def data_received(self: Any, data: bytes) -> None:
         """Parse; a head that is longer than any good one ends the connection."""
-        self._head_bytes += len(data)
+        # A client may send its next request before it has the answer to this one, but not a head without an end.
+        if not (self._is_open() and getattr(self.cycle, "more_body", True)):
+            self._head_bytes += len(data)
         super().data_received(data)  # type: ignore[misc]
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._head_bytes = 0
-            return
-        self._await_head()
+        if not self._is_open():
+            self._await_head()
         if self._head_bytes > MOST_PARSED_BYTES:
             self.transport.close()
 
@@ -84,6 +84,10 @@ class Bounds:
         self._stop("_head_timer")
         self._stop("_write_timer")
         super().connection_lost(exc)  # type: ignore[misc]
+
+    def _is_open(self: Any) -> bool:
+        """Whether a request waits for the end of its answer."""
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _await_head(self: Any) -> None:
         if self._head_timer is None:

@@ -11,6 +11,7 @@ from components.vllm.scripts import guard_connections
 from components.vllm.scripts.guard_connections import MOST_PARSED_BYTES, bound_connections
 
 HEAD = b"GET / HTTP/1.1\r\n\r\n"
+HEAD_OF_BODY = b"POST / HTTP/1.1\r\n\r\n"
 
 
 class Transport:
@@ -26,7 +27,7 @@ class Transport:
 
 
 class Connection(asyncio.Protocol):
-    """A head ends with an empty line; the request after it runs until `answered`."""
+    """A head ends with an empty line, the body of a POST with `sent`; the request runs until `answered`."""
 
     def __init__(self, connections: set[Any]) -> None:
         self.loop = asyncio.get_running_loop()
@@ -43,8 +44,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._seen += data
         while HEAD[-4:] in self._seen:
-            _, _, self._seen = self._seen.partition(HEAD[-4:])
+            head, _, self._seen = self._seen.partition(HEAD[-4:])
             self.on_headers_complete()
+            self.cycle.more_body = head.startswith(b"POST")
 
     def on_message_begin(self) -> None: ...
 
@@ -52,7 +54,10 @@ class Connection(asyncio.Protocol):
         if self.cycle and not self.cycle.response_complete:
             self.pipeline.append(None)
         else:
-            self.cycle = SimpleNamespace(response_complete=False)
+            self.cycle = SimpleNamespace(response_complete=False, more_body=True)
+
+    def sent(self) -> None:
+        self.cycle.more_body = False
 
     def answered(self) -> None:
         self.cycle.response_complete = True
@@ -114,13 +119,34 @@ def test_a_head_that_grows_and_grows_ends_the_connection() -> None:
 
 def test_a_large_body_does_not_count_as_the_head_of_the_next_request() -> None:
     def scenario(connection: Any, _: Transport) -> None:
-        connection.data_received(HEAD)
+        connection.data_received(HEAD_OF_BODY)
         for _part in range(MOST_PARSED_BYTES // 1000 + 1):
             connection.data_received(b"a" * 1000)
+        connection.sent()
         connection.answered()
         connection.data_received(b"GET /")
 
     assert served(scenario) == ""
+
+
+def test_a_head_that_grows_while_the_request_before_it_runs_ends_the_connection_too() -> None:
+    def scenario(connection: Any, _: Transport) -> None:
+        connection.data_received(HEAD_OF_BODY)
+        connection.sent()
+        for _part in range(MOST_PARSED_BYTES // 1000 + 1):
+            connection.data_received(b"a" * 1000)
+
+    assert served(scenario) == "closed"
+
+
+def test_a_body_that_nobody_waits_for_any_more_ends_the_connection() -> None:
+    def scenario(connection: Any, _: Transport) -> None:
+        connection.data_received(HEAD_OF_BODY)
+        connection.answered()
+        for _part in range(MOST_PARSED_BYTES // 1000 + 1):
+            connection.data_received(b"a" * 1000)
+
+    assert served(scenario) == "closed"
 
 
 def test_requests_sent_at_once_without_reading_the_answers_have_a_limit() -> None:
