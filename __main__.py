@@ -8,8 +8,7 @@ import pulumi
 from components.cloud.client import LambdaClient
 from components.cloud.filesystem import Filesystem
 from components.machine.host import check_agent
-from components.machine.known_hosts import known_hosts_line
-from components.machine.machine import GpuMachine, GpuMachineArgs, ssh_command
+from components.machine.machine import GpuMachine, GpuMachineArgs
 from components.settings import SettingsError, read_settings
 from components.vllm.api_key import ApiKey
 from components.vllm.decision import Decision, UnfitError
@@ -148,9 +147,6 @@ check = EndpointCheck(
     pulumi.ResourceOptions(depends_on=[server]),
 )
 
-key_file = f"~/.ssh/lambda-vllm-{pulumi.get_stack()}"
-log_in = pulumi.Output.all(machine.ip, machine.host_key.public_key)
-forward = f"-N -L {settings.port}:localhost:{settings.port} "
 # Given only when the model answers there, as far as this computer can see.
 pulumi.export("endpoint", pulumi.Output.all(server.endpoint, check.reachable).apply(lambda known: known[0]))
 pulumi.export("reachable", check.reachable)
@@ -164,9 +160,9 @@ pulumi.export("instance_type", machine.instance.instance_type)
 pulumi.export("region", machine.instance.region)
 pulumi.export("price_per_hour", machine.instance.price_cents_per_hour.apply(lambda cents: cents / 100))
 pulumi.export("ssh_private_key", machine.key.private_key)
-pulumi.export("known_hosts", log_in.apply(lambda a: known_hosts_line(a[0], settings.ssh_port, a[1])))
-pulumi.export("ssh", log_in.apply(lambda a: ssh_command(a[0], settings.ssh_port, a[1], key_file)))
-pulumi.export("tunnel", log_in.apply(lambda a: ssh_command(a[0], settings.ssh_port, a[1], key_file, forward)))
+pulumi.export("known_hosts", machine.known_hosts)
+pulumi.export("ssh", machine.ssh)
+pulumi.export("tunnel", machine.tunnel(settings.port))
 pulumi.export(
     "timeline",
     {

@@ -13,6 +13,7 @@ from ops.logs import logs
 from ops.monitoring import monitoring
 from ops.outputs import StackOutputs
 from ops.say import say
+from ops.shell import shell
 from ops.stack import ROOT, find_outputs
 from ops.status import status as show_status
 from ops.tunnel import tunnel
@@ -48,6 +49,8 @@ def run(options: argparse.Namespace, outputs: StackOutputs) -> int:
             return chat(outputs, options.prompt, options.system, options.max_tokens)
         case "logs":
             return logs(outputs, follow=options.follow, count=options.lines, previous=options.previous)
+        case "ssh":
+            return shell(outputs, options.words)
         case "status":
             return show_status(outputs, options.seconds, as_json=options.json)
         case "tunnel":
@@ -78,6 +81,8 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until Ctrl+C")
     one.add_argument("-n", "--lines", metavar="N", type=positive, default=50, help="how many of the last lines (50)")
     one.add_argument("--previous", action="store_true", help="of the start before the present one")
+    one = command("ssh", "log in to the machine, or run a command there")
+    one.add_argument("words", metavar="COMMAND", nargs="*", help="in quotes when it has options of its own")
     one = command("status", "show what runs, how busy it is and what it costs")
     one.add_argument("--seconds", metavar="S", type=positive, default=3, help="how long to watch for the rates (3)")
     one.add_argument("--json", action="store_true", help="for programs; times in seconds, shares from 0 to 1")

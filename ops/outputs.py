@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from ops.errors import OpsError
 
+STACK = "pulumi:pulumi:Stack"
+MACHINE = "lambdavllm:machine:GpuMachine"
 NOT_YET = "run `pulumi up`, or wait for the one that runs"
 
 
@@ -91,9 +93,22 @@ class StackOutputs:
         return value
 
 
-def read_outputs(text: str) -> StackOutputs:
-    """Outputs as `pulumi stack output --json` prints them; OpsError when there is none yet."""
-    values = json.loads(text)
+def read_outputs(state: str) -> StackOutputs:
+    """Outputs of the stack and of its machine, in a state as `pulumi stack export --show-secrets` prints it.
+
+    Pulumi writes a stack's outputs when an `up` has succeeded, and a component's as soon as they are known. So those of
+    the machine are there also where all that came after it failed, and they win: it may be a new one.
+
+    Raises:
+        OpsError: there is neither.
+    """
+    resources = (json.loads(state).get("deployment") or {}).get("resources") or ()
+    of_type = {resource["type"]: resource.get("outputs") or {} for resource in resources}
+    values = {**of_type.get(STACK, {}), **of_type.get(MACHINE, {})}
     if not values:
         raise OpsError(f"the stack has no outputs yet: {NOT_YET}")
-    return StackOutputs(values)
+    return StackOutputs({name: _plain(value) for name, value in values.items()})
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(value["plaintext"]) if isinstance(value, Mapping) and "plaintext" in value else value

@@ -26,9 +26,16 @@ class Login:
 
     def command(self, remote: str, options: Sequence[str] = ()) -> list[str]:
         """The words that run a command on the machine; `options` are ssh's own."""
+        return [*self._with(options), remote]
+
+    def shell(self) -> list[str]:
+        """The words that log in and give a terminal."""
+        return self._with(())
+
+    def _with(self, options: Sequence[str]) -> list[str]:
         settings = ("BatchMode=yes", "LogLevel=ERROR", f"ConnectTimeout={CONNECT_S}", *ALIVE)
         named = [word for one in settings for word in ("-o", one)]
-        return [self.words[0], *named, *options, *self.words[1:], remote]
+        return [self.words[0], *named, *options, *self.words[1:]]
 
     def run(self, remote: str, stdin: str = "", timeout: float = 60) -> str:
         """What a command on the machine prints; OpsError with its last line when it fails."""

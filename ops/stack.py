@@ -62,7 +62,7 @@ def _local_environment(project: Path) -> Mapping[str, str] | None:
 
 def _ask(project: Path, stack: str | None, environment: Mapping[str, str]) -> str:
     pulumi = _pulumi(project, environment)
-    words = [pulumi, "--non-interactive", "stack", "output", "--json", "--show-secrets"]
+    words = [pulumi, "--non-interactive", "stack", "export", "--show-secrets"]
     if stack:
         words += ["--stack", stack]
     variables = {**environment, "PULUMI_SKIP_UPDATE_CHECK": "true"}
@@ -106,4 +106,4 @@ def explained(said: str) -> OpsError:
             return (NoStackError if words in NO_STACK_HERE else OpsError)(advice)
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("error:")] or lines or ["it said nothing"]
-    return OpsError(f"pulumi stack output failed: {errors[0].removeprefix('error:').strip()}")
+    return OpsError(f"pulumi failed: {errors[0].removeprefix('error:').strip()}")

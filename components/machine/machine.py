@@ -86,7 +86,22 @@ class GpuMachine(pulumi.ComponentResource):
         )
         prepared = connection.run(f"{name}-prepare", prepare_command(), opts=child)
         self.host = replace(connection, ready=prepared)
-        self.register_outputs({"ip": self.ip, "instance_id": self.instance.id})
+        self._place = pulumi.Output.all(self.ip, self.host_key.public_key)
+        self._ssh_port = args.ssh_port
+        self.known_hosts = self._place.apply(lambda known: known_hosts_line(known[0], args.ssh_port, known[1]))
+        self.ssh = self._ssh_command()
+        # In the state from now on. A stack has no outputs before its first `up` has succeeded, and `python -m ops` is
+        # to reach a machine on which something failed.
+        reach = {"ssh": self.ssh, "ssh_private_key": self.key.private_key}
+        self.register_outputs({"ip": self.ip, "instance_id": self.instance.id, **reach})
+
+    def tunnel(self, port: int) -> pulumi.Output[str]:
+        """An `ssh` command to paste that brings a port of the machine to this computer."""
+        return self._ssh_command(f"-N -L {port}:localhost:{port} ")
+
+    def _ssh_command(self, rest: str = "") -> pulumi.Output[str]:
+        file = f"~/.ssh/lambda-vllm-{pulumi.get_stack()}"
+        return self._place.apply(lambda known: ssh_command(known[0], self._ssh_port, known[1], file, rest))
 
     def _rulesets(self, name: str, args: GpuMachineArgs) -> dict[str, FirewallRuleset]:
         rules = firewall_rules(args.ssh_port, args.open_port, args.allowed_cidrs)

@@ -11,9 +11,9 @@ import yaml
 from ops.errors import OpsError
 from ops.metrics import read_metrics
 from ops.monitoring import DASHBOARD, monitoring, prometheus_config
-from ops.outputs import read_outputs
+from ops.outputs import StackOutputs
 
-READY = read_outputs(json.dumps({"endpoint": "http://127.0.0.1:1/v1", "api_key": "sk-key"}))
+READY = StackOutputs({"endpoint": "http://127.0.0.1:1/v1", "api_key": "sk-key"})
 EXAMPLE = DASHBOARD.with_name("prometheus.yml")
 METRICS = Path(__file__).parent / "metrics.txt"
 

@@ -14,8 +14,18 @@ HOST_KEY = "KnownHostsCommand=/bin/echo [192.0.2.1]:2222 ssh-ed25519 AAAA"
 SSH = f"ssh -i ~/.ssh/lambda-vllm-dev -p 2222 -o '{HOST_KEY}' ubuntu@192.0.2.1"
 
 
+def state(stack: dict[str, Any], machine: dict[str, Any] | None = None) -> str:
+    """As `pulumi stack export` has it."""
+    resources = [
+        {"type": "pulumi:pulumi:Stack", "outputs": stack},
+        {"type": "pulumi:providers:command"},
+        {"type": "lambdavllm:machine:GpuMachine", "outputs": machine},
+    ]
+    return json.dumps({"version": 3, "deployment": {"resources": resources}})
+
+
 def outputs(**values: Any) -> StackOutputs:
-    return read_outputs(json.dumps({"endpoint": "https://192.0.2.1:8443/v1", "ssh": SSH, **values}))
+    return read_outputs(state(stack={"endpoint": "https://192.0.2.1:8443/v1", "ssh": SSH, **values}))
 
 
 def test_the_endpoint_says_where_the_server_is_on_the_machine_too() -> None:
@@ -23,9 +33,16 @@ def test_the_endpoint_says_where_the_server_is_on_the_machine_too() -> None:
     assert (found.scheme, found.host, found.port) == ("https", "192.0.2.1", 8443)
 
 
-def test_a_stack_without_outputs_is_told_in_one_line_with_what_to_do() -> None:
+@pytest.mark.parametrize("text", ["{}", '{"deployment": {}}', '{"deployment": {"resources": null}}', state({}, {})])
+def test_a_stack_without_outputs_is_told_in_one_line_with_what_to_do(text: str) -> None:
     with pytest.raises(OpsError, match=r"no outputs yet: run `pulumi up`"):
-        read_outputs("{}")
+        read_outputs(text)
+
+
+def test_the_machine_that_is_there_now_wins_over_the_one_of_the_last_up_that_succeeded() -> None:
+    secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "plaintext": '"the key"'}
+    found = read_outputs(state({"ip": "192.0.2.1", "model": "m"}, {"ip": "192.0.2.2", "ssh_private_key": secret}))
+    assert (found.ip, found.model, found.ssh_private_key) == ("192.0.2.2", "m", "the key\n")
 
 
 @pytest.mark.parametrize("name", ["api_key", "model", "ssh_private_key", "ip"])
@@ -69,7 +86,7 @@ def test_another_key_file_takes_the_place_of_the_one_to_be_saved_by_hand() -> No
         ),
         ("error: incorrect passphrase", "not the one that the stack was made with"),
         ("error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions", "pulumi login"),
-        ("warning: new version\nerror: the moon is down\nmore", "pulumi stack output failed: the moon is down"),
+        ("warning: new version\nerror: the moon is down\nmore", "pulumi failed: the moon is down"),
         ("", "it said nothing"),
     ],
 )

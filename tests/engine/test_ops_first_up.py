@@ -1,0 +1,50 @@
+"""A first `up` that failed leaves no outputs, and a machine that one has to look into."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.engine.pulumi_cli import REPOSITORY
+from tests.pulumi_project import Project
+
+
+def ops(made: Project, *words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "ops", *words, "--project", str(made.folder)],
+        cwd=REPOSITORY,
+        env=made.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def failed(machine_project: Project) -> Project:
+    """The machine is there, and a command on it has failed."""
+    machine_project.configure(greeting="none; exit 7; :")
+    machine_project.up(succeeds=False)
+    assert machine_project.pulumi("stack", "output", "--json").output.strip() == "{}"
+    return machine_project
+
+
+def test_the_machine_of_a_first_up_that_failed_is_reached_without_outputs(failed: Project) -> None:
+    done = ops(failed, "ssh", "echo 'in a  word'; cat /nothing; exit 3")
+    assert (done.returncode, done.stdout) == (3, "in a  word\n"), done.stderr
+    done = ops(failed, "ssh", "printf", "%s", "$USER")
+    assert (done.returncode, done.stdout) == (0, "ubuntu"), done.stderr
+    done = ops(failed, "logs")
+    assert (done.returncode, done.stderr) == (1, "ops: there is no vllm.log on the machine yet\n")
+    done = ops(failed, "chat", "--prompt", "x")
+    assert done.stderr.startswith("ops: the stack has no output endpoint: the model is not served yet")
+    # Its key is in the state, and nowhere in the clear.
+    assert "PRIVATE KEY" not in failed.pulumi("stack", "export").output
+    failed.configure(greeting="hello")
+    failed.up()
+    assert ops(failed, "ssh", "true").returncode == 0
+    failed.pulumi("preview", "--expect-no-changes")
+    failed.destroy()
+    assert ops(failed, "ssh").stderr.startswith("ops: the stack has no outputs yet: run `pulumi up`")
