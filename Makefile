@@ -32,7 +32,7 @@ test-engine: tools ## the real Pulumi engine against the local cloud
 test-e2e: tools ## real vLLM on the CPU
 	@$(RUN) python -m pytest tests/e2e
 
-bench: tools ## what machines cost in calls and time, and what Pulumi costs without changes; about half an hour
+bench: tools ## calls, seconds and outages against what was promised, with real vLLM; about two hours
 	@$(RUN) python -m benchmarks
 
 lint: tools ## ruff, mypy --strict, shellcheck

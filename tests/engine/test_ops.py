@@ -88,7 +88,7 @@ def test_without_a_stack_every_command_ends_with_one_line_that_says_what_to_do(t
     stack = project_without_stack(tmp_path)
 
     async def scenario() -> None:
-        for command in ("chat", "logs", "status", "tunnel", "bench", "monitoring"):
+        for command in ("chat", "logs", "ssh", "status", "tunnel", "bench", "monitoring"):
             done = await stack.ops(command)
             assert (done.status, done.output) == (1, "")
             assert done.errors == "ops: no stack is selected: `pulumi stack select NAME`, or name it with --stack\n"
