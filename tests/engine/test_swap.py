@@ -48,6 +48,14 @@ def test_another_model_is_served_in_its_place(serving: SwapMachine) -> None:
     assert {"stages", "start", "at", "revision", "key"} <= serving.timeline[1].keys()
 
 
+@pytest.mark.parametrize("by_hand", ["true", "systemctl --user disable lambda-vllm.service"])
+def test_it_comes_back_after_a_reboot_whatever_was_done_by_hand_before(serving: SwapMachine, by_hand: str) -> None:
+    assert serving.run(by_hand)[0] == 0
+    assert serving.up(NEW)[0] == 0
+    serving.reboot()
+    until_true(lambda: serving.served() == "org/new")
+
+
 def test_a_setting_that_is_served_already_is_not_touched(serving: SwapMachine) -> None:
     before = serving.servers
     status, output = serving.up(OLD, timeout_s=61)

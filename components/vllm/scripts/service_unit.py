@@ -60,7 +60,9 @@ class ServiceUnit:
             new.write_text(text)
             new.replace(self._file)
             self._systemctl("daemon-reload")
-        self._systemctl("enable", NAME)
+        # systemd reads all its units anew for that, so only where the link is missing that makes it start at boot.
+        if not (self._file.parent / "default.target.wants" / NAME).is_symlink():
+            self._systemctl("enable", NAME)
         _linger()
 
     def restart(self) -> bool:
