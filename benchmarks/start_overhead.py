@@ -16,7 +16,7 @@ from tests.engine.swap_machine import PORT, SwapMachine, setting, swap_machine
 LOADS_S = tuple(2 + tenth / 10 for tenth in range(10))
 """Different ones, so that no way has the luck of being asked in the right moment each time."""
 MODEL = "a/model"
-SYSTEMCTL = ("enable lambda-vllm.service", "is-enabled lambda-vllm.service", "daemon-reload")
+SYSTEMCTL = ("is-enabled lambda-vllm.service", "daemon-reload")
 """As many calls as a start makes, none of which does much: the local cloud's takes a tenth of a second or two."""
 STOP = "systemctl --user stop lambda-vllm.service"
 BY_HAND = f"""

@@ -104,7 +104,11 @@ def read_outputs(state: str) -> StackOutputs:
     """
     resources = (json.loads(state).get("deployment") or {}).get("resources") or ()
     of_type = {resource["type"]: resource.get("outputs") or {} for resource in resources}
-    values = {**of_type.get(STACK, {}), **of_type.get(MACHINE, {})}
+    machine = of_type.get(MACHINE, {})
+    values = {**of_type.get(STACK, {}), **machine}
+    if "ip" in machine and urlsplit(values.get("endpoint", "")).hostname != machine["ip"]:
+        # That of a machine which is gone: its address may be somebody else's by now.
+        values.pop("endpoint", None)
     if not values:
         raise OpsError(f"the stack has no outputs yet: {NOT_YET}")
     return StackOutputs({name: _plain(value) for name, value in values.items()})

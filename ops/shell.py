@@ -8,5 +8,10 @@ from ops.ssh import login
 
 def shell(outputs: StackOutputs, words: list[str]) -> int:
     """Log in, or run the words there as OpenSSH does, joined with spaces; the exit status is the remote one."""
-    with login(outputs) as to:
-        return subprocess.run(to.command(" ".join(words)) if words else to.shell(), check=False).returncode
+    with login(outputs) as to, subprocess.Popen(to.command(" ".join(words)) if words else to.shell()) as ssh:
+        try:
+            status = ssh.wait()
+        finally:
+            # Not killed, as it has a terminal to put back.
+            ssh.terminate()
+    return status if status >= 0 else 128 - status

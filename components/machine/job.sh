@@ -23,6 +23,8 @@ name=$1 key=$2
 shift 2
 job="$base/jobs/$name-$key"
 mkdir -p "$job"
+# Also one that is there already: see forget_old.
+touch "$job"
 
 # The lock is held by the running job and by nobody else, so its state is the job's, also after a crash or a reboot.
 is_running() { ! flock --nonblock "$job/lock" true; }
@@ -35,15 +37,15 @@ is_last() { [[ "$(cat "$base/jobs/$name.last" 2>/dev/null)" == "$key" ]]; }
 # within the hour may be about to take its lock.
 forget_old() {
     local old
-    touch "$job"
-    find "$base/jobs" -mindepth 1 -maxdepth 1 -type d -name "$name-*" -mmin +60 -printf '%T@ %p\n' | sort -rn | tail -n "+$((KEPT + 1))" |
+    find "$base/jobs" -mindepth 1 -maxdepth 1 -ignore_readdir_race -type d -name "$name-*" -mmin +60 -printf '%T@ %p\n' | sort -rn | tail -n "+$((KEPT + 1))" |
         cut -d' ' -f2- | while read -r old; do
         flock --nonblock "$old/lock" rm -rf "$old" || true
     done
 }
 
 start() {
-    forget_old
+    # Whatever becomes of that, the work is done.
+    forget_old || true
     rm -f "$job/exit"
     : >"$job/progress"
     # Each attempt has a log of its own, so that its failure is not explained with an earlier one's.

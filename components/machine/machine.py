@@ -90,10 +90,19 @@ class GpuMachine(pulumi.ComponentResource):
         self._ssh_port = args.ssh_port
         self.known_hosts = self._place.apply(lambda known: known_hosts_line(known[0], args.ssh_port, known[1]))
         self.ssh = self._ssh_command()
+        self.price_per_hour = self.instance.price_cents_per_hour.apply(lambda cents: cents / 100)
         # In the state from now on. A stack has no outputs before its first `up` has succeeded, and `python -m ops` is
         # to reach a machine on which something failed.
-        reach = {"ssh": self.ssh, "ssh_private_key": self.key.private_key}
-        self.register_outputs({"ip": self.ip, "instance_id": self.instance.id, **reach})
+        self.register_outputs(
+            {
+                "ip": self.ip,
+                "ssh": self.ssh,
+                "ssh_private_key": self.key.private_key,
+                "instance_id": self.instance.id,
+                "instance_type": self.instance.instance_type,
+                "price_per_hour": self.price_per_hour,
+            }
+        )
 
     def tunnel(self, port: int) -> pulumi.Output[str]:
         """An `ssh` command to paste that brings a port of the machine to this computer."""

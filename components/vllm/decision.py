@@ -38,7 +38,7 @@ FLAGS_OF_WISH: Mapping[str, tuple[str, Callable[[object], bool], str]] = {
 WITHOUT_A_PLAN = frozenset({"pipeline-parallel-size", "decode-context-parallel-size", "prefill-context-parallel-size"})
 """Flags that share a model out in a way that the sizing does not know."""
 
-SERVES_COMPLETIONS = {"runner": {"auto", "generate"}, "convert": {"auto", "none"}}
+SERVES_COMPLETIONS = {"runner": ("auto", "generate"), "convert": ("auto", "none")}
 """Values with which vLLM serves completions, which is what an endpoint has to answer before it is called ready."""
 
 NAMES_OF_REPOSITORIES = ("tokenizer", "hf-config-path")

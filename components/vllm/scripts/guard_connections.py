@@ -24,7 +24,7 @@ def bound_connections(scope: MutableMapping[str, Any]) -> None:
     try:
         config = scope["app"].state.server.config
         protocol = config.http_protocol_class
-        if not (hasattr(protocol, "on_headers_complete") and hasattr(protocol, "on_message_begin")):
+        if not (hasattr(protocol, "on_headers_complete") and hasattr(protocol, "on_header")):
             raise AttributeError(protocol.__name__)
     except (KeyError, AttributeError) as unknown:
         print(f"guard: connections are not bounded, this HTTP server is not known: {unknown}", file=sys.stderr)
@@ -42,6 +42,8 @@ class Bounds:
     _head_timer: asyncio.TimerHandle | None = None
     _write_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _trailer_bytes: int | None = None
+    """Headers after the body, which the parser keeps too; None within a head."""
 
     def connection_made(self: Any, transport: asyncio.Transport) -> None:
         """Begin to wait for the first head; beyond the most connections there is none."""
@@ -61,10 +63,23 @@ class Bounds:
         if self._head_bytes > MOST_PARSED_BYTES:
             self.transport.close()
 
+    def on_message_begin(self: Any) -> None:
+        """The next request."""
+        self._trailer_bytes = None
+        super().on_message_begin()  # type: ignore[misc]
+
+    def on_header(self: Any, name: bytes, value: bytes) -> None:
+        """A header, or a trailer."""
+        if self._trailer_bytes is not None:
+            self._trailer_bytes += len(name) + len(value)
+            if self._trailer_bytes > MOST_PARSED_BYTES:
+                raise ValueError("too many trailers")
+        super().on_header(name, value)  # type: ignore[misc]
+
     def on_headers_complete(self: Any) -> None:
         """The head is there. What is raised in a callback of the parser ends the connection with status 400."""
         self._stop("_head_timer")
-        self._head_bytes = 0
+        self._head_bytes = self._trailer_bytes = 0
         super().on_headers_complete()  # type: ignore[misc]
         if len(self.pipeline) > MOST_PIPELINED:
             raise ValueError("too many requests at once")

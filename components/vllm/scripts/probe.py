@@ -33,12 +33,15 @@ class Probe:
     def __init__(self, generation: Generation, settings: Path) -> None:
         self._generation = generation
         self._settings = settings
+        self.is_up = False
+        """Somebody answered `/health`."""
         # Where several machines share one network stack, each has an address of its own to listen on.
         self._host = os.environ.get("BIND_ADDRESS", "127.0.0.1")
 
     def is_ready(self) -> bool:
         """True when a token came; `NotReadyError` when none will, or when anybody would get one."""
-        if self._ask("GET", "/health")[0] != 200:
+        self.is_up = self._ask("GET", "/health")[0] == http.client.OK
+        if not self.is_up:
             return False
         status, body = self._ask("GET", "/v1/models", with_key=True)
         if status != 200:

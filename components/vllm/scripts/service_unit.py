@@ -54,12 +54,15 @@ class ServiceUnit:
     def install(self, drain_seconds: int) -> None:
         """Write it, and let it come back after a reboot without anybody's login."""
         text = UNIT.format(base=self._base, stop_seconds=drain_seconds + SPARE_SECONDS)
-        if not self._file.exists() or self._file.read_text() != text:
+        # What systemd has read is noted after it has: a reload that failed or was never given is made up for.
+        read = self._base / "unit.read"
+        if any(not file.exists() or file.read_text() != text for file in (self._file, read)):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             new = self._file.with_name(f".{NAME}.new")
             new.write_text(text)
             new.replace(self._file)
-            self._systemctl("daemon-reload")
+            if self._systemctl("daemon-reload"):
+                read.write_text(text)
         # systemd reads all its units anew for that, so only where the link is missing that makes it start at boot.
         if not (self._file.parent / "default.target.wants" / NAME).is_symlink():
             self._systemctl("enable", NAME)

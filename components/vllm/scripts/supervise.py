@@ -23,7 +23,7 @@ from .timeline import Timeline
 
 POLL_S = 0.5
 PROBE_S = 0.1
-"""Between two looks whether it answers: a client that waits for a new start notices more than that."""
+"""Between two looks whether it answers at all: a client that waits for a new start notices more than that."""
 PAUSES_S = (2, 10, 30, 60, 120, 300)
 """Before each further start of a good setting. After the last one the service fails, and systemd begins anew."""
 STEADY_S = 600
@@ -177,7 +177,7 @@ class Start:
 
     def _prove(self) -> None:
         probe = Probe(self._generation, self._all.generations.settings)
-        while not self._is_over.wait(PROBE_S):
+        while not self._is_over.wait(POLL_S if probe.is_up else PROBE_S):
             try:
                 if probe.is_ready():
                     check_offload(self._generation, self._stages.offloaded_gib, shutil.which("nvidia-smi") is not None)

@@ -26,6 +26,8 @@ from .service_unit import ServiceUnit
 from .timeline import Timeline
 
 POLL_S = 0.1
+ASK_S = 0.5
+"""Between two requests to a server that has clients."""
 REPORT_S = 10.0
 CHECK_TIMEOUT_S = 300
 DEAD_S = 60.0
@@ -84,7 +86,7 @@ class Swap:
         """
         probe = Probe(self._generation, self._generations.settings)
         began = now()
-        for _ in self._while_wanted():
+        for _ in self._while_wanted(ASK_S):
             if not self._state.is_serving(self._key):
                 return False
             with suppress(*NOT_YET):
@@ -238,12 +240,12 @@ class Swap:
         if last := start or self._timeline.last(self._key):
             say(f"start: done in {last['start']:.0f} s")
 
-    def _while_wanted(self) -> Iterator[None]:
+    def _while_wanted(self, pause: float = POLL_S) -> Iterator[None]:
         """Ticks; `SwapError` when somebody has asked for another setting."""
         while True:
             self._check_wanted()
             yield
-            time.sleep(POLL_S)
+            time.sleep(pause)
 
     def _check_wanted(self) -> None:
         if self._generations.wanted != self._key:

@@ -45,6 +45,14 @@ def test_the_machine_that_is_there_now_wins_over_the_one_of_the_last_up_that_suc
     assert (found.ip, found.model, found.ssh_private_key) == ("192.0.2.2", "m", "the key\n")
 
 
+def test_the_endpoint_of_a_machine_that_is_gone_is_none() -> None:
+    """The address may be somebody else's by now, who would be given the key."""
+    served = {"ip": "192.0.2.1", "endpoint": "https://192.0.2.1:8443/v1"}
+    assert read_outputs(state(served, {"ip": "192.0.2.1"})).endpoint == served["endpoint"]
+    with pytest.raises(OpsError, match="not served yet"):
+        _ = read_outputs(state(served, {"ip": "192.0.2.2"})).endpoint
+
+
 @pytest.mark.parametrize("name", ["api_key", "model", "ssh_private_key", "ip"])
 def test_an_output_that_is_not_there_yet_is_named(name: str) -> None:
     with pytest.raises(OpsError, match=f"no output {name}: .*`pulumi up`"):

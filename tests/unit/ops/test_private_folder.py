@@ -1,6 +1,7 @@
 """Keys lie on the disk no longer than the command that needs them, or than the next one where that was killed."""
 
 import fcntl
+import os
 import tempfile
 from pathlib import Path
 
@@ -58,6 +59,19 @@ def test_nothing_but_such_folders_is_taken_away(temporary: Path) -> None:
     (temporary / "lambda-vllm-ops-link").symlink_to(home)
     with private_folder():
         assert (home / "lock").exists()
+
+
+def test_what_anybody_may_put_there_stops_nobody(temporary: Path) -> None:
+    other = temporary / "lambda-vllm-ops-other"
+    other.mkdir()
+    os.mkfifo(other / "lock")
+    link = temporary / "lambda-vllm-ops-link"
+    link.mkdir()
+    (temporary / "file").touch()
+    (link / "lock").symlink_to(temporary / "file")
+    with private_folder():
+        assert other.exists()
+        assert link.exists()
 
 
 def test_a_lock_of_another_kind_disturbs_nobody(temporary: Path) -> None:

@@ -50,6 +50,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None: ...
 
+    def on_header(self, name: bytes, value: bytes) -> None: ...
+
     def on_headers_complete(self) -> None:
         if self.cycle and not self.cycle.response_complete:
             self.pipeline.append(None)
@@ -147,6 +149,23 @@ def test_a_body_that_nobody_waits_for_any_more_ends_the_connection() -> None:
             connection.data_received(b"a" * 1000)
 
     assert served(scenario) == "closed"
+
+
+def test_trailers_of_a_body_have_a_limit_and_those_of_the_next_one_their_own() -> None:
+    def with_trailers(count: int) -> Callable[[Any, Transport], None]:
+        def scenario(connection: Any, _: Transport) -> None:
+            for _request in range(2):
+                connection.on_message_begin()
+                connection.data_received(HEAD_OF_BODY)
+                for _trailer in range(count):
+                    connection.on_header(b"x" * 500, b"y" * 500)
+
+        return scenario
+
+    most = MOST_PARSED_BYTES // 1000
+    assert served(with_trailers(most)) == ""
+    with pytest.raises(ValueError, match="trailers"):
+        served(with_trailers(most + 1))
 
 
 def test_requests_sent_at_once_without_reading_the_answers_have_a_limit() -> None:
