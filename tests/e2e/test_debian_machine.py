@@ -8,6 +8,8 @@ import shlex
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import requests
 from tests.e2e.conftest import FLAGS, MODEL
 from tests.engine.nspawn_cloud import NEEDS_NSPAWN
 from tests.local_cloud import EMPTY_ACCOUNT, local_cloud
-from tests.pulumi_project import project
+from tests.pulumi_project import Project, project
 
 ANYWHERE = ["0.0.0.0/0"]
 
@@ -36,10 +38,12 @@ def own_address() -> str:
         return str(probe.getsockname()[0])
 
 
-def test_a_debian_machine_serves_behind_its_firewall_and_nothing_is_left_of_it(tmp_path: Path) -> None:
-    with local_cloud(tmp_path / "cloud", "nspawn", more_options=["--host", "0.0.0.0"]) as cloud:
+@contextmanager
+def debian_stack(folder: Path) -> Iterator[Project]:
+    """A stack that serves on such a machine; in the end it is destroyed, and nothing is left of it."""
+    with local_cloud(folder / "cloud", "nspawn", more_options=["--host", "0.0.0.0"]) as cloud:
         port = cloud.url.rpartition(":")[2]
-        with project(tmp_path, cloud) as made:
+        with project(folder, cloud) as made:
             made.configure(
                 apiUrl=f"http://127.0.0.1:{port}",
                 hfEndpoint=f"http://{own_address()}:{port}",
@@ -48,23 +52,28 @@ def test_a_debian_machine_serves_behind_its_firewall_and_nothing_is_left_of_it(t
                 vllmArgs=FLAGS,
             )
             made.up()
-            outputs = made.outputs()
-            headers = {"Authorization": f"Bearer {outputs['api_key']}"}
-            body = {"model": MODEL, "prompt": "Hello", "max_tokens": 4}
-            url = f"{outputs['endpoint']}/completions"
-            (ca := tmp_path / "ca.pem").write_text(outputs["ca_certificate"])
-            assert requests.post(url, json=body, timeout=60, verify=str(ca)).status_code == 401
-            answer = requests.post(url, json=body, headers=headers, timeout=120, verify=str(ca))
-            assert outputs["reachable"] == "from here"
-            assert answer.json()["usage"]["completion_tokens"] == 4
-            made.pulumi("preview", "--expect-no-changes")
-            made.configure(allowedCidrs=[])
-            made.up()
-            with pytest.raises(requests.ConnectionError):
-                requests.post(url, json=body, headers=headers, timeout=5, verify=str(ca))
-            assert made.output("reachable") == "through the tunnel"
+            yield made
             made.destroy()
             assert cloud.account() == EMPTY_ACCOUNT
+
+
+def test_a_debian_machine_serves_behind_its_firewall_and_nothing_is_left_of_it(tmp_path: Path) -> None:
+    with debian_stack(tmp_path) as made:
+        outputs = made.outputs()
+        headers = {"Authorization": f"Bearer {outputs['api_key']}"}
+        body = {"model": MODEL, "prompt": "Hello", "max_tokens": 4}
+        url = f"{outputs['endpoint']}/completions"
+        (ca := tmp_path / "ca.pem").write_text(outputs["ca_certificate"])
+        assert requests.post(url, json=body, timeout=60, verify=str(ca)).status_code == 401
+        answer = requests.post(url, json=body, headers=headers, timeout=120, verify=str(ca))
+        assert outputs["reachable"] == "from here"
+        assert answer.json()["usage"]["completion_tokens"] == 4
+        made.pulumi("preview", "--expect-no-changes")
+        made.configure(allowedCidrs=[])
+        made.up()
+        with pytest.raises(requests.ConnectionError):
+            requests.post(url, json=body, headers=headers, timeout=5, verify=str(ca))
+        assert made.output("reachable") == "through the tunnel"
 
 
 CRASHES = {
@@ -77,25 +86,13 @@ CRASHES = {
 
 
 def test_a_debian_machine_serves_again_after_every_crash_and_a_reboot_without_pulumi(tmp_path: Path) -> None:
-    with local_cloud(tmp_path / "cloud", "nspawn", more_options=["--host", "0.0.0.0"]) as cloud:
-        port = cloud.url.rpartition(":")[2]
-        with project(tmp_path, cloud) as made:
-            made.configure(
-                apiUrl=f"http://127.0.0.1:{port}",
-                hfEndpoint=f"http://{own_address()}:{port}",
-                allowedCidrs=ANYWHERE,
-                maxModelLen=512,
-                vllmArgs=FLAGS,
-            )
-            made.up()
-            outputs = made.outputs()
-            for victim, command in CRASHES.items():
-                before = main_process(outputs, tmp_path)
-                log_in(outputs, tmp_path, command)
-                until_it_answers(outputs, tmp_path, victim, before)
-            made.pulumi("preview", "--expect-no-changes")
-            made.destroy()
-            assert cloud.account() == EMPTY_ACCOUNT
+    with debian_stack(tmp_path) as made:
+        outputs = made.outputs()
+        for victim, command in CRASHES.items():
+            before = main_process(outputs, tmp_path)
+            log_in(outputs, tmp_path, command)
+            until_it_answers(outputs, tmp_path, victim, before)
+        made.pulumi("preview", "--expect-no-changes")
 
 
 def log_in(outputs: dict[str, Any], folder: Path, command: str) -> str:
