@@ -1,7 +1,8 @@
 """What guard and TLS cost: the endpoint against a bare vLLM on the same machine, with the same flags, in turn.
 
 The bare server is the endpoint's own command without the middleware and without certificates, on another port.
-Both run all the time, and one of them at a time is asked.
+One of them at a time is asked, and the other one is suspended meanwhile: an idle vLLM on a CPU looks for work with a
+whole core for minutes.
 """
 
 import asyncio
@@ -29,7 +30,8 @@ REQUESTS = 500
 AT_ONCE = 64
 TURNS = 4
 """Times that each of the two is asked, the first one changing."""
-ONE_BY_ONE = 200
+ONE_BY_ONE = 50
+"""Requests of each turn with nothing beside."""
 TOKENS = 16
 FLAGS = {"dtype": "bfloat16", "enforce-eager": True, "max-num-seqs": AT_ONCE, "enable-prefix-caching": False}
 BARE_PORT = 8321
@@ -46,6 +48,8 @@ class Server:
     headers: dict[str, str]
     tls: ssl.SSLContext | bool
     model: str
+    process: psutil.Process
+    """Its API server; the others are its children."""
     throughput: list[float] = field(default_factory=list)
     """Requests a second of each turn."""
     under_load: list[float] = field(default_factory=list)
@@ -75,6 +79,18 @@ class Server:
             began = time.perf_counter()
             await asyncio.gather(*(work() for _ in range(AT_ONCE)))
             self.throughput.append(REQUESTS / (time.perf_counter() - began))
+
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Without any processor time."""
+        family = [self.process, *self.process.children(recursive=True)]
+        for process in family:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in family:
+                process.resume()
 
     def session(self) -> aiohttp.ClientSession:
         """A client with connections of its own."""
@@ -108,19 +124,21 @@ def _kept(kept: bool) -> str:
 
 
 async def _measure(guarded: Server, bare: Server) -> None:
-    for server in (guarded, bare):
-        await server.load()
+    pairs = [(guarded, bare), (bare, guarded)]
+    for server, other in pairs:
+        with other.suspended():
+            await server.load()
         server.throughput.clear()
         server.under_load.clear()
-    order = [guarded, bare, bare, guarded] * (TURNS // 2)
-    for turn, server in enumerate(order):
+    order = [*pairs, *reversed(pairs)] * (TURNS // 2)
+    for turn, (server, other) in enumerate(order):
         print(f"turn {turn + 1} of {len(order)} ...", file=sys.stderr, flush=True)
-        await server.load()
-    async with guarded.session() as one, bare.session() as other:
-        for number in range(ONE_BY_ONE):
-            pair = [(guarded, one), (bare, other)]
-            for server, session in pair if number % 2 else reversed(pair):
-                server.alone.append(await server.ask(session, number))
+        with other.suspended():
+            await server.load()
+            async with server.session() as session:
+                # The first one of a connection makes it.
+                await server.ask(session, 0)
+                server.alone += [await server.ask(session, number) for number in range(ONE_BY_ONE)]
 
 
 @contextmanager
@@ -136,10 +154,11 @@ def _servers(folder: Path) -> Iterator[tuple[Server, Server]]:
         authority = outputs.get("ca_certificate")
         tls = ssl.create_default_context(cadata=authority) if authority else True
         headers = {"Authorization": f"Bearer {outputs['api_key']}"}
-        guarded = Server(outputs["endpoint"], headers, tls, outputs["model"])
-        with _bare_server(_running(cloud.home(outputs["instance_id"])), folder / "bare.log"):
+        running = _running(cloud.home(outputs["instance_id"]))
+        guarded = Server(outputs["endpoint"], headers, tls, outputs["model"], running)
+        with _bare_server(running, folder / "bare.log") as process:
             host = urlsplit(guarded.url).hostname
-            bare = Server(f"http://{host}:{BARE_PORT}/v1", {}, True, guarded.model)
+            bare = Server(f"http://{host}:{BARE_PORT}/v1", {}, True, guarded.model, process)
             asyncio.run(_until_ready(bare))
             yield guarded, bare
 
@@ -154,13 +173,13 @@ def _running(home: Path) -> psutil.Process:
 
 
 @contextmanager
-def _bare_server(like: psutil.Process, log: Path) -> Iterator[None]:
+def _bare_server(like: psutil.Process, log: Path) -> Iterator[psutil.Process]:
     command = [*_without(like.cmdline(), {"--middleware", "--ssl-certfile", "--ssl-keyfile"}), "--port", str(BARE_PORT)]
     command = [word for word in command if word != "--enable-ssl-refresh"]
     with log.open("wb") as output:
         server = subprocess.Popen(command, env=like.environ(), cwd=like.cwd(), stdout=output, stderr=output)
     try:
-        yield
+        yield psutil.Process(server.pid)
     finally:
         family = psutil.Process(server.pid).children(recursive=True)
         server.terminate()
