@@ -1,8 +1,7 @@
-"""What guard and TLS cost: the endpoint against a bare vLLM on the same machine, with the same flags, in turn.
+"""What guard and TLS cost: one vLLM with the endpoint's own command and a bare port besides, asked by each in turn.
 
-The bare server is the endpoint's own command without the middleware and without certificates, on another port.
-One of them at a time is asked, and the other one is suspended meanwhile: an idle vLLM on a CPU looks for work with a
-whole core for minutes.
+Both ways lead to the same server (`second_door`), as two vLLMs with the same flags differ by more than what is looked
+for. The stack's own server is suspended meanwhile.
 """
 
 import asyncio
@@ -16,12 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 import psutil
 
+from benchmarks.second_door import PORT_VARIABLE
 from benchmarks.table import Table
 from tests.local_cloud import local_cloud
 from tests.pulumi_project import project
@@ -29,12 +28,12 @@ from tests.pulumi_project import project
 REQUESTS = 500
 AT_ONCE = 64
 TURNS = 4
-"""Times that each of the two is asked, the first one changing."""
-ONE_BY_ONE = 50
-"""Requests of each turn with nothing beside."""
+"""Times that each of the two is taken, the first one changing."""
+ONE_BY_ONE = 200
 TOKENS = 16
 FLAGS = {"dtype": "bfloat16", "enforce-eager": True, "max-num-seqs": AT_ONCE, "enable-prefix-caching": False}
-BARE_PORT = 8321
+PORT = 8321
+BARE_PORT = 8322
 LEAST_THROUGHPUT = 0.95
 MOST_ADDED_MS = 2.0
 START_S = 300.0
@@ -42,14 +41,12 @@ START_S = 300.0
 
 @dataclass
 class Server:
-    """A server, and what was measured of it."""
+    """A way to the server, and what was measured of it."""
 
     url: str
     headers: dict[str, str]
     tls: ssl.SSLContext | bool
     model: str
-    process: psutil.Process
-    """Its API server; the others are its children."""
     throughput: list[float] = field(default_factory=list)
     """Requests a second of each turn."""
     under_load: list[float] = field(default_factory=list)
@@ -80,18 +77,6 @@ class Server:
             await asyncio.gather(*(work() for _ in range(AT_ONCE)))
             self.throughput.append(REQUESTS / (time.perf_counter() - began))
 
-    @contextmanager
-    def suspended(self) -> Iterator[None]:
-        """Without any processor time."""
-        family = [self.process, *self.process.children(recursive=True)]
-        for process in family:
-            process.suspend()
-        try:
-            yield
-        finally:
-            for process in family:
-                process.resume()
-
     def session(self) -> aiohttp.ClientSession:
         """A client with connections of its own."""
         connector = aiohttp.TCPConnector(limit=AT_ONCE, ssl=self.tls)
@@ -99,7 +84,7 @@ class Server:
 
 
 def main() -> None:
-    """Both servers, warmed up, in turn."""
+    """Both ways, warmed up, in turn."""
     with tempfile.TemporaryDirectory() as folder, _servers(Path(folder)) as (guarded, bare):
         asyncio.run(_measure(guarded, bare))
     ratio = median(guarded.throughput) / median(bare.throughput)
@@ -124,21 +109,22 @@ def _kept(kept: bool) -> str:
 
 
 async def _measure(guarded: Server, bare: Server) -> None:
-    pairs = [(guarded, bare), (bare, guarded)]
-    for server, other in pairs:
-        with other.suspended():
-            await server.load()
+    for server in (guarded, bare):
+        await server.load()
         server.throughput.clear()
         server.under_load.clear()
-    order = [*pairs, *reversed(pairs)] * (TURNS // 2)
-    for turn, (server, other) in enumerate(order):
+    order = [guarded, bare, bare, guarded] * (TURNS // 2)
+    for turn, server in enumerate(order):
         print(f"turn {turn + 1} of {len(order)} ...", file=sys.stderr, flush=True)
-        with other.suspended():
-            await server.load()
-            async with server.session() as session:
-                # The first one of a connection makes it.
-                await server.ask(session, 0)
-                server.alone += [await server.ask(session, number) for number in range(ONE_BY_ONE)]
+        await server.load()
+    async with guarded.session() as one, bare.session() as other:
+        pair = [(guarded, one), (bare, other)]
+        for server, session in pair:
+            # The first one of a connection makes it.
+            await server.ask(session, 0)
+        for number in range(ONE_BY_ONE):
+            for server, session in pair if number % 2 else reversed(pair):
+                server.alone.append(await server.ask(session, number))
 
 
 @contextmanager
@@ -148,19 +134,19 @@ def _servers(folder: Path) -> Iterator[tuple[Server, Server]]:
             apiUrl=cloud.url, hfEndpoint=cloud.url, sshPort=2222, maxModelLen=512, vllmArgs=FLAGS,
             allowedCidrs=["127.0.0.0/8"],
         )  # fmt: skip
-        print("a stack, and a bare server beside it ...", file=sys.stderr, flush=True)
+        print("a stack, and its server again with a bare port besides ...", file=sys.stderr, flush=True)
         made.up()
         outputs = made.outputs()
-        authority = outputs.get("ca_certificate")
-        tls = ssl.create_default_context(cadata=authority) if authority else True
-        headers = {"Authorization": f"Bearer {outputs['api_key']}"}
+        host, headers = urlsplit(outputs["endpoint"]).hostname, {"Authorization": f"Bearer {outputs['api_key']}"}
+        tls = ssl.create_default_context(cadata=outputs["ca_certificate"])
         running = _running(cloud.home(outputs["instance_id"]))
-        guarded = Server(outputs["endpoint"], headers, tls, outputs["model"], running)
-        with _bare_server(running, folder / "bare.log") as process:
-            host = urlsplit(guarded.url).hostname
-            bare = Server(f"http://{host}:{BARE_PORT}/v1", {}, True, guarded.model, process)
-            asyncio.run(_until_ready(bare))
+        with _suspended(running), _with_second_door(running, folder / "server.log"):
+            guarded = Server(f"https://{host}:{PORT}/v1", headers, tls, outputs["model"])
+            bare = Server(f"http://{host}:{BARE_PORT}/v1", {}, True, outputs["model"])
+            for server in (guarded, bare):
+                asyncio.run(_until_ready(server))
             yield guarded, bare
+        made.destroy()
 
 
 def _running(home: Path) -> psutil.Process:
@@ -173,13 +159,37 @@ def _running(home: Path) -> psutil.Process:
 
 
 @contextmanager
-def _bare_server(like: psutil.Process, log: Path) -> Iterator[psutil.Process]:
-    command = [*_without(like.cmdline(), {"--middleware", "--ssl-certfile", "--ssl-keyfile"}), "--port", str(BARE_PORT)]
-    command = [word for word in command if word != "--enable-ssl-refresh"]
-    with log.open("wb") as output:
-        server = subprocess.Popen(command, env=like.environ(), cwd=like.cwd(), stdout=output, stderr=output)
+def _suspended(server: psutil.Process) -> Iterator[None]:
+    """Without any processor time: an idle vLLM on a CPU looks for work with a whole core for minutes."""
+    family = [server, *server.children(recursive=True)]
+    for process in family:
+        process.suspend()
     try:
-        yield psutil.Process(server.pid)
+        yield
+    finally:
+        for process in family:
+            process.resume()
+
+
+@contextmanager
+def _with_second_door(like: psutil.Process, log: Path) -> Iterator[None]:
+    """The stack's own command, with one middleware more; the one that is named first is the innermost."""
+    words = like.cmdline()
+    place = words.index("--middleware")
+    door = ["--middleware", "second_door.SecondDoor"]
+    command = [*words[:place], *door, *words[place:], "--port", str(PORT)]
+    theirs = like.environ()
+    search = f"{theirs['PYTHONPATH']}:{Path(__file__).parent}"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            command,
+            env={**theirs, "PYTHONPATH": search, PORT_VARIABLE: str(BARE_PORT)},
+            cwd=like.cwd(),
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        yield
     finally:
         family = psutil.Process(server.pid).children(recursive=True)
         server.terminate()
@@ -187,12 +197,6 @@ def _bare_server(like: psutil.Process, log: Path) -> Iterator[psutil.Process]:
         for process in family:
             if process.is_running():
                 process.kill()
-
-
-def _without(words: list[str], flags: set[str]) -> list[str]:
-    """The command without some flags and the value after each."""
-    pairs: list[Any] = list(zip(["", *words], words, strict=False))
-    return [word for before, word in pairs if word not in flags and before not in flags]
 
 
 async def _until_ready(server: Server) -> None:
@@ -206,7 +210,7 @@ async def _until_ready(server: Server) -> None:
             except aiohttp.ClientConnectionError:
                 pass
             await asyncio.sleep(1)
-    sys.exit(f"the bare server does not answer within {START_S:.0f} s")
+    sys.exit(f"{server.url} does not answer within {START_S:.0f} s")
 
 
 if __name__ == "__main__":
