@@ -50,6 +50,8 @@ class Server:
     model: str
     throughput: list[float] = field(default_factory=list)
     """Requests a second of each turn."""
+    opening: list[float] = field(default_factory=list)
+    """Seconds until as many connections are open as there are requests at once, before each turn."""
     under_load: list[float] = field(default_factory=list)
     alone: list[float] = field(default_factory=list)
     """Seconds of single requests: beside 63 others, and with nothing beside."""
@@ -77,7 +79,7 @@ class Server:
         return time.perf_counter() - began
 
     async def load(self) -> None:
-        """A turn of many requests at once."""
+        """A turn of many requests at once, on connections that are open, as clients keep them."""
         numbers = iter(range(REQUESTS))
 
         async def work() -> None:
@@ -85,6 +87,9 @@ class Server:
                 self.under_load.append(await self.ask(session, number))
 
         async with self.session() as session:
+            began = time.perf_counter()
+            await asyncio.gather(*(self.list_models(session) for _ in range(AT_ONCE)))
+            self.opening.append(time.perf_counter() - began)
             began = time.perf_counter()
             await asyncio.gather(*(work() for _ in range(AT_ONCE)))
             self.throughput.append(REQUESTS / (time.perf_counter() - began))
@@ -108,6 +113,7 @@ def main() -> None:
     )
     table.add("requests that failed", guarded.failures, bare.failures)
     table.add("requests/s, mean", *(f"{mean(each.throughput):.1f}" for each in (guarded, bare)))
+    table.add(f"s to open {AT_ONCE} connections", *(f"{median(each.opening):.2f}" for each in (guarded, bare)))
     table.add("from turn to turn", *(f"+- {stdev(each.throughput):.1f}" for each in (guarded, bare)))
     table.add("median s of one among them", *(f"{median(each.under_load):.3f}" for each in (guarded, bare)))
     table.add("median ms of one alone", *(f"{median(each.alone) * 1000:.2f}" for each in (guarded, bare)))
