@@ -107,10 +107,7 @@ def main() -> None:
     ratio = mean(guarded.throughput) / mean(bare.throughput)
     added = (median(guarded.listed) - median(bare.listed)) * 1000
     beside = (median(guarded.under_load) - median(bare.under_load)) * 1000
-    scheme = urlsplit(guarded.url).scheme
-    table = Table(
-        f"{REQUESTS} requests at {AT_ONCE} at a time, {TURNS} turns each", ("what", f"{scheme}, guard", "bare")
-    )
+    table = Table(f"{REQUESTS} requests at {AT_ONCE} at a time, {TURNS} turns each", ("what", "TLS, guard", "bare"))
     table.add("requests that failed", guarded.failures, bare.failures)
     table.add("requests/s, mean", *(f"{mean(each.throughput):.1f}" for each in (guarded, bare)))
     table.add(f"s to open {AT_ONCE} connections", *(f"{median(each.opening):.2f}" for each in (guarded, bare)))

@@ -103,16 +103,20 @@ def read_outputs(state: str) -> StackOutputs:
         OpsError: there is neither.
     """
     resources = (json.loads(state).get("deployment") or {}).get("resources") or ()
-    of_type = {resource["type"]: resource.get("outputs") or {} for resource in resources}
+    of_type = {resource["type"]: _plain(resource.get("outputs") or {}) for resource in resources}
     machine = of_type.get(MACHINE, {})
-    values = {**of_type.get(STACK, {}), **machine}
+    values = of_type.get(STACK, {}) | machine
     if "ip" in machine and urlsplit(values.get("endpoint", "")).hostname != machine["ip"]:
         # That of a machine which is gone: its address may be somebody else's by now.
         values.pop("endpoint", None)
     if not values:
         raise OpsError(f"the stack has no outputs yet: {NOT_YET}")
-    return StackOutputs({name: _plain(value) for name, value in values.items()})
+    return StackOutputs(values)
 
 
-def _plain(value: Any) -> Any:
-    return json.loads(value["plaintext"]) if isinstance(value, Mapping) and "plaintext" in value else value
+def _plain(outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Secrets as they are; the state has them as objects with their JSON text."""
+    return {
+        name: json.loads(value["plaintext"]) if isinstance(value, Mapping) and "plaintext" in value else value
+        for name, value in outputs.items()
+    }

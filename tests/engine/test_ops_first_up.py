@@ -1,25 +1,15 @@
 """A first `up` that failed leaves no outputs, and a machine that one has to look into."""
 
-import subprocess
-import sys
+import asyncio
 
 import pytest
 
-from tests.engine.pulumi_cli import REPOSITORY
+from tests.engine.ops_stack import OpsStack, Result
 from tests.pulumi_project import Project
 
 
-def ops(made: Project, *words: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "ops", *words, "--project", str(made.folder)],
-        cwd=REPOSITORY,
-        env=made.environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+def ops(made: Project, *words: str) -> Result:
+    return asyncio.run(OpsStack(made.folder, made.environment).ops(*words))
 
 
 @pytest.fixture
@@ -33,18 +23,18 @@ def failed(machine_project: Project) -> Project:
 
 def test_the_machine_of_a_first_up_that_failed_is_reached_without_outputs(failed: Project) -> None:
     done = ops(failed, "ssh", "echo 'in a  word'; cat /nothing; exit 3")
-    assert (done.returncode, done.stdout) == (3, "in a  word\n"), done.stderr
+    assert (done.status, done.output) == (3, "in a  word\n"), done.errors
     done = ops(failed, "ssh", "printf", "%s", "$USER")
-    assert (done.returncode, done.stdout) == (0, "ubuntu"), done.stderr
+    assert (done.status, done.output) == (0, "ubuntu"), done.errors
     done = ops(failed, "logs")
-    assert (done.returncode, done.stderr) == (1, "ops: there is no vllm.log on the machine yet\n")
+    assert (done.status, done.errors) == (1, "ops: there is no vllm.log on the machine yet\n")
     done = ops(failed, "chat", "--prompt", "x")
-    assert done.stderr.startswith("ops: the stack has no output endpoint: the model is not served yet")
+    assert done.errors.startswith("ops: the stack has no output endpoint: the model is not served yet")
     # Its key is in the state, and nowhere in the clear.
     assert "PRIVATE KEY" not in failed.pulumi("stack", "export").output
     failed.configure(greeting="hello")
     failed.up()
-    assert ops(failed, "ssh", "true").returncode == 0
+    assert ops(failed, "ssh", "true").status == 0
     failed.pulumi("preview", "--expect-no-changes")
     failed.destroy()
-    assert ops(failed, "ssh").stderr.startswith("ops: the stack has no outputs yet: run `pulumi up`")
+    assert ops(failed, "ssh").errors.startswith("ops: the stack has no outputs yet: run `pulumi up`")

@@ -84,6 +84,12 @@ def served(scenario: Callable[[Any, Transport], Any], others: int = 0) -> str:
     return asyncio.run(run())
 
 
+def send_too_much(connection: Any) -> None:
+    """More than a head may have, in parts."""
+    for _part in range(MOST_PARSED_BYTES // 1000 + 1):
+        connection.data_received(b"a" * 1000)
+
+
 @pytest.fixture
 def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard_connections, "HEAD_S", 0.001)
@@ -112,18 +118,13 @@ def test_a_second_head_that_does_not_end_is_not_waited_for_either() -> None:
 
 
 def test_a_head_that_grows_and_grows_ends_the_connection() -> None:
-    def scenario(connection: Any, _: Transport) -> None:
-        for _part in range(MOST_PARSED_BYTES // 1000 + 1):
-            connection.data_received(b"a" * 1000)
-
-    assert served(scenario) == "closed"
+    assert served(lambda connection, _: send_too_much(connection)) == "closed"
 
 
 def test_a_large_body_does_not_count_as_the_head_of_the_next_request() -> None:
     def scenario(connection: Any, _: Transport) -> None:
         connection.data_received(HEAD_OF_BODY)
-        for _part in range(MOST_PARSED_BYTES // 1000 + 1):
-            connection.data_received(b"a" * 1000)
+        send_too_much(connection)
         connection.sent()
         connection.answered()
         connection.data_received(b"GET /")
@@ -135,8 +136,7 @@ def test_a_head_that_grows_while_the_request_before_it_runs_ends_the_connection_
     def scenario(connection: Any, _: Transport) -> None:
         connection.data_received(HEAD_OF_BODY)
         connection.sent()
-        for _part in range(MOST_PARSED_BYTES // 1000 + 1):
-            connection.data_received(b"a" * 1000)
+        send_too_much(connection)
 
     assert served(scenario) == "closed"
 
@@ -145,8 +145,7 @@ def test_a_body_that_nobody_waits_for_any_more_ends_the_connection() -> None:
     def scenario(connection: Any, _: Transport) -> None:
         connection.data_received(HEAD_OF_BODY)
         connection.answered()
-        for _part in range(MOST_PARSED_BYTES // 1000 + 1):
-            connection.data_received(b"a" * 1000)
+        send_too_much(connection)
 
     assert served(scenario) == "closed"
 
