@@ -12,6 +12,7 @@ from tests.engine.swap_machine import SwapMachine, setting, swap_machine, until_
 OLD = setting("org/old")
 SLOW = setting("org/new", load_seconds=3)
 FAULTS = ("crash", "refused", "other-name")
+LEFT_S = 30.0
 
 
 @pytest.fixture
@@ -135,19 +136,23 @@ def test_fifty_swaps_with_a_fault_in_every_third_leave_nothing_behind(serving: S
 
 
 def _counted(machine: SwapMachine) -> dict[str, int]:
-    """Processes, and ports on which they listen."""
-    deadline = time.monotonic() + 30
-    # Jobs end a moment after they are followed to their end.
-    while machine.processes("scripts.swap") and time.monotonic() < deadline:
+    """Processes and the ports on which they listen, once nothing is left beside the service and what it has started."""
+    deadline = time.monotonic() + LEFT_S
+    # A job and who follows it are seen for a moment after the command has returned.
+    while (others := _outside_the_service(machine)) and time.monotonic() < deadline:
         time.sleep(0.1)
+    assert not others
     servers = machine.processes("")
     listening = 0
     for process in servers:
-        try:
-            listening += sum(c.status == psutil.CONN_LISTEN for c in process.net_connections("tcp"))
-        except psutil.NoSuchProcess:
-            continue
+        listening += sum(c.status == psutil.CONN_LISTEN for c in process.net_connections("tcp"))
     return {"processes": len(servers), "ports": listening}
+
+
+def _outside_the_service(machine: SwapMachine) -> list[psutil.Process]:
+    service = machine.processes("scripts.supervise")
+    own = {*service, *(child for process in service for child in process.children(recursive=True))}
+    return [process for process in machine.processes("") if process not in own]
 
 
 def _files(machine: SwapMachine) -> set[str]:
