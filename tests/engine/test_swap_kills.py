@@ -138,21 +138,17 @@ def test_fifty_swaps_with_a_fault_in_every_third_leave_nothing_behind(serving: S
 def _counted(machine: SwapMachine) -> dict[str, int]:
     """Processes and the ports on which they listen, once nothing is left beside the service and what it has started."""
     deadline = time.monotonic() + LEFT_S
-    # A job and who follows it are seen for a moment after the command has returned.
-    while (others := _outside_the_service(machine)) and time.monotonic() < deadline:
+    while True:
+        service = machine.processes("scripts.supervise")
+        own = {*service, *(child for process in service for child in process.children(recursive=True))}
+        others = set(machine.processes("")) - own
+        # A job and who follows it are seen for a moment after the command has returned.
+        if not others:
+            break
+        assert time.monotonic() < deadline, others
         time.sleep(0.1)
-    assert not others
-    servers = machine.processes("")
-    listening = 0
-    for process in servers:
-        listening += sum(c.status == psutil.CONN_LISTEN for c in process.net_connections("tcp"))
-    return {"processes": len(servers), "ports": listening}
-
-
-def _outside_the_service(machine: SwapMachine) -> list[psutil.Process]:
-    service = machine.processes("scripts.supervise")
-    own = {*service, *(child for process in service for child in process.children(recursive=True))}
-    return [process for process in machine.processes("") if process not in own]
+    listening = sum(c.status == psutil.CONN_LISTEN for process in own for c in process.net_connections("tcp"))
+    return {"processes": len(own), "ports": listening}
 
 
 def _files(machine: SwapMachine) -> set[str]:
