@@ -74,12 +74,15 @@ start() {
     done
 }
 
-# One caller at a time looks and starts, so that two at once start one job.
-start_unless_running() {
+# One caller at a time looks and starts, so that two at once start one job, and none starts again what ended while it waited.
+begin() {
     exec 8>"$job/door"
     flock 8
     if is_running; then
         echo "$name: under way, following it"
+    elif [[ -z $again ]] && succeeded && is_last; then
+        echo "$name: done in $(<"$job/seconds") s, before this run"
+        exit 0
     else
         start "$@"
     fi
@@ -108,11 +111,7 @@ follow() {
 # In a function, so that the whole file is read before it runs: a later `pulumi up` may replace it meanwhile.
 main() {
     trap 'echo "$name: still under way after all this time; run pulumi up again to follow it" >&2; exit 124' TERM
-    if [[ -z $again ]] && succeeded && is_last; then
-        echo "$name: done in $(<"$job/seconds") s, before this run"
-        exit 0
-    fi
-    start_unless_running "$@"
+    begin "$@"
     follow
     if succeeded; then
         echo "$name: done in $(<"$job/seconds") s"

@@ -1,11 +1,14 @@
 """Long work on a machine outlives the connection that asked for it, and is done once."""
 
+import fcntl
 import os
 import re
+import select
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -51,10 +54,22 @@ class Machine:
 
     def wait_for(self, file: str) -> None:
         """Wait until the job has written a file."""
-        deadline = time.monotonic() + 20
-        while not self.count(file):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until_true(lambda: self.count(file))
+
+
+def until_true(is_true: Callable[[], object]) -> None:
+    """Wait until it is."""
+    deadline = time.monotonic() + 20
+    while not is_true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_at_the_door(asked: "subprocess.Popen[str]") -> bool:
+    """Whether a call waits for its turn to look whether there is work to do."""
+    with suppress(psutil.NoSuchProcess):
+        return ["flock", "8"] in [process.cmdline() for process in psutil.Process(asked.pid).children()]
+    return False
 
 
 @pytest.fixture
@@ -62,7 +77,8 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     yield Machine(tmp_path)
     for process in psutil.process_iter(["environ"]):
         if (process.info["environ"] or {}).get("HOME") == str(tmp_path):
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def test_a_job_shows_its_progress_and_how_long_it_took(machine: Machine) -> None:
@@ -161,27 +177,46 @@ def test_a_lost_connection_loses_nothing_and_the_next_call_goes_on_following(mac
         machine.wait_for("begun")
         os.killpg(first.pid, signal.SIGKILL)
     with machine.start(command) as second:
-        time.sleep(0.5)
+        assert second.stdout is not None
+        assert "under way" in second.stdout.readline()
         (machine.home / "go").touch()
         output, _ = second.communicate(timeout=30)
     assert second.returncode == 0
-    assert "under way" in output
     assert "finished" in output
     assert machine.count("begun") == 1
 
 
 def test_two_calls_at_once_are_one_job(machine: Machine) -> None:
-    command = "echo begun >> begun; sleep 1; echo finished"
+    command = "echo begun >> begun; while [ ! -e go ]; do sleep 0.1; done; echo finished"
     with machine.start(command) as one, machine.start(command) as other:
+        machine.wait_for("begun")
+        # Who follows says so at once, and who has started it says nothing yet.
+        (follows,) = select.select([one.stdout, other.stdout], [], [], 20)[0]
+        assert "under way" in follows.readline()
+        (machine.home / "go").touch()
         outputs = [process.communicate(timeout=30)[0] for process in (one, other)]
     assert all("finished" in output for output in outputs)
     assert machine.count("begun") == 1
 
 
+def test_work_that_ends_while_a_second_call_waits_is_not_done_again(machine: Machine) -> None:
+    command = "echo ran >> ran"
+    door = machine.home / ".local/share/lambda-vllm/jobs/work-1/door"
+    door.parent.mkdir(parents=True)
+    with door.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        with machine.start(command) as one, machine.start(command) as other:
+            until_true(lambda: is_at_the_door(one) and is_at_the_door(other))
+            fcntl.flock(stream, fcntl.LOCK_UN)
+            outputs = [process.communicate(timeout=30)[0] for process in (one, other)]
+    assert all("work: done in" in output for output in outputs)
+    assert machine.count("ran") == 1
+
+
 def test_a_job_that_was_killed_is_started_again(machine: Machine) -> None:
     command = "echo $$ > pid; echo begun >> begun; [ -e go ] || sleep 60"
     with machine.start(command) as first:
-        machine.wait_for("pid")
+        machine.wait_for("begun")
         job = psutil.Process(int((machine.home / "pid").read_text()))
         runner = job.parent()
         assert runner is not None
@@ -228,10 +263,10 @@ def test_work_under_way_is_kept_however_long_it_takes(machine: Machine) -> None:
             (jobs / f"work-old{number}").mkdir()
             os.utime(jobs / f"work-old{number}", (1 + number, 1 + number))
         with machine.start("echo ran", "second") as second:
-            time.sleep(1)
+            # Of the thirteen old ones the oldest three were looked at.
+            until_true(lambda: len(list(jobs.glob("work-old*"))) == 10)
             (machine.home / "go").touch()
             assert "finished" in first.communicate(timeout=30)[0]
             assert "ran" in second.communicate(timeout=30)[0]
     assert (first.returncode, second.returncode) == (0, 0)
-    # Of the thirteen old ones the oldest three were looked at.
     assert len(list(jobs.glob("work-old*"))) == 10
