@@ -57,10 +57,12 @@ def wait_for_boot(
     waiting: dict[str, str] = {}
     while True:
         require_engine("wait on for the boot")
+        # What an answer does not show yet may be there when it comes.
+        waited = time.monotonic() - started
         there = _look(client)
         if there is not None:
             _end_surplus(client, awaited, there)
-            waiting = _waits_for(client, awaited, there, ssh_port, probe, time.monotonic() - started)
+            waiting = _waits_for(client, awaited, there, ssh_port, probe, waited)
             if not waiting:
                 return [there[one.instance_id] for one in awaited]
         now = time.monotonic()

@@ -70,6 +70,14 @@ class Account(LambdaClient):
         self._clock.now += self.limits.poll_interval
 
 
+class SlowAccount(Account):
+    """Each answer is under way for longer than a new machine is hidden."""
+
+    def instances(self, since: float | None = None) -> list[Instance]:
+        self._clock.now += self.limits.visible_within + 1
+        return super().instances(since)
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     one = Clock()
@@ -124,6 +132,11 @@ def test_one_that_does_not_answer_yet_is_waited_for_although_lambda_calls_it_act
     account = Account(clock, [[machine("a", "active", "1"), machine("b", "active", "2")]])
     assert wait(account, A, B, ssh=answers_later) == ["1", "2"]
     assert account.looked == 4
+
+
+def test_a_machine_that_shows_while_an_answer_is_under_way_is_not_taken_for_gone(clock: Clock) -> None:
+    account = SlowAccount(clock, [[], [machine("a", "active", "1")]])
+    assert wait(account) == ["1"]
 
 
 def test_without_an_ssh_port_active_is_waited_for_and_nothing_is_connected_to(clock: Clock) -> None:
