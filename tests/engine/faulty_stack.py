@@ -74,9 +74,7 @@ class FaultyStack:
     def begin_anew(self) -> None:
         """As on a new machine: nothing goes wrong, nothing is installed or downloaded; uv itself may be there."""
         self.recover()
-        for process in processes_of(self.instance_id):
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        self._kill_all()
         if self.project.is_locked():
             self.project.pulumi("cancel", "--yes")
         places = [*self.base.glob("jobs/*"), *self.base.glob("venvs/*"), self.home / ".cache/huggingface"]
@@ -90,6 +88,13 @@ class FaultyStack:
         self.forget()
         self.mirror.forget()
         self.cloud.forget_requests()
+
+    def _kill_all(self) -> None:
+        while alive := processes_of(self.instance_id):
+            for process in alive:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(alive, timeout=10)
 
     def remove_uv(self) -> None:
         """Let the next jobs have to install uv first."""

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -71,15 +72,15 @@ class GpuMachine:
         self._write(self.home / "fake-python", script)
 
     def run(self, script: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run one of the scripts to its end."""
-        return subprocess.run(
-            ["bash", str(self.base / "scripts" / script), *arguments],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        """Run one of the scripts to its end, whatever it has started and left."""
+        command = ["bash", str(self.base / "scripts" / script), *arguments]
+        with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+            done = subprocess.run(
+                command, env=self.environment, stdout=output, stderr=errors, timeout=120, check=False
+            )
+            output.seek(0)
+            errors.seek(0)
+            return subprocess.CompletedProcess(command, done.returncode, output.read(), errors.read())
 
     @property
     def called(self) -> str:

@@ -172,7 +172,12 @@ class SwapMachine:
     @property
     def servers(self) -> set[int]:
         """Process ids of the stand-ins that serve or load."""
-        return {process.pid for process in self.processes("vllm.yaml") if "python" in process.name()}
+        found = set()
+        for process in self.processes("vllm.yaml"):
+            with suppress(psutil.NoSuchProcess):
+                if "python" in process.name():
+                    found.add(process.pid)
+        return found
 
     @property
     def state(self) -> dict[str, Any]:

@@ -171,8 +171,8 @@ def test_what_was_made_and_could_not_be_looked_for_is_found_by_the_next_run(
 def test_a_launch_that_is_given_up_and_carried_out_later_is_no_second_machine(
     fleet: Project, api_cloud: LocalCloud, kind: str
 ) -> None:
-    # A launch is given up after three times this; the cloud carries it out a moment later.
-    fleet.set_environment(LAMBDA_CLOUD_TIMEOUT="1")
+    # A launch is given up after three times the one; the cloud carries it out while it is looked for, 9 s at this pace.
+    fleet.set_environment(LAMBDA_CLOUD_TIMEOUT="1", LAMBDA_CLOUD_REQUEST_INTERVAL="0.15")
     fleet.configure(capacityTimeoutSeconds=60)
     api_cloud.fault("launch", kind, seconds=4.5)
     fleet.up()

@@ -202,8 +202,11 @@ def test_what_an_earlier_attempt_brought_counts_when_the_disk_is_nearly_full(mac
 
 
 def test_progress_says_how_much_is_unpacked(machine: GpuMachine) -> None:
+    # The second pause begins after the first report.
+    machine.play("sleep", 'echo >>"$HOME/pauses"; exec /bin/sleep 0.2')
     uv = next(machine.base.glob("uv-*/bin/uv"))
-    uv.write_text(uv.read_text() + "[[ $1 != pip ]] || /bin/sleep 1\n")
+    lasting = 'until (($(wc -l <"$HOME/pauses") > 1)); do /bin/sleep 0.1; done'
+    uv.write_text(uv.read_text() + f"[[ $1 != pip ]] || {lasting}\n")
     done = machine.run("install.sh")
     assert "installing vLLM 0.32.0: 0.0 of at most 8." in done.stdout
 

@@ -1,11 +1,9 @@
 """Pulumi killed at the worst moments: the next `up`, or `destroy` alone, ends with what was asked for, and no more."""
 
-import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -15,6 +13,8 @@ from tests.pulumi_project import Project
 
 LATE_S = 2.0
 """How late an answer comes: long after the kill, and soon enough to be waited for by the next run."""
+UNHEARD_S = 30.0
+"""The same for an answer that nobody waits for once all are killed: the call is over with its client."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,6 @@ class Scene:
 
     project: Project
     cloud: LocalCloud
-    notes: Path
-    """Where this computer keeps its notes of launches."""
 
     def knows(self, kind: str) -> bool:
         """Whether the state has such a resource; false while the state is being written."""
@@ -41,15 +39,13 @@ class Scene:
             )
         return False
 
-    def has_sent_a_launch(self) -> bool:
-        """Whether a launch has left, or is about to in the same moment."""
-        with suppress(OSError, ValueError):
-            return any(not json.loads(note.read_text())["settled"] for note in self.notes.rglob("launches/*.json"))
-        return False
+    def is_held_up(self) -> bool:
+        """Whether the call that is to be held up has come: its fault is used up then."""
+        return not self.cloud.control("GET", "/faults")
 
     def is_ending(self) -> bool:
-        """Whether the cloud has begun to end the machine."""
-        return any(one["status"] == "terminating" for one in self.cloud.control("GET", "/instances"))
+        """Whether the cloud has begun to end the machine, which it forgets soon after."""
+        return not any(one["status"] in {"booting", "active"} for one in self.cloud.control("GET", "/instances"))
 
 
 @dataclass(frozen=True)
@@ -87,15 +83,16 @@ of_cli_and_plugins = pytest.mark.parametrize("plugins_too", [True, False], ids=[
 
 
 @pytest.fixture
-def scene(fleet: Project, api_cloud: LocalCloud, tmp_path: Path) -> Scene:
+def scene(fleet: Project, api_cloud: LocalCloud) -> Scene:
     """A project of one machine and its cloud."""
-    return Scene(fleet, api_cloud, tmp_path / "account-notes")
+    return Scene(fleet, api_cloud)
 
 
 def kill(scene: Scene, command: str, moment: Moment, *, plugins_too: bool) -> None:
     """Run a command and kill it at the moment."""
     if moment.held_up:
-        scene.cloud.fault(moment.held_up, moment.kind, seconds=LATE_S)
+        is_unheard = plugins_too and moment.kind == "delay-after"
+        scene.cloud.fault(moment.held_up, moment.kind, seconds=UNHEARD_S if is_unheard else LATE_S)
     scene.project.kill_when(command, lambda: moment.seen(scene), plugins_too=plugins_too)
 
 
@@ -146,7 +143,7 @@ def test_a_launch_that_the_cloud_carries_out_long_after_the_kill_is_waited_for(
     # Patience is twelve looks; at this pace that is 9 s, and the launch is carried out 6 s after it was sent.
     scene.project.set_environment(LAMBDA_CLOUD_REQUEST_INTERVAL="0.15")
     scene.cloud.fault("launch", "delay-before", seconds=6)
-    scene.project.kill_when("up", scene.has_sent_a_launch, plugins_too=plugins_too)
+    scene.project.kill_when("up", scene.is_held_up, plugins_too=plugins_too)
     scene.project.pulumi(command, "--yes", "--skip-preview")
     assert scene.cloud.calls("launch") == 1
     if command == "up":

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -43,7 +44,8 @@ def test_a_swap_that_is_killed_leaves_a_model_served(serving: SwapMachine, momen
         # The job with its runner, the look at the settings, and who follows it.
         for word in ("scripts.swap", "serve.sh", "job.sh"):
             for process in serving.processes(word):
-                process.kill()
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
         asked.communicate(timeout=60)
     until_true(lambda: serving.served() and serving.state["doing"] == "serving")
     status, told = serving.up(SLOW if next_model == "org/new" else OLD)

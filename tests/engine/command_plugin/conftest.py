@@ -23,9 +23,9 @@ def key() -> asyncssh.SSHKey:
 def host(tmp_path: Path, key: asyncssh.SSHKey) -> Iterator[SshHost]:
     disk = tmp_path / "disk"
     disk.mkdir()
-    # Test files run side by side, each worker with an address of its own.
+    # Test files run side by side, each worker with an address of its own; 127.77 is the local cloud's.
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    host = SshHost(f"127.77.200.{10 + worker}", disk, key)
+    host = SshHost(f"127.76.200.{10 + worker}", disk, key)
     yield host
     host.close()
 

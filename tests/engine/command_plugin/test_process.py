@@ -75,7 +75,7 @@ def test_cancel_lets_a_running_command_end_and_then_the_plugin_goes(listening: S
 
 def test_cancel_ends_dialling_at_once() -> None:
     with plugin() as (process, stub):
-        dialling = stub.Create.future(create_request("true", "127.77.200.3", limit=-1))
+        dialling = stub.Create.future(create_request("true", "127.76.200.3", limit=-1))
         time.sleep(1)
         stub.Cancel(empty_pb2.Empty())
         with pytest.raises(grpc.RpcError, match="cancelled before the host could be reached"):
