@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import urlsplit
@@ -97,9 +98,11 @@ def _stop_server(state: StateDirectory) -> None:
     running = _wait_until_it_listens(state)
     if running is None:
         return
-    os.kill(running.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):
+        os.kill(running.pid, signal.SIGTERM)
     if not _wait_for(lambda: not state.is_in_use(), STOP_SECONDS):
-        os.kill(running.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(running.pid, signal.SIGKILL)
     if not _wait_for(lambda: not (_lives(running.pid) or _answers(running)), STOP_SECONDS):
         raise LocalCloudError(f"the server, process {running.pid}, does not end")
 

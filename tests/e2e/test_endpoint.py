@@ -100,14 +100,22 @@ def test_the_ssh_output_logs_in_with_the_host_key_checked(served: Served, tmp_pa
 
 
 def test_the_tunnel_output_brings_the_endpoint_to_this_computer(served: Served, tmp_path: Path) -> None:
-    with subprocess.Popen(with_key_file(served, "tunnel", tmp_path)) as tunnel:
+    words = with_key_file(served, "tunnel", tmp_path)
+    # Port 8000 of this computer may be another's.
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    place = words.index("-L") + 1
+    assert words[place].startswith("8000:")
+    words[place] = words[place].replace("8000", str(port), 1)
+    with subprocess.Popen(words) as tunnel:
         try:
-            deadline = time.monotonic() + 30
-            while not accepts("127.0.0.1", 8000):
+            deadline = time.monotonic() + 60
+            while not accepts("127.0.0.1", port):
                 assert time.monotonic() < deadline
                 time.sleep(0.2)
             for name in ("127.0.0.1", "localhost"):
-                answer = requests.get(f"https://{name}:8000/health", timeout=30, verify=served.ca_file())
+                answer = requests.get(f"https://{name}:{port}/health", timeout=30, verify=served.ca_file())
                 assert answer.status_code == 200
         finally:
             tunnel.send_signal(signal.SIGTERM)

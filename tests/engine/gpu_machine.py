@@ -75,9 +75,7 @@ class GpuMachine:
         """Run one of the scripts to its end, whatever it has started and left."""
         command = ["bash", str(self.base / "scripts" / script), *arguments]
         with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-            done = subprocess.run(
-                command, env=self.environment, stdout=output, stderr=errors, timeout=120, check=False
-            )
+            done = subprocess.run(command, env=self.environment, stdout=output, stderr=errors, timeout=120, check=False)
             output.seek(0)
             errors.seek(0)
             return subprocess.CompletedProcess(command, done.returncode, output.read(), errors.read())

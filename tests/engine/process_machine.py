@@ -50,7 +50,7 @@ class Machine:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        output, errors = await asyncio.wait_for(process.communicate(stdin), 30)
+        output, errors = await asyncio.wait_for(process.communicate(stdin), 120)
         return Result(process.returncode or 0, output.decode(), errors.decode())
 
     @property
@@ -122,7 +122,7 @@ async def booted(
 
 
 def check(scenario: Coroutine[None, None, None]) -> None:
-    asyncio.run(asyncio.wait_for(scenario, 60))
+    asyncio.run(asyncio.wait_for(scenario, 240))
 
 
 async def until(condition: Callable[[], bool], seconds: float = 10) -> None:

@@ -92,13 +92,12 @@ class Prometheus:
             assert time.monotonic() < deadline, self.target()
             time.sleep(0.2)
 
-    def wait_for_error(self) -> str:
-        """Why the target could not be read."""
+    def wait_for(self, word: str, value: str) -> None:
+        """Until what it says of the target under a word holds a value; a reading may also fail for want of time."""
         deadline = time.monotonic() + START_S
-        while not (error := self.target().get("lastError")):
+        while value not in self.target().get(word, ""):
             assert time.monotonic() < deadline, self.target()
             time.sleep(0.2)
-        return str(error)
 
 
 @contextmanager

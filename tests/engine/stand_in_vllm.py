@@ -26,6 +26,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
 from typing import Any
 
 POLL_S = 0.05
@@ -48,7 +49,7 @@ def main() -> int:
     if behaviour == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     say("INFO 11-23 vLLM server version 0.32.0")
-    server = ThreadingHTTPServer((options.host, config["port"]), handler(config))
+    server = Server((options.host, config["port"]), handler(config))
     engine = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)", "EngineCore"])
     say("INFO 11-23 Starting to load model")
     time.sleep(config.get("load-seconds", 0.2))
@@ -69,6 +70,12 @@ def main() -> int:
         time.sleep(POLL_S)
     say("ERROR EngineDeadError: the engine died")
     return 1
+
+
+class Server(ThreadingHTTPServer):
+    """Without the question for its own name, which a name server far away would be asked."""
+
+    server_bind = TCPServer.server_bind
 
 
 def handler(config: dict[str, Any]) -> type[BaseHTTPRequestHandler]:

@@ -191,7 +191,7 @@ def test_two_calls_at_once_are_one_job(machine: Machine) -> None:
     with machine.start(command) as one, machine.start(command) as other:
         machine.wait_for("begun")
         # Who follows says so at once, and who has started it says nothing yet.
-        (follows,) = select.select([one.stdout, other.stdout], [], [], 20)[0]
+        (follows,) = select.select(list(filter(None, (one.stdout, other.stdout))), [], [], 20)[0]
         assert "under way" in follows.readline()
         (machine.home / "go").touch()
         outputs = [process.communicate(timeout=30)[0] for process in (one, other)]

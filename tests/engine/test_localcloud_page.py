@@ -63,6 +63,11 @@ def _wait_for_text(browser: webdriver.Chrome, element: str, text: str) -> None:
     WebDriverWait(browser, 30).until(lambda b: text in b.find_element(By.ID, element).text, f"{text} in {element}")
 
 
+def _wait_for_tone(browser: webdriver.Chrome, name: str, tone: str) -> None:
+    cell = f"//*[@id='instances']//tr[contains(., '{name}')]//td[contains(@class, '{tone}')]"
+    WebDriverWait(browser, 30).until(lambda b: b.find_elements(By.XPATH, cell), f"{tone} for {name}")
+
+
 def test_a_launch_appears_without_reloading(cloud: LocalCloud, browser: webdriver.Chrome) -> None:
     _launch(cloud, "<b>mine</b>")
     _wait_for_text(browser, "instances", "<b>mine</b>")
@@ -85,11 +90,12 @@ def test_faults_are_set_and_cleared_with_the_buttons(cloud: LocalCloud, browser:
 
 def test_a_status_is_forced_with_the_button(cloud: LocalCloud, browser: webdriver.Chrome) -> None:
     _launch(cloud, "forced")
-    _wait_for_text(browser, "instances", "forced")
+    # The row is written anew whenever something of it changes, as when the boot ends.
+    _wait_for_tone(browser, "forced", "good")
     select = browser.find_element(By.CSS_SELECTOR, "[aria-label='force a status on forced']")
     Select(select).select_by_visible_text("unhealthy")
     browser.find_element(By.CSS_SELECTOR, "[aria-label='set the status of forced']").click()
-    _wait_for_text(browser, "instances", "unhealthy")
+    _wait_for_tone(browser, "forced", "bad")
     assert browser.find_element(By.ID, "message").text == ""
 
 

@@ -19,6 +19,8 @@ import psutil
 import pytest
 import requests
 
+from tests.engine.process_machine import has_ended
+
 LAUNCH = {"region_name": "us-east-3", "instance_type_name": "gpu_1x_gh200", "ssh_key_names": ["key"]}
 
 
@@ -214,11 +216,12 @@ def test_up_status_and_down_go_round(state: Path) -> None:
     assert [(one["name"], one["price_cents_per_hour"]) for one in instances] == [("mine", 229)]
     assert "mine" in _run("status", f"--state={state}").stdout
 
+    server = psutil.Process(status["pid"])
     down = _run("down", f"--state={state}")
     assert down.returncode == 0, down.stderr
     assert not _is_open(url)
     assert not state.exists()
-    assert not psutil.pid_exists(status["pid"]) or psutil.Process(status["pid"]).status() == psutil.STATUS_ZOMBIE
+    assert has_ended(server)
 
 
 def test_down_removes_nothing_that_is_not_its_own(state: Path) -> None:
@@ -255,11 +258,11 @@ def test_down_after_a_kill_also_ends_what_runs_on_the_machines(state: Path) -> N
     ip = _address_of_active_instance(state)
     pid = asyncio.run(_left_running(ip, status["ssh_port"], key["private_key"]))
     os.kill(status["pid"], signal.SIGKILL)
-    assert psutil.pid_exists(pid)
+    left = psutil.Process(pid)
 
     down = _run("down", f"--state={state}")
     assert down.returncode == 0, down.stderr
-    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    assert has_ended(left)
     assert not state.exists()
 
 

@@ -75,7 +75,7 @@ def test_a_prometheus_reads_the_server_with_key_and_ca_and_knows_every_expressio
 ) -> None:
     with prometheus(quickly(written(tmp_path, server)), tmp_path) as running:
         running.wait_until_read(times=2)
-        assert running.target()["health"] == "up"
+        running.wait_for("health", "up")
         assert running.get("query", query="vllm:generation_tokens_total")["result"][0]["value"][1] == "248"
         for expression in expressions(DASHBOARD):
             assert running.get("query", query=expression)["resultType"] == "vector"
@@ -88,5 +88,5 @@ def test_with_another_key_or_ca_it_reads_nothing(tmp_path: Path, server: SmallSe
     with small_server("127.0.0.1", tmp_path / "other") as other:
         (config.parent / file).write_text("sk-another-key" if file == "api-key" else other.ca)
     with prometheus(quickly(config), tmp_path) as running:
-        assert why in running.wait_for_error()
+        running.wait_for("lastError", why)
         assert running.get("query", query="vllm:generation_tokens_total")["result"] == []

@@ -95,7 +95,7 @@ ssh_keys:
 {private}  ed25519_public: {host.export_public_key().decode()}
 ssh_authorized_keys: ["{guest.export_public_key().decode().strip()}"]
 write_files: [{{path: /home/ubuntu/a/b, content: there, permissions: '0600'}}]
-runcmd: [sleep 1, 'echo "$LOCALCLOUD_INSTANCE" >ran']
+runcmd: ['until [ -e go ]; do sleep 0.1; done', 'echo "$LOCALCLOUD_INSTANCE" >ran']
 packages: [nginx]
 """
 
@@ -107,6 +107,7 @@ packages: [nginx]
             ) as connection:
                 assert (await connection.run("cat a/b; stat -c %a a/b")).stdout == "there600\n"
                 assert (await connection.run("cloud-init status")).stdout == "status: running\n"
+                (machine.home / "go").touch()
                 assert (await connection.run("cloud-init status --wait")).stdout == "status: done\n"
                 assert (await connection.run("cat ran")).stdout == f"{machine.spec.instance_id}\n"
             log = machine.home.parents[1] / "var" / "log" / "cloud-init.log"

@@ -58,7 +58,7 @@ def test_a_session_lost_in_mid_command_hangs_up_on_the_command(tmp_path: Path) -
     async def scenario() -> None:
         faults = _troubled()
         async with booted(tmp_path, faults=SshTrouble(faults)) as machine:
-            _ask(faults, machine, "ssh-drop", seconds=1)
+            _ask(faults, machine, "ssh-drop", seconds=5)
             lost = await machine.ssh("echo begun; sleep 307; echo ended")
             assert (lost.status, lost.output) == (LOST, "begun\n")
             await until(lambda: "307" not in last_words(machine))

@@ -33,7 +33,7 @@ pytestmark = [
     pytest.mark.skipif(shutil.which("ssh") is None, reason="there is no ssh"),
 ]
 
-ADDRESS = "127.77.250.1"
+ADDRESS = "127.76.250.1"
 """Of a machine whose endpoint listens on its loopback only, which is here 127.0.0.1."""
 
 

@@ -100,7 +100,7 @@ def test_one_that_crashed_later_is_not_given_up(serving: SwapMachine) -> None:
 
 def test_a_good_one_that_hangs_while_it_loads_is_started_again(tmp_path: Path) -> None:
     with swap_machine(tmp_path) as machine:
-        assert machine.up(setting("org/old", hang_while="stuck"), timeout_s=8)[0] == 0
+        assert machine.up(setting("org/old", hang_while="stuck"), timeout_s=15)[0] == 0
         stuck = machine.home / "stuck"
         stuck.touch()
         machine.kill("EngineCore")

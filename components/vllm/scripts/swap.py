@@ -180,9 +180,10 @@ class Swap:
             if is_alive:
                 seen = now()
                 if now() - on_course > STRAYED_S:
-                    raise SwapError(
-                        self._gone_back("the service went back without a word; is the machine's disk full?")
-                    )
+                    # It may have said why since it was asked above.
+                    said = self._generations.failure(self._key)
+                    silent = "the service went back without a word; is the machine's disk full?"
+                    raise SwapError(self._gone_back(said or silent))
             elif now() - seen > DEAD_S:
                 raise SwapError(f"the service does not run: {state.trouble or 'systemctl --user status lambda-vllm'}")
             if now() - began > patience:
