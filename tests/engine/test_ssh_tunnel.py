@@ -28,10 +28,7 @@ from components.vllm.x509 import issue, new_authority
 from tests.engine.pulumi_cli import REPOSITORY
 from tests.tls_endpoint import KEY, MODEL, Endpoint, endpoint
 
-pytestmark = [
-    pytest.mark.timeout(120),
-    pytest.mark.skipif(shutil.which("ssh") is None, reason="there is no ssh"),
-]
+pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="there is no ssh")
 
 ADDRESS = "127.76.250.1"
 """Of a machine whose endpoint listens on its loopback only, which is here 127.0.0.1."""

@@ -14,8 +14,6 @@ from tests.local_cloud import LocalCloud
 from tests.pulumi_project import Project, project
 from tests.tls_endpoint import KEY
 
-pytestmark = pytest.mark.timeout(600)
-
 
 @pytest.fixture
 def made(cloud: LocalCloud, tmp_path: Path) -> Iterator[Project]:
