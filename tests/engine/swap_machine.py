@@ -84,12 +84,24 @@ class SwapMachine:
 
     def fail_restarts(self) -> None:
         """From now on the service manager refuses to restart anything."""
+        self._before_restarts("exit 1")
+
+    def slow_restarts(self, seconds: float) -> None:
+        """From now on the service manager takes its time before it restarts anything."""
+        self._before_restarts(f"sleep {seconds}")
+
+    def _before_restarts(self, command: str) -> None:
         program = self._disk.path / "bin/systemctl"
-        program.rename(program.with_name("real-systemctl"))
-        program.write_text(
-            f'#!/bin/sh\n[ "$2" != restart ] || exit 1\nexec {program.with_name("real-systemctl")} "$@"\n'
-        )
+        real = program.with_name("real-systemctl")
+        program.rename(real)
+        program.write_text(f'#!/bin/sh\n[ "$2" != restart ] || {command}\nexec {real} "$@"\n')
         program.chmod(0o755)
+
+    def slow_service(self, seconds: float) -> None:
+        """From now on the service takes its time before it does anything."""
+        script = self.base / "scripts/supervise.py"
+        slow = f"    __import__('time').sleep({seconds})\n    supervisor = Supervisor("
+        script.write_text(script.read_text().replace("    supervisor = Supervisor(", slow))
 
     def start(self, command: str) -> "subprocess.Popen[str]":
         """Begin a command as SSH would."""

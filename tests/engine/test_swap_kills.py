@@ -54,6 +54,22 @@ def test_a_swap_that_is_killed_leaves_a_model_served(serving: SwapMachine, momen
     assert len(serving.servers) == len(serving.processes("EngineCore")) == 1
 
 
+def test_the_start_that_a_killed_swap_ordered_is_not_taken_for_a_failed_one(serving: SwapMachine) -> None:
+    """The next `up` would end it, and what begins after that would find the mark of a try that came to nothing."""
+    serving.slow_restarts(4)
+    serving.slow_service(2)
+    new = setting("org/new", load_seconds=6)
+    with serving.begin(new) as asked:
+        output = asked.stdout
+        assert output is not None
+        until_true(lambda: "stopping org/old" in output.readline())
+        serving.kill("scripts.swap")
+        asked.communicate(timeout=60)
+    status, told = serving.up(new)
+    assert (status, serving.served()) == (0, "org/new"), told
+    assert [start["result"] for start in serving.timeline] == ["served", "served"]
+
+
 @pytest.mark.parametrize("next_model", ["org/new", "org/old"])
 def test_a_reboot_in_mid_swap_brings_back_the_last_good_model(serving: SwapMachine, next_model: str) -> None:
     with serving.begin(setting("org/new", load_seconds=20)) as asked:

@@ -87,6 +87,10 @@ class ServiceUnit:
                 return True
             return False
 
+    def is_active(self) -> bool:
+        """True while systemd has a process of it that runs, however far that has come."""
+        return self._file.exists() and self._systemctl("is-active", "--quiet", NAME)
+
     def _systemctl(self, *words: str, before: tuple[str, ...] = ()) -> bool:
         # In a session of its own, so that what ends this process does not end it half way.
         command = [*before, "systemctl", "--user", *words]

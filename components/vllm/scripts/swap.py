@@ -63,10 +63,7 @@ class Swap:
                 "these settings are not on this machine any more: change one of them, such as startTimeoutMinutes, so "
                 "that they are written again"
             )
-        for _ in self._while_wanted():
-            # Of an earlier request that was killed: what serves now would be stopped in a moment.
-            if not self._unit.is_restarting():
-                break
+        self._await_earlier_order()
         if self._is_served():
             say(f"{self._generation.model} is served with these settings already")
             self._report(None)
@@ -78,6 +75,26 @@ class Swap:
                 self._switch(before)
             self._follow(before)
             self._report(self._timeline.last(self._key))
+
+    def _await_earlier_order(self) -> None:
+        """Wait for what a request that was killed has ordered: what serves now would be stopped in a moment.
+
+        A start that is ended before it is ready counts against its setting, so one that begins is left alone until it
+        says what it starts.
+        """
+        began = now()
+        for _ in self._while_wanted():
+            if self._unit.is_restarting():
+                began = now()
+            elif not self._is_beginning() or now() - began > DEAD_S:
+                break
+
+    def _is_beginning(self) -> bool:
+        """The service runs, and has not said yet what it starts."""
+        if not self._state.is_alive:
+            return self._unit.is_active()
+        state = self._state.read()
+        return not state.key or state.doing in {"stopped", "failed"}
 
     def _is_served(self) -> bool:
         """The service runs it and a token comes; a mark that says otherwise is put right.
