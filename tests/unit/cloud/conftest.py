@@ -1,6 +1,7 @@
 """An account that answers at once, for tests of what the program makes of Lambda's answers."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,21 @@ def plugin(account: EmulatedCloud, monkeypatch: pytest.MonkeyPatch) -> EmulatedC
     # A refresh is another process, with no list yet; here it asks anew.
     monkeypatch.setattr(client, "RECENT_IN_POLLS", 0.0)
     return account
+
+
+@pytest.fixture
+def end_at_first_pause(cloud: EmulatedCloud, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Has an instance live until the program pauses: what it holds is refused once, however slow this computer is."""
+
+    def end(instance_id: str) -> None:
+        living = [instance_id]
+
+        def pause() -> None:
+            if living:
+                cloud.client.terminate(living.pop())
+            else:
+                time.sleep(POLL_S)
+
+        monkeypatch.setattr(cloud.client, "pause", pause)
+
+    return end

@@ -25,12 +25,14 @@ def _inputs(*ids: str, **more: object) -> Properties:
 def test_the_outputs_are_what_a_connection_needs(machine: str, plugin: EmulatedCloud) -> None:
     made = BootWaitProvider().create(_inputs(machine))
     (there,) = plugin.client.instances()
-    assert made.outs == {
+    outs = dict(made.outs or {})
+    # At once, but for what this computer takes.
+    assert 0 <= outs.pop("seconds") < 60
+    assert outs == {
         **_inputs(machine),
         "ips": [there.ip],
         "private_ips": [there.private_ip],
         "hostnames": [there.hostname],
-        "seconds": 0,
     }
     assert there.status == "active"
 

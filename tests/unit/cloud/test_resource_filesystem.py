@@ -1,5 +1,7 @@
 """The life of a filesystem: data that outlives machines is never deleted unless it was made for the stack."""
 
+from collections.abc import Callable
+
 import pytest
 
 from components.cloud.client import LambdaClient
@@ -162,12 +164,11 @@ def test_whatever_becomes_of_the_answer_it_is_deleted(plugin: EmulatedCloud, fau
 
 
 def test_one_that_a_machine_still_mounts_is_asked_for_again_until_it_is_free(
-    cloud: EmulatedCloud, plugin: EmulatedCloud
+    cloud: EmulatedCloud, plugin: EmulatedCloud, end_at_first_pause: Callable[[str], None]
 ) -> None:
     made = FilesystemProvider().create(DATA)
     instance = cloud.client.launch(ORDER.request(GH200).model_copy(update={"file_system_names": ["data"]}))
-    cloud.fault("terminate", "slow", seconds=0.1)
-    cloud.client.terminate(instance)
+    end_at_first_pause(instance)
     FilesystemProvider().delete(made.id, made.outs or {})
     assert plugin.calls("delete-filesystem") > 1
     assert _names(plugin) == []

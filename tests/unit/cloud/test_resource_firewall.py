@@ -1,5 +1,7 @@
 """The life of a firewall ruleset, with answers that get lost and people who work in the account besides."""
 
+from collections.abc import Callable
+
 import pytest
 
 from components.cloud import in_use
@@ -162,11 +164,10 @@ def _held(cloud: EmulatedCloud) -> tuple[str, str]:
 
 
 def test_a_ruleset_that_a_machine_still_holds_is_asked_for_again_until_it_is_free(
-    cloud: EmulatedCloud, plugin: EmulatedCloud
+    cloud: EmulatedCloud, plugin: EmulatedCloud, end_at_first_pause: Callable[[str], None]
 ) -> None:
     ruleset, instance = _held(cloud)
-    cloud.fault("terminate", "slow", seconds=0.1)
-    cloud.client.terminate(instance)
+    end_at_first_pause(instance)
     FirewallRulesetProvider().delete(ruleset, {**RULESET, "name": NAME})
     assert plugin.calls("delete-firewall-ruleset") > 1
     assert plugin.client.rulesets() == []

@@ -1,5 +1,7 @@
 """The life of a registered SSH key, with answers that get lost and people who work in the account besides."""
 
+from collections.abc import Callable
+
 import pytest
 
 from components.cloud.client import LambdaClient
@@ -119,16 +121,14 @@ def test_whatever_becomes_of_the_answer_the_key_is_removed(plugin: EmulatedCloud
 
 
 def test_a_key_that_a_machine_still_holds_is_asked_for_again_until_it_is_free(
-    cloud: EmulatedCloud, plugin: EmulatedCloud
+    cloud: EmulatedCloud, plugin: EmulatedCloud, end_at_first_pause: Callable[[str], None]
 ) -> None:
     made = SshKeyProvider().create(KEY)
     template = ORDER.template.model_copy(update={"ssh_key_names": [(made.outs or {})["name"]]})
     request = template.model_copy(
         update={"instance_type_name": "gpu_1x_gh200", "region_name": "us-east-3"},
     )
-    instance = cloud.client.launch(request)
-    cloud.fault("terminate", "slow", seconds=0.1)
-    cloud.client.terminate(instance)
+    end_at_first_pause(cloud.client.launch(request))
     SshKeyProvider().delete(made.id, made.outs or {})
     assert plugin.calls("delete-ssh-key") > 1
     assert _names(plugin) == ["key"]

@@ -26,32 +26,51 @@ class Fetches:
         return [self.count]
 
 
-def _while_one_is_fetching(fetches: Fetches, shared: SharedList[list[int]], ask: Callable[[], list[int]]) -> list[int]:
-    """What twenty get who come while a fetch is under way that somebody else began."""
+def _while_one_is_fetching(
+    fetches: Fetches, shared: SharedList[list[int]], ask: Callable[[], list[int]], asked: threading.Semaphore
+) -> list[int]:
+    """What twenty get who come while a fetch is under way that somebody else began; each of them releases `asked`."""
     fetches.gate.clear()
     with ThreadPoolExecutor(21) as pool:
         first = pool.submit(shared.get)
-        assert fetches.began.wait(10)
-        others = [pool.submit(ask) for _ in range(20)]
-        # Time for all of them to arrive.
-        time.sleep(0.05)
-        fetches.gate.set()
+        try:
+            assert fetches.began.wait(10)
+            # The first may have released it too.
+            while asked.acquire(blocking=False):
+                pass
+            others = [pool.submit(ask) for _ in range(20)]
+            for _ in others:
+                assert asked.acquire(timeout=10)
+        finally:
+            fetches.gate.set()
         assert first.result(10) == [1]
         return [one.result(10)[0] for one in others]
 
 
 def test_whoever_comes_while_a_list_is_fetched_gets_that_answer_if_it_will_do() -> None:
-    fetches = Fetches()
+    fetches, asked = Fetches(), threading.Semaphore(0)
     shared = SharedList(fetches)
     moment = time.monotonic()
-    assert _while_one_is_fetching(fetches, shared, lambda: shared.get(moment)) == [1] * 20
+
+    def ask() -> list[int]:
+        asked.release()
+        return shared.get(moment)
+
+    assert _while_one_is_fetching(fetches, shared, ask, asked) == [1] * 20
     assert fetches.count == 1
 
 
 def test_whoever_asks_for_now_does_not_get_an_answer_to_an_earlier_question_but_shares_the_next() -> None:
-    fetches = Fetches()
-    shared = SharedList(fetches)
-    assert set(_while_one_is_fetching(fetches, shared, shared.get)) == {2}
+    fetches, asked = Fetches(), threading.Semaphore(0)
+
+    def clock() -> float:
+        now = time.monotonic()
+        # Only now it is certain that this one asks for something before the next fetch.
+        asked.release()
+        return now
+
+    shared = SharedList(fetches, clock)
+    assert set(_while_one_is_fetching(fetches, shared, shared.get, asked)) == {2}
     assert fetches.count == 2
 
 

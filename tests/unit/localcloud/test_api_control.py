@@ -39,11 +39,12 @@ def test_a_forced_status_is_what_the_api_says(tmp_path: Path, status: str) -> No
 
 
 def test_a_forced_status_during_the_boot_is_not_overwritten_by_its_end(tmp_path: Path) -> None:
-    with open_account(tmp_path, time_scale=0.001) as account:
+    with open_account(tmp_path, time_scale=0.01) as account:
         instance_id = account.launched()
         assert account.status(instance_id) == "booting"
         account.control("PATCH", f"/instances/{instance_id}", {"status": "unhealthy"})
-        account.wait(0.5)
+        # It would be active 1.6 s after the launch.
+        account.wait(2)
         assert account.status(instance_id) == "unhealthy"
 
 

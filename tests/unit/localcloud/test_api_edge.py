@@ -94,11 +94,11 @@ def test_a_burst_of_requests_is_stopped_by_the_edge(tmp_path: Path) -> None:
 
 
 def test_a_factor_shortens_both_intervals(tmp_path: Path) -> None:
-    with open_account(tmp_path, rate_limit=0.05) as account:
+    with open_account(tmp_path, rate_limit=0.2) as account:
         account.launch()
-        account.wait(0.7)
+        account.wait(2.6)
         assert [account.launch().status for _ in range(2)] == [400, 429]
-        account.wait(0.15)
+        account.wait(0.4)
         assert [account.get("/regions").status for _ in range(2)] == [200, 200]
 
 

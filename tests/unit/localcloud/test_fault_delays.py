@@ -12,7 +12,7 @@ DELAYS = ["delay-before", "delay-after"]
 
 def _launch_impatiently(account: Account) -> None:
     """A launch whose client goes away before it is answered."""
-    assert account.call("POST", f"/api/v1{LAUNCH}", GH200, patience=0.1).status is None
+    assert account.call("POST", f"/api/v1{LAUNCH}", GH200, patience=0.5).status is None
 
 
 @pytest.mark.parametrize("kind", DELAYS)
@@ -39,11 +39,10 @@ def test_a_delayed_call_holds_up_no_other(account: Account, kind: str) -> None:
 
 def test_a_call_that_comes_late_is_carried_out_though_its_client_has_gone(account: Account) -> None:
     account.launched()
-    account.fault("launch", "delay-before", seconds=0.3)
+    account.fault("launch", "delay-before", seconds=2)
     _launch_impatiently(account)
     assert len(account.billed()) == 1
-    account.wait(0.5)
-    assert len(account.billed()) == 2
+    account.until(lambda: len(account.billed()) == 2)
 
 
 def test_a_call_answered_late_was_carried_out_at_once_and_ends_with_its_client(account: Account) -> None:

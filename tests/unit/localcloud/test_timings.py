@@ -32,7 +32,7 @@ def test_boots_are_the_same_for_a_seed() -> None:
 @pytest.mark.parametrize("restarted", [False, True], ids=["at-once", "over-a-restart"])
 def test_an_active_instance_can_be_taken_away_after_a_while(tmp_path: Path, restarted: bool) -> None:
     with open_account(tmp_path) as account:
-        account.fault("launch", "preempted", seconds=0.5)
+        account.fault("launch", "preempted", seconds=2)
         instance_id = account.launched()
         account.until_status(instance_id, "active")
         if not restarted:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.vllm.scripts.service_state import State, now
+from components.vllm.scripts.service_state import State
 from components.vllm.scripts.stages import Stages
 from components.vllm.scripts.swap import progress
 
@@ -76,7 +76,8 @@ def test_a_log_of_one_endless_line_takes_no_memory() -> None:
     assert len(stages._rest) <= 10_000
 
 
-def test_progress_says_the_stage_and_how_long_the_last_start_took() -> None:
-    state = State("starting", "key", "change", "compiling", now() - 100.4)
+def test_progress_says_the_stage_and_how_long_the_last_start_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.vllm.scripts.swap.now", lambda: 1100.4)
+    state = State("starting", "key", "change", "compiling", since=1000.0)
     assert progress(state, 214.2) == "100 s: compiling (last time 214 s)"
     assert progress(state, None) == "100 s: compiling"
