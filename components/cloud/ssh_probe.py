@@ -18,8 +18,8 @@ def ssh_trouble(ip: str, port: int, public_host_key: str | None) -> str | None:
     import asyncssh
 
     async def host_key() -> str:
-        # The kind of our key before all others: a server without it shows another one. Asked for this kind alone it would
-        # hang up, and a connection that is reset is seen for all sorts of reasons.
+        # The kind of our key before all others: a server without it shows another one. Asked for this kind alone it
+        # would hang up, and a connection is reset for all sorts of reasons.
         wanted = f"^{public_host_key.split()[0]}"
         key = await asyncio.wait_for(
             asyncssh.get_server_host_key(ip, port, config=None, server_host_key_algs=wanted), CONNECT_TIMEOUT_S
