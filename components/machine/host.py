@@ -18,6 +18,8 @@ from pathlib import Path
 import pulumi
 from pulumi_command import remote
 
+from components.cloud.asked import Asked
+
 BASE = ".local/share/lambda-vllm"
 """Programs, logs and jobs, relative to the home directory."""
 
@@ -27,6 +29,9 @@ SETTINGS = ".config/lambda-vllm"
 SCRIPTS = f"{BASE}/scripts"
 
 USER = "ubuntu"
+
+END = "--end-of-file--"
+"""After the last line of a secret file on its way."""
 
 DIAL_ATTEMPTS = 30
 """About two minutes when the port refuses, for the moments in which sshd is replaced by one with our host key."""
@@ -58,8 +63,20 @@ class Host:
     def put_secret(
         self, name: str, file_name: str, content: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
     ) -> remote.Command:
-        """Write a file that only the user can read into the settings folder; no state or log shows its content."""
-        return self.run(name, write_command(file_name), stdin=pulumi.Output.secret(content), opts=opts)
+        """Write a file that only the user can read into the settings folder; no state or log shows its content.
+
+        It is written again after an `up` that was killed while it wrote, whatever the next one is given.
+        """
+        secret = pulumi.Output.secret(content)
+        parent = opts.parent if opts else None
+        asked = Asked(f"{name}-asked", secret, pulumi.ResourceOptions(parent=parent))
+        return self.run(
+            name,
+            write_command(file_name),
+            stdin=secret.apply(with_end),
+            triggers=[pulumi.Output.unsecret(asked.turn)],
+            opts=opts,
+        )
 
     def run(
         self,
@@ -101,12 +118,23 @@ class Host:
 
 
 def write_command(file_name: str) -> str:
-    """Command that writes its input to a private file of the settings folder, whole or not at all.
+    """Command that writes its input, a text `with_end`, to a private file of the settings folder, whole or not at all.
 
-    It prints the time in nanoseconds: an output that tells two writes apart, and nothing of what was written.
+    A connection that is lost looks to the machine like the end of the input.
     """
-    target = shlex.quote(f"{SETTINGS}/{file_name}")
-    return f"umask 077 && mkdir -p {SETTINGS} && cat > {target}.new && mv {target}.new {target} && date +%s%N"
+    file = shlex.quote(f"{SETTINGS}/{file_name}")
+    cut_off = "the connection ended before all of the file had come: run `pulumi up` again"
+    return (
+        f"umask 077 && mkdir -p {SETTINGS} && cat > {file}.new && "
+        f"if [ \"$(tail -n 1 {file}.new)\" != {END} ]; then echo '{cut_off}' >&2; exit 1; fi && "
+        f"sed -i '$d' {file}.new && mv {file}.new {file}"
+    )
+
+
+def with_end(content: str) -> str:
+    """A text as lines, and after them one by which it is known to be whole."""
+    lines = content.removesuffix("\n") + "\n" if content else ""
+    return f"{lines}{END}\n"
 
 
 def check_agent(environment: Mapping[str, str]) -> str | None:

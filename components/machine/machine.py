@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import pulumi
 
+from components.cloud.asked import Asked
 from components.cloud.boot import BootWait
 from components.cloud.firewall import FirewallRuleset, RuleArgs
 from components.cloud.instance import Instance, InstanceArgs
@@ -114,11 +115,14 @@ class GpuMachine(pulumi.ComponentResource):
 
     def _rulesets(self, name: str, args: GpuMachineArgs) -> dict[str, FirewallRuleset]:
         rules = firewall_rules(args.ssh_port, args.open_port, args.allowed_cidrs)
+        own = pulumi.ResourceOptions(parent=self)
+        # A port that was opened for a moment is not left open by an `up` that was killed in that moment.
+        asked = Asked(f"{name}-firewall-asked", rules, own)
         return {
             region: FirewallRuleset(
                 f"{name}-firewall-{region}",
-                {"name_prefix": args.name, "region": region, "rules": rules},
-                pulumi.ResourceOptions(parent=self),
+                {"name_prefix": args.name, "region": region, "rules": rules, "asked": asked.turn},
+                own,
             )
             for region in args.regions
         }

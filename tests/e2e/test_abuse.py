@@ -182,6 +182,8 @@ def test_the_guard_tells_vllm_of_a_client_that_leaves_so_that_its_generation_end
         "prompt": "hello",
         "max_tokens": wanted,
         "n": sequences,
+        # Without one there would be one answer only.
+        "temperature": 1,
         "ignore_eos": True,
         "stream": True,
     }

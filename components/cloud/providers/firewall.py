@@ -31,6 +31,7 @@ class FirewallRulesetInputs(Inputs):
     mark: Mark
     region: Annotated[RegionName, AfterValidator(region_with_firewall)]
     rules: Rules
+    asked: str = ""
 
     @property
     def name(self) -> str:
@@ -42,7 +43,7 @@ class FirewallRulesetProvider(RemovalNotingProvider[FirewallRulesetInputs]):
     """Creates a ruleset; rules and name change in place, within seconds and without touching the machines."""
 
     inputs: ClassVar[type[Inputs]] = FirewallRulesetInputs
-    updatable: ClassVar[frozenset[str]] = frozenset({"name_prefix", "rules"})
+    updatable: ClassVar[frozenset[str]] = frozenset({"name_prefix", "rules", "asked"})
 
     def make(self, inputs: FirewallRulesetInputs) -> Made:
         client = self.client

@@ -7,13 +7,14 @@ import re
 import time
 
 FIRST = "importing packages"
+LOADED = "weights loaded"
 
 # Log texts of vLLM 0.32, in the order in which they come.
 STAGES: tuple[tuple[str, str], ...] = (
     (r"vLLM server version|non-default args", "reading the settings"),
     (r"Resolved architecture", "starting the engine"),
     (r"Starting to load model", "loading the weights"),
-    (r"Model loading took", "weights loaded"),
+    (r"Model loading took", LOADED),
     (r"Dynamo bytecode transform|Compiling a graph", "compiling"),
     (r"Available KV cache memory", "warming up"),
     (r"Capturing CUDA graphs|Graph capturing", "capturing graphs"),
@@ -21,7 +22,7 @@ STAGES: tuple[tuple[str, str], ...] = (
     (r"Application startup complete", "asking for the first token"),
 )
 PARTS = re.compile(r"Loading \w+ checkpoint shards:.*?\| *(\d+)/(\d+)")
-OFFLOADED = re.compile(r"Total CPU offloaded parameters: ([\d.]+)")
+OFFLOADED = re.compile(r"Total CPU offloaded parameters: (\d+(?:\.\d+)?)")
 
 
 class Stages:
@@ -51,10 +52,18 @@ class Stages:
         now = time.monotonic()
         return {name: round(taken, 1) for name, taken in {**self._seconds, self.name: now - self._entered}.items()}
 
+    @property
+    def tells_of_memory(self) -> bool:
+        """The log says how much memory the weights take, which it does at the same level as where they are."""
+        return LOADED in self.seconds()
+
     def __str__(self) -> str:
         return f"{self.name}, {self.detail}" if self.detail else self.name
 
     def _read(self, line: str) -> None:
+        # From then on it may be words of a client: vLLM logs names of models that it does not have.
+        if self._place == len(STAGES) - 1:
+            return
         for place in range(self._place + 1, len(STAGES)):
             pattern, name = STAGES[place]
             if re.search(pattern, line):

@@ -180,7 +180,7 @@ class Start:
         while not self._is_over.wait(POLL_S if probe.is_up else PROBE_S):
             try:
                 if probe.is_ready():
-                    check_offload(self._generation, self._stages.offloaded_gib, shutil.which("nvidia-smi") is not None)
+                    check_offload(self._generation, self._stages, has_gpu=shutil.which("nvidia-smi") is not None)
                     self._is_ready.set()
             except NotReadyError as error:
                 self._refusal = str(error)
@@ -223,13 +223,18 @@ class Start:
         self._all.state.write(State(doing, self._generation.key, self._why, self._said, self._began, offloaded))
 
 
-def check_offload(generation: Generation, offloaded_gib: float, has_gpu: bool) -> None:
+def check_offload(generation: Generation, stages: Stages, *, has_gpu: bool) -> None:
     """Refuse a server that was asked to keep weights in the machine's memory and says nothing of having done so.
 
-    Some runners of vLLM 0.26 and 0.27 ignore the flag without a word. On a CPU serve.sh takes the flag away.
+    Some runners of vLLM 0.26 and 0.27 ignore the flag without a word. On a CPU serve.sh takes the flag away. A log from
+    which the user has taken such lines proves nothing, and neither does that of the other backend, which has none
+    (vllm/model_executor/offloader of 0.32: `auto` is `prefetch` where a group size is given).
     """
-    wanted = float(generation.config.get("cpu-offload-gb") or 0)
-    if wanted and has_gpu and not offloaded_gib:
+    config = generation.config
+    wanted = float(config.get("cpu-offload-gb") or 0)
+    backend = config.get("offload-backend") or "auto"
+    is_uva = backend == "uva" or (backend == "auto" and not int(config.get("offload-group-size") or 0))
+    if wanted and is_uva and has_gpu and stages.tells_of_memory and not stages.offloaded_gib:
         raise NotReadyError(
             f"{wanted:g} GiB of weights were to be kept in the machine's memory, and vLLM's log does not say that they "
             "are: set cpuOffloadGb to 0, or take another vllmVersion"

@@ -18,6 +18,7 @@ machine = GpuMachine(
     ),
 )
 greeting = machine.host.run("greeting", f"echo {config.get('greeting') or 'hello'} from $(hostname)")
+machine.host.put_secret("secret", "secret", config.get("secret") or "")
 pulumi.export("instance_id", machine.instance.id)
 pulumi.export("ip", machine.ip)
 pulumi.export("greeting", greeting.stdout)

@@ -69,6 +69,23 @@ def test_what_is_kept_in_the_machines_memory_is_summed_over_its_gpus() -> None:
     assert stages.offloaded_gib == pytest.approx(104.32)
 
 
+@pytest.mark.parametrize(
+    "words", ["Total CPU offloaded parameters: .", "Total CPU offloaded parameters: 7.5", "Starting to load model x"]
+)
+def test_words_of_a_client_which_vllm_logs_are_no_news_of_the_server(words: str) -> None:
+    stages = Stages()
+    for text, _ in LOG:
+        stages.feed(f"{text}\n".encode())
+    stages.feed(f"The model `{words}` does not exist.\n".encode())
+    assert (stages.name, stages.offloaded_gib) == ("asking for the first token", 0)
+
+
+def test_a_number_that_is_none_ends_no_log() -> None:
+    stages = Stages()
+    stages.feed(b"Total CPU offloaded parameters: .\nStarting to load model x\n")
+    assert (stages.name, stages.offloaded_gib) == ("loading the weights", 0)
+
+
 def test_a_log_of_one_endless_line_takes_no_memory() -> None:
     stages = Stages()
     for _ in range(100):
