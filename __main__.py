@@ -127,6 +127,7 @@ server = ModelServer(
         vllm_args=settings.vllm_args,
         vllm_env=settings.vllm_env,
         start_timeout_seconds=settings.start_timeout_minutes * 60,
+        log_megabytes=settings.log_megabytes,
         tls_ready=tls.ready if tls else None,
     ),
 )

@@ -78,6 +78,7 @@ _WHAT_IS_ALLOWED = {
     "hfEndpoint": "a URL without a password, such as https://huggingface.co",
     "tags": "keys of 2 to 55 characters a-z, 0-9, - and :, values of up to 128 characters",
     "maxModelLen": "auto, or a number of tokens",
+    "logMegabytes": "a whole number from 6 to 100000",
     "cpuOffloadGb": "auto, or a number of GiB",
     "vllmVersion": "a version such as 0.32.0, in quotes",
     "filesystem": "an object such as {name: weights, retain: true}",
@@ -118,6 +119,7 @@ class Settings(BaseModel):
     capacity_timeout_minutes: Minutes = 30
     boot_timeout_minutes: Minutes = 30
     start_timeout_minutes: Minutes = 60
+    log_megabytes: Annotated[int, Field(ge=6, le=100_000)] = 120
     allowed_cidrs: Annotated[list[Cidr], Field(max_length=MOST_RULES - 1)] = []
     lambda_api_key: Annotated[str, StringConstraints(pattern=r"^[!-~]+$")]
     hf_token: Annotated[str, StringConstraints(pattern=r"^[!-~]*$")] = ""

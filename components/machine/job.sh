@@ -9,6 +9,7 @@
 # where it stopped. Work that is under way is followed in any case.
 #
 # The command is told KEY in JOB_KEY. Its standard output is progress: short lines, shown to the user. Its standard error is the log, kept on the machine.
+# Each end of work is a line of jobs.jsonl: when, which, seconds, exit status.
 set -euo pipefail
 
 readonly KEPT=10
@@ -64,7 +65,15 @@ start() {
         export JOB_KEY=$key
         status=0
         "$@" >>"$job/progress" 2>>"$job/log" 7>&- 9>&- || status=$?
-        echo $(($(date +%s) - began)) >"$job/seconds"
+        seconds=$(($(date +%s) - began))
+        echo "$seconds" >"$job/seconds"
+        # A full disk is no reason to lose what the work has come to.
+        history=${work%/*}.jsonl
+        {
+            printf "{\"at\": \"%s\", \"job\": \"%s\", \"key\": \"%s\", \"seconds\": %d, \"exit\": %d}\n" \
+                "$(date -u +%FT%TZ)" "${work##*/}" "$key" "$seconds" "$status" >>"$history"
+            (($(wc -l <"$history") <= 2000)) || { tail -n 1000 "$history" >"$history.new" && mv "$history.new" "$history"; }
+        } || true
         echo "$status" >"$job/exit.new" && mv "$job/exit.new" "$job/exit"
     ' job "$job" "$base/jobs/$name" "$key" "$@" </dev/null >/dev/null 2>>"$job/log" 8>&- &
     # Until the job holds its lock it looks as if it did not run.

@@ -71,6 +71,8 @@ class ModelServerArgs:
     """Any other flag of `vllm serve`, without the leading dashes."""
     vllm_env: Mapping[str, str | int | float] = field(default_factory=dict)
     start_timeout_seconds: int = 3600
+    log_megabytes: int = 120
+    """What the logs of the server may take of the machine's disk. A change is no reason for a restart."""
     tls_ready: pulumi.Resource | None = None
     """What has put certificate and CA on the machine; None for a server without TLS."""
 
@@ -163,6 +165,7 @@ class ModelServer(pulumi.ComponentResource):
         hf_token = host.put_secret(f"{name}-hf-token", "hf-token", args.hf_token, ready)
         key_file_text = pulumi.Output.secret(args.api_key).apply(lambda own: key_file(own, args.additional_api_keys))
         keys = host.put_secret(f"{name}-api-key", "api-keys", key_file_text, ready)
+        log = host.put_secret(f"{name}-log", "log-megabytes", str(args.log_megabytes), ready)
         weights = host.run(
             f"{name}-weights",
             facts.apply(lambda known: download_command(known, args.hub_url)),
@@ -182,7 +185,7 @@ class ModelServer(pulumi.ComponentResource):
             setting.apply(lambda one: swap_command(one.key, args.start_timeout_seconds)),
             # Each write prints another number, so that the machine is asked after every one, also after going back.
             triggers=[pulumi.Output.unsecret(staged.stdout)],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[keys, staged, *certificate]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[keys, log, staged, *certificate]),
         )
         report = pulumi.Output.unsecret(served.stdout).apply(Report.parse)
         self.model = report.apply(lambda said: said.model)

@@ -127,9 +127,15 @@ def _configure(made: Project, cloud: LocalCloud) -> None:
 
 
 def routes(log: str) -> list[tuple[str, list[str]]]:
-    """Paths and methods that the server has logged at its start, with something in the place of a parameter."""
-    found = re.findall(r"Route: (\S+), Methods: ([A-Z, ]+)", log)
-    return [(re.sub(r"\{\w+(:\w+)?\}", "resp_1", path), methods.strip().split(", ")) for path, methods in found]
+    """Paths and methods that the server has logged at its start, with something in the place of a parameter.
+
+    What has no methods is no HTTP: websockets, and other applications below a path.
+    """
+    found = re.findall(r"Route: (\S+), (?:Methods: ([A-Z, ]+)|Endpoint: )", log)
+    return [
+        (re.sub(r"\{\w+(:\w+)?\}", "resp_1", path), methods.strip().split(", ") if methods else [])
+        for path, methods in found
+    ]
 
 
 def test_each_route_of_the_server_is_closed_without_the_key_and_with_it_unless_it_is_on_the_list(

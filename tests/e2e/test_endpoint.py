@@ -155,11 +155,13 @@ def test_outputs_say_what_runs_where_what_it_costs_and_where_the_time_went(serve
     assert all(outputs["timeline"][stage] is not None for stage in ("boot", "install", "download", "start"))
 
 
-def test_a_new_endpoint_key_counts_at_once_without_loading_the_model_again(served: Served) -> None:
+def test_a_new_endpoint_key_and_room_for_the_log_count_at_once_without_loading_the_model_again(served: Served) -> None:
     before, old_key = server_processes(served), served.outputs["api_key"]
     assert before
     served.project.configure_secret("apiKey", "sk-a-key-of-my-own-choice")
+    served.project.configure(logMegabytes=12)
     served.project.up()
+    assert (served.home() / ".config/lambda-vllm/log-megabytes").read_text() == "12\n"
     assert served.client().models.list()
     with pytest.raises(openai.AuthenticationError):
         served.client_with(old_key).models.list()

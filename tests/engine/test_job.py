@@ -1,6 +1,7 @@
 """Long work on a machine outlives the connection that asked for it, and is done once."""
 
 import fcntl
+import json
 import os
 import re
 import select
@@ -9,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import psutil
@@ -237,6 +239,27 @@ def test_a_line_that_would_hang_the_reader_is_cut(machine: Machine) -> None:
 
 def test_the_work_is_told_the_key_of_its_job(machine: Machine) -> None:
     assert machine.run('echo "the key is $JOB_KEY"', "one-of-many")[1].startswith("the key is one-of-many\n")
+
+
+def test_every_end_of_work_is_written_down_with_its_seconds(machine: Machine) -> None:
+    machine.run("sleep 1.2")
+    machine.run("true")
+    machine.run("exit 7", "2")
+    history = machine.home / ".local/share/lambda-vllm/jobs.jsonl"
+    first, second = (json.loads(line) for line in history.read_text().splitlines())
+    assert (first["job"], first["key"], first["exit"]) == ("work", "1", 0)
+    assert first["seconds"] >= 1
+    assert (second["key"], second["exit"]) == ("2", 7)
+    assert datetime.fromisoformat(first["at"]) <= datetime.fromisoformat(second["at"])
+
+
+def test_what_is_written_down_of_work_does_not_grow_without_end(machine: Machine) -> None:
+    history = machine.home / ".local/share/lambda-vllm/jobs.jsonl"
+    history.write_text("{}\n" * 5000)
+    machine.run("true")
+    lines = history.read_text().splitlines()
+    assert len(lines) == 1000
+    assert json.loads(lines[-1])["key"] == "1"
 
 
 def test_of_work_long_past_nothing_is_left(machine: Machine) -> None:

@@ -28,6 +28,7 @@ PAUSES_S = (2, 10, 30, 60, 120, 300)
 """Before each further start of a good setting. After the last one the service fails, and systemd begins anew."""
 STEADY_S = 600
 """A server that served longer than this ended for a new reason, and is started again without a long pause."""
+LOG_MEGABYTES = "log-megabytes"
 GIVEN_UP = 3
 """Exit status when there is nothing to go back to: it would fail the same way again."""
 
@@ -40,7 +41,7 @@ class Supervisor:
         self.base = self.generations.base
         self.state = ServiceState(self.base)
         self.timeline = Timeline(self.base)
-        self.log = LogFiles(self.base / "logs")
+        self.log = LogFiles(self.base / "logs", wanted=self.generations.settings / LOG_MEGABYTES)
         self.wake = threading.Event()
         """Something happened that is worth a look."""
         self.is_ending = False

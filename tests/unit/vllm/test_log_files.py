@@ -1,6 +1,9 @@
 """The server's log is bounded, begins anew with each start, and never ends the server."""
 
+import os
 from pathlib import Path
+
+import pytest
 
 from components.vllm.scripts.log_files import LogFiles
 
@@ -23,6 +26,31 @@ def test_a_server_that_writes_without_end_fills_no_disk(tmp_path: Path) -> None:
     assert len(files) == 3
     assert all(file.stat().st_size <= 1000 for file in files)
     assert log.path.read_text().endswith("line 0999\n")
+
+
+def test_another_bound_holds_from_the_next_line_on_without_another_start(tmp_path: Path) -> None:
+    wanted = tmp_path / "log-megabytes"
+    wanted.write_text("60\n")
+    log = LogFiles(tmp_path / "logs", wanted=wanted)
+    for _ in range(6):
+        log.begin()
+        log.write(b"x" * 3_000_000)
+    wanted.write_text("6\n")
+    os.utime(wanted, ns=(1, 1))
+    for _ in range(20):
+        log.write(b"y" * 600_000)
+        assert sum(file.stat().st_size for file in (tmp_path / "logs").iterdir()) <= 6_000_000
+    assert len(list((tmp_path / "logs").iterdir())) == 6
+
+
+@pytest.mark.parametrize("text", ["", "many", None])
+def test_a_bound_that_cannot_be_read_changes_nothing(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "log-megabytes").write_text(text)
+    log = LogFiles(tmp_path / "logs", most_bytes=1000, wanted=tmp_path / "log-megabytes")
+    log.begin()
+    log.write(b"line\n")
+    assert log.path.read_bytes() == b"line\n"
 
 
 def test_the_log_of_a_start_that_failed_is_kept_whatever_starts_after_it(tmp_path: Path) -> None:
