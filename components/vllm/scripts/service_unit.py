@@ -8,9 +8,11 @@ import getpass
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 NAME = "lambda-vllm.service"
+POLL_S = 0.5
 SPARE_SECONDS = 60
 """For a server that does not end in its time and is killed, before systemd would kill the service."""
 
@@ -68,15 +70,15 @@ class ServiceUnit:
             self._systemctl("enable", NAME)
         _linger()
 
-    def restart(self) -> bool:
+    def restart(self, tick: Callable[[], None] = lambda: None) -> bool:
         """Stop it if it runs, and start it; False when systemd says that it did not.
 
-        It is one order to systemd, which carries it out whoever dies meanwhile.
+        It is one order to systemd, which carries it out whoever dies meanwhile. `tick` is called all the time.
         """
         # One that failed too often would not be started.
         self._systemctl("reset-failed", NAME)
         # The lock is held by flock alone, and not by what the order starts.
-        return self._systemctl("restart", NAME, before=("flock", "--close", str(self._lock)))
+        return self._systemctl("restart", NAME, before=("flock", "--close", str(self._lock)), tick=tick)
 
     def is_restarting(self) -> bool:
         """True while an order to restart is carried out, also one whose giver was killed."""
@@ -91,10 +93,15 @@ class ServiceUnit:
         """True while systemd has a process of it that runs, however far that has come."""
         return self._file.exists() and self._systemctl("is-active", "--quiet", NAME)
 
-    def _systemctl(self, *words: str, before: tuple[str, ...] = ()) -> bool:
+    def _systemctl(self, *words: str, before: tuple[str, ...] = (), tick: Callable[[], None] = lambda: None) -> bool:
         # In a session of its own, so that what ends this process does not end it half way.
         command = [*before, "systemctl", "--user", *words]
-        return subprocess.run(command, stdout=sys.stderr, check=False, start_new_session=True).returncode == 0
+        with subprocess.Popen(command, stdout=sys.stderr, start_new_session=True) as ordered:
+            while True:
+                try:
+                    return ordered.wait(POLL_S) == 0
+                except subprocess.TimeoutExpired:
+                    tick()
 
 
 def _linger() -> None:

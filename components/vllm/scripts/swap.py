@@ -83,7 +83,7 @@ class Swap:
         says what it starts.
         """
         began = now()
-        for _ in self._while_wanted():
+        for _ in self._while_wanted(doing="waiting for the start that an earlier request has ordered"):
             if self._unit.is_restarting():
                 began = now()
             elif not self._is_beginning() or now() - began > DEAD_S:
@@ -103,7 +103,7 @@ class Swap:
         """
         probe = Probe(self._generation, self._generations.settings)
         began = now()
-        for _ in self._while_wanted(ASK_S):
+        for _ in self._while_wanted(ASK_S, "waiting for a token from the server, which is busy"):
             if not self._state.is_serving(self._key):
                 return False
             with suppress(*NOT_YET):
@@ -145,7 +145,7 @@ class Swap:
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
             ) as looking:
                 try:
-                    for _ in self._while_wanted():
+                    for _ in self._while_wanted(doing="checking the settings"):
                         if looking.poll() is not None or now() - began > CHECK_TIMEOUT_S:
                             break
                 finally:
@@ -170,7 +170,7 @@ class Swap:
             say(f"stopping {before}: requests under way have {running.drain_seconds} s to end")
         else:
             say(f"starting {self._generation.model}")
-        if not self._unit.restart():
+        if not self._unit.restart(Ticker("stopping the old server" if before else "starting").tick):
             self._check_wanted()
             if before and self._state.is_serving(state.key):
                 self._generations.switch_to(state.key)
@@ -258,16 +258,33 @@ class Swap:
         if last := start or self._timeline.last(self._key):
             say(f"start: done in {last['start']:.0f} s")
 
-    def _while_wanted(self, pause: float = POLL_S) -> Iterator[None]:
-        """Ticks; `SwapError` when somebody has asked for another setting."""
+    def _while_wanted(self, pause: float = POLL_S, doing: str | None = None) -> Iterator[None]:
+        """Ticks, with a line now and then about what is done; `SwapError` when another setting has been asked for."""
+        ticker = Ticker(doing) if doing else None
         while True:
             self._check_wanted()
+            if ticker:
+                ticker.tick()
             yield
             time.sleep(pause)
 
     def _check_wanted(self) -> None:
         if self._generations.wanted != self._key:
             raise SwapError("other settings were asked for meanwhile")
+
+
+class Ticker:
+    """One line every ten seconds while something is done that has no stages."""
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+        self._began = self._said = now()
+
+    def tick(self) -> None:
+        """To be called more often than that."""
+        if now() - self._said >= REPORT_S:
+            self._said = now()
+            say(f"{now() - self._began:.0f} s: {self._doing}")
 
 
 def progress(state: State, last_seconds: float | None) -> str:
