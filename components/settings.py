@@ -56,7 +56,7 @@ FLAGS_WITH_A_KEY = {
 FLAGS_OF_OURS = frozenset(
     {
         *("config", "enable-ssl-refresh", "grpc", "grpc-port", "headless", "host", "middleware", "root-path"),
-        *("served-model-name", "uds"),
+        "uds",
     }
 )
 """Flags of vLLM 0.32 that decide where and behind what the server listens."""

@@ -204,8 +204,6 @@ def server_config(args: ModelServerArgs, facts: ModelFacts, decision: Decision, 
     flags: dict[str, Any] = {
         "model": facts.model,
         "revision": facts.commit,
-        # A renamed repository answers to the name that the user wrote, and to its present one.
-        "served-model-name": list(dict.fromkeys([args.model, facts.model])),
         "port": args.port,
         "max-model-len": args.max_model_len,
     }
@@ -215,7 +213,15 @@ def server_config(args: ModelServerArgs, facts: ModelFacts, decision: Decision, 
         flags["cpu-offload-gb"] = decision.cpu_offload_gb
     if decision.tensor_parallel_size > 1:
         flags["tensor-parallel-size"] = decision.tensor_parallel_size
-    return json.dumps({**flags, **args.vllm_args}, indent=2) + "\n"
+    return json.dumps({**flags, **args.vllm_args, "served-model-name": names(args, facts)}, indent=2) + "\n"
+
+
+def names(args: ModelServerArgs, facts: ModelFacts) -> list[str]:
+    """What the model answers to: the name that the user wrote, first, since readiness asks for it; the present one of a
+    renamed repository; and any that `served-model-name` in vllmArgs adds."""
+    given = args.vllm_args.get("served-model-name", [])
+    more = given if isinstance(given, list) else [given]
+    return list(dict.fromkeys([args.model, facts.model, *map(str, more)]))
 
 
 def key_file(own: str, additional: Sequence[str]) -> str:

@@ -68,6 +68,14 @@ def test_a_renamed_model_answers_to_the_name_that_was_asked_for_too() -> None:
     assert config["served-model-name"] == ["meta-llama/Meta-Llama-3.1-8B-Instruct", MODEL]
 
 
+@pytest.mark.parametrize(
+    ("given", "more"), [("gpt-4o", ["gpt-4o"]), (["gpt-4o", MODEL, "mine"], ["gpt-4o", "mine"]), ([], [])]
+)
+def test_names_that_a_user_adds_come_after_the_models_own(given: object, more: list[str]) -> None:
+    config = config_of(replace(ARGS, vllm_args={"served-model-name": given}))
+    assert config["served-model-name"] == [MODEL, *more]
+
+
 def test_what_the_plan_decided_for_the_machine_reaches_the_server_unless_the_user_says_otherwise() -> None:
     decision = Decision(cpu_offload_gb=52.5, tensor_parallel_size=8)
     config = config_of(decision=decision)
