@@ -4,11 +4,14 @@ import json
 import os
 import signal
 import ssl
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import psutil
 import pytest
@@ -21,6 +24,8 @@ from tests.pulumi_project import Project
 pytestmark = pytest.mark.timeout(1500)
 
 OTHER_MODEL = "meta-llama/Llama-3.1-70B-Instruct"
+LONG = 450
+"""Tokens, for which the small model needs seconds."""
 # The parser and the model's configuration have nothing against it; the engine has.
 FAILS_AT_LOAD = {**FLAGS, "worker-cls": "no.such.Worker"}
 
@@ -37,19 +42,22 @@ class Stack:
     def outputs(self) -> dict[str, Any]:
         return self.project.outputs()
 
-    def answers(self, model: str) -> bool:
-        """True when the model gives a token to OpenAI's client."""
+    def client(self) -> openai.OpenAI:
+        """OpenAI's own client on the endpoint."""
         outputs = self.outputs
         trust = ssl.create_default_context(cadata=outputs["ca_certificate"])
-        client = openai.OpenAI(
+        return openai.OpenAI(
             base_url=outputs["endpoint"],
             api_key=outputs["api_key"],
             max_retries=0,
             timeout=120,
             http_client=openai.DefaultHttpxClient(verify=trust),
         )
+
+    def answers(self, model: str) -> bool:
+        """True when the model gives a token to OpenAI's client."""
         try:
-            return bool(client.completions.create(model=model, prompt="Hello", max_tokens=1).choices)
+            return bool(self.client().completions.create(model=model, prompt="Hello", max_tokens=1).choices)
         except openai.OpenAIError:
             return False
 
@@ -69,6 +77,20 @@ class Stack:
     def _processes(self) -> list[psutil.Process]:
         home = str(self.home)
         return [p for p in psutil.process_iter(["environ"]) if (p.info["environ"] or {}).get("HOME") == home]
+
+
+def long_answer(client: openai.OpenAI, model: str) -> str:
+    """How a long answer that comes piece by piece ended: whole, cut, or refused before it began."""
+    begun, reason = False, None
+    try:
+        pieces = client.completions.create(
+            model=model, prompt="Hello", max_tokens=LONG, stream=True, extra_body={"ignore_eos": True}
+        )
+        for piece in pieces:
+            begun, reason = True, piece.choices[0].finish_reason
+    except (openai.OpenAIError, httpx.HTTPError):
+        return "cut" if begun else "refused"
+    return "whole" if reason == "length" else "cut"
 
 
 def _command(process: psutil.Process) -> str:
@@ -142,3 +164,28 @@ def test_after_an_up_killed_in_mid_swap_the_same_settings_go_on(stack: Stack) ->
     assert json.loads(starts[-1])["outage"] > 0
     assert stack.answers(OTHER_MODEL)
     assert not stack.answers(MODEL)
+
+
+def test_an_answer_that_is_under_way_at_a_swap_is_given_to_its_end(stack: Stack) -> None:
+    model, client, over = stack.outputs["model"], stack.client(), threading.Event()
+    ends: Counter[str] = Counter()
+
+    def keep_asking() -> None:
+        while not over.is_set():
+            ends[long_answer(client, model)] += 1
+            over.wait(0.05)
+
+    # Another follows each, so that one is under way whenever the server is stopped.
+    asking = threading.Thread(target=keep_asking)
+    before = stack.servers()
+    asking.start()
+    try:
+        stack.project.configure(vllmArgs={**FLAGS, "max-num-seqs": 3})
+        stack.project.up()
+    finally:
+        over.set()
+        asking.join()
+    assert not stack.servers() & before
+    assert ends["refused"], "the server was never stopped"
+    assert ends["whole"], ends
+    assert not ends["cut"], ends
