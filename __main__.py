@@ -16,8 +16,8 @@ from components.vllm.endpoint_check import EndpointCheck
 from components.vllm.hub.client import Hub
 from components.vllm.model_facts import ModelFacts
 from components.vllm.model_pin import ModelPin
-from components.vllm.preflight import PreflightError, preflight
-from components.vllm.preflight.plan_text import lines
+from components.vllm.preflight import PreflightError, survey
+from components.vllm.preflight.plan_text import lines_beside_a_machine, lines_of_a_launch, lines_of_any_plan
 from components.vllm.server import ModelServer, ModelServerArgs
 from components.vllm.stack import VllmStack, VllmStackArgs
 from components.vllm.tls import Tls, TlsArgs
@@ -31,12 +31,12 @@ try:
     config, secret_keys = pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env()
     settings = read_settings(config, set(secret_keys), os.environ, pulumi.get_project())
     client = LambdaClient(settings.lambda_api_key, settings.api_url)
-    plan = preflight(settings, client, Hub(settings.hf_endpoint, settings.hf_token), machine_name)
+    plan = survey(settings, client, Hub(settings.hf_endpoint, settings.hf_token))
 except (SettingsError, PreflightError) as error:
     raise pulumi.RunError(str(error)) from None
 if no_agent := check_agent(os.environ):
     raise pulumi.RunError(no_agent)
-for line in lines(plan):
+for line in lines_of_any_plan(plan):
     pulumi.log.info(line)
 if settings.tls == "off" and settings.allowed_cidrs:
     pulumi.log.warn("tls is off: the key, the questions and the answers cross the network in the clear")
@@ -48,8 +48,18 @@ pin = ModelPin(
         "revision": settings.model_revision,
         "facts": plan.facts.to_json() if plan.facts else "",
         "problem": plan.problem,
+        "obstacles": list(plan.warnings),
     },
 )
+
+
+def after_the_pin(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
+    """A stack is begun with its pin. Where that is refused nothing else is made, not even a key on this computer."""
+    after = pulumi.ResourceOptions(depends_on=[pin])
+    return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions.merge(args.opts, after))
+
+
+pulumi.runtime.register_stack_transformation(after_the_pin)
 
 
 def decision(facts: str, instance_type: str) -> Decision:
@@ -91,10 +101,23 @@ machine = GpuMachine(
         max_price_cents_per_hour=settings.max_price_cents_per_hour,
         capacity_timeout_seconds=settings.capacity_timeout_minutes * 60,
         boot_timeout_seconds=settings.boot_timeout_minutes * 60,
-        filesystem_names=[filesystem.name] if filesystem else [],
-        launch_after=[pin],
+        # By the name that is known in a preview, so that the preview knows what it replaces.
+        filesystem_names=[settings.filesystem.name] if settings.filesystem else [],
+        launch_after=[filesystem] if filesystem else [],
+        obstacles=plan.warnings,
     ),
 )
+
+
+def tell_of_the_machine(instance_id: object) -> None:
+    """The id is not known in a preview of a launch. In an update it is known once the machine is there, and what is
+    told then holds for one that was there before: a launch that anything speaks against has been refused."""
+    is_launched = pulumi.contains_unknowns(instance_id)
+    for line in lines_of_a_launch(plan) if is_launched else lines_beside_a_machine(plan):
+        pulumi.log.info(line)
+
+
+machine.instance.id.apply(tell_of_the_machine, run_with_unknowns=True)
 stack = VllmStack(
     "vllm",
     machine.host,

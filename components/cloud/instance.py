@@ -50,6 +50,9 @@ class InstanceArgs(TypedDict):
     """US cents; checked against the live price at the launch."""
     capacity_timeout_seconds: NotRequired[pulumi.Input[int]]
     """How long to wait for capacity, 1800 if unset; 0 tries once."""
+    obstacles: NotRequired[list[str]]
+    """What is known to speak against a launch now, a line each. A machine that stays is not touched by it; a new one
+    is refused, in the preview and before an old one is ended for it."""
 
 
 HELD = ("ssh_key_name", "firewall_rulesets", "filesystem_names", "filesystem_mounts")

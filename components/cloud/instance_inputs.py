@@ -94,6 +94,7 @@ class InstanceInputs(Inputs):
     tags: dict[TagKey, TagValue] = Field(default_factory=dict)
     max_price_cents_per_hour: int | None = Field(default=None, gt=0)
     capacity_timeout_seconds: int = Field(default=1800, ge=0)
+    obstacles: list[str] = Field(default_factory=list)
 
     @classmethod
     def conflicts(cls, given: Mapping[str, Any]) -> Iterator[str]:

@@ -43,6 +43,8 @@ class GpuMachineArgs:
     boot_timeout_seconds: int = 1800
     filesystem_names: Sequence[pulumi.Input[str]] = ()
     """Filesystems to mount at /lambda/nfs/NAME; they have to lie in the one region."""
+    obstacles: Sequence[str] = ()
+    """What is known to speak against a launch now, a line each; it ends no machine that runs."""
     launch_after: Sequence[pulumi.Resource] = ()
     """What has to have succeeded before money is spent."""
 
@@ -144,6 +146,7 @@ class GpuMachine(pulumi.ComponentResource):
             "firewall_rulesets": {region: ruleset.id for region, ruleset in rulesets.items()},
             "tags": dict(args.tags),
             "capacity_timeout_seconds": args.capacity_timeout_seconds,
+            "obstacles": list(args.obstacles),
         }
         if args.filesystem_names:
             launch["filesystem_names"] = list(args.filesystem_names)

@@ -25,6 +25,8 @@ class ModelPinArgs(TypedDict):
     """`ModelFacts.to_json` of what preflight found; empty when it found nothing."""
     problem: pulumi.Input[str]
     """Why it found nothing. Told when there is no commit yet that could be kept."""
+    obstacles: pulumi.Input[list[str]]
+    """What speaks against a launch now, a line each. Told when the stack is begun with this pin."""
 
 
 class ModelPin(Resource, module="lambdavllm", name="ModelPin"):

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, DiffResult
+from pydantic import Field
 
 from components.cloud.errors import CloudError
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties, one_line_errors
@@ -22,6 +23,7 @@ class ModelPinInputs(Inputs):
     revision: str
     facts: str = ""
     problem: str = ""
+    obstacles: list[str] = Field(default_factory=list)
 
 
 class ModelPinProvider(LambdaProvider[ModelPinInputs]):
@@ -35,11 +37,16 @@ class ModelPinProvider(LambdaProvider[ModelPinInputs]):
         return _asked(state) == _asked(inputs) and name in {"facts", "problem"}
 
     def check(self, _olds: Properties, news: Properties) -> CheckResult:
-        """A new stack is not begun with what nobody has seen; where there is a state, `diff` looks into it."""
+        """A stack is not begun with what nobody has seen or cannot be launched; where there is a state, `diff` looks
+        into it, and the machine's own check."""
         result = super().check(_olds, news)
-        if result.failures or _olds or pulumi.contains_unknowns(news) or news.get("facts"):
+        # Of the moment, so that no state holds it.
+        obstacles = [str(line) for line in result.inputs.pop("obstacles", [])]
+        if result.failures or _olds or pulumi.contains_unknowns(news):
             return result
-        return CheckResult(result.inputs, [CheckFailure("", _unseen(str(news.get("problem") or "")))])
+        if not obstacles and not news.get("facts"):
+            obstacles = [_unseen(str(news.get("problem") or ""))]
+        return CheckResult(result.inputs, [CheckFailure("", line) for line in obstacles])
 
     def diff(self, _id: str, olds: Properties, news: Properties) -> DiffResult:
         """What nobody has seen is refused in the preview already, unless the state knows it."""

@@ -13,6 +13,7 @@ import requests
 
 from components.cloud.client import LambdaClient
 from components.cloud.errors import CloudError
+from components.cloud.launch_order import TOKEN_TAG
 from components.settings import Settings, SettingsError, read_settings
 from components.vllm.hub.client import Hub
 from components.vllm.preflight import Plan, PreflightError, preflight
@@ -20,7 +21,7 @@ from components.vllm.preflight.plan_text import document, lines
 from scripts.live_check import endpoint, machine
 from scripts.live_check.options import LEAST_MINUTES, Options, read_options
 from scripts.live_check.report import Report
-from scripts.live_check.stack import FOLDER, PROJECT, STACK, LiveCheckError, Stack
+from scripts.live_check.stack import FOLDER, PROJECT, LiveCheckError, Stack
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -125,7 +126,9 @@ def run(
     finally:
         end(stack)
         hours = (time.monotonic() - began) / 3600
-        report.check("the machine is gone", is_gone(client), f"at most ${hours * dearest(plan):.2f}")
+        report.check(
+            "the machine is gone", is_gone(client, stack.launch_tokens), f"at most ${hours * dearest(plan):.2f}"
+        )
 
 
 @contextlib.contextmanager
@@ -190,10 +193,13 @@ def uninterrupted(work: Callable[[], bool]) -> bool:
             signal.signal(one, handler)
 
 
-def is_gone(client: LambdaClient) -> bool:
-    """Whether the account has no machine of this check any more, by Lambda's own list."""
+def is_gone(client: LambdaClient, tokens: set[str] | None) -> bool:
+    """Whether the account has no machine with one of these launch tokens any more, by Lambda's own list. A machine of
+    the same name may be somebody else's."""
+    if tokens is None:
+        return False
     try:
-        return not any(one.name == f"{PROJECT}-{STACK}" and not one.is_over for one in client.instances())
+        return not any(one.tag(TOKEN_TAG) in tokens and not one.is_over for one in client.instances())
     except CloudError:
         return False
 

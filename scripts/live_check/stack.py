@@ -27,6 +27,8 @@ class Stack:
     """Pulumi on the stack. What has been begun is found again by the next run, and destroyed first."""
 
     def __init__(self) -> None:
+        self.launch_tokens: set[str] | None = None
+        """By which whatever this stack has launched is found, once it is destroyed; None where nobody could look."""
         FOLDER.mkdir(mode=0o700, exist_ok=True)
         (FOLDER / "state").mkdir(exist_ok=True)
         self._environment = os.environ | {
@@ -75,12 +77,22 @@ class Stack:
             ["pulumi", "cancel", "--yes", "--stack", STACK],
             cwd=ROOT, env=self._environment, capture_output=True, check=False,
         )  # fmt: skip
+        self._note_launch_tokens()
         words = self._on_stack("destroy", "--yes", "--skip-preview")
         if subprocess.run(["pulumi", *words], cwd=ROOT, env=self._environment, check=False).returncode != 0:
             return False
         self._quietly("stack", "rm", "--yes", "--stack", STACK)
         shutil.rmtree(FOLDER)
         return True
+
+    def _note_launch_tokens(self) -> None:
+        """While the state is there. That it cannot be read must not keep the machine from being destroyed."""
+        try:
+            resources = json.loads(self._quietly("stack", "export", "--stack", STACK))["deployment"].get("resources")
+        except (LiveCheckError, ValueError, KeyError):
+            return
+        found = {one["id"] for one in resources or [] if one["type"].endswith(":LaunchToken") and "id" in one}
+        self.launch_tokens = (self.launch_tokens or set()) | found
 
     def _quietly(self, *arguments: str) -> str:
         done = subprocess.run(

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import pulumi
+from pulumi.dynamic import CheckFailure, CheckResult
 
 from components.cloud.instance_end import end_instance
 from components.cloud.instance_inputs import InstanceInputs
@@ -20,6 +21,18 @@ class InstanceProvider(RemovalNotingProvider[InstanceInputs]):
     updatable: ClassVar[frozenset[str]] = frozenset({"name"})
     secret_inputs: ClassVar[frozenset[str]] = frozenset({"user_data"})
     hashed_inputs: ClassVar[frozenset[str]] = frozenset({"user_data"})
+
+    def check(self, _olds: Properties, news: Properties) -> CheckResult:
+        """Also whether a new machine may be launched. The engine gives no old inputs when it is about to make one, be
+        it the first or one in the place of another, by our comparison or by the user's order, and asks before it ends
+        the other (Pulumi 3.259, `step_generator.go`)."""
+        result = super().check(_olds, news)
+        # Of the moment, so that no state holds it.
+        obstacles = result.inputs.pop("obstacles", [])
+        if _olds or result.failures or pulumi.contains_unknowns(obstacles):
+            return result
+        reason = "no new machine can be launched, and nothing was done to one that runs"
+        return CheckResult(result.inputs, [CheckFailure("", f"{reason}: {one}") for one in obstacles])
 
     def make(self, inputs: InstanceInputs) -> Made:
         from components.cloud.launch import launch  # only here: it loads the client, which a preview does without

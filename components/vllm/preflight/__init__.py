@@ -19,7 +19,7 @@ from components.vllm.sizing.gpus import MachineSize, machine_size
 from components.vllm.sizing.model_shape import ModelShape
 from components.vllm.versions import check_versions
 
-__all__ = ["Plan", "PreflightError", "TypeFit", "preflight"]
+__all__ = ["Plan", "PreflightError", "TypeFit", "preflight", "survey"]
 
 
 class PreflightError(Exception):
@@ -57,7 +57,7 @@ class Plan:
     """The acceptable types in the order of preference."""
     problem: str = ""
     warnings: tuple[str, ...] = ()
-    """What would keep a new machine from being launched, and does not touch the one that runs."""
+    """What would keep a new machine from being launched, a line each; the one that runs and stays is not touched."""
 
     @property
     def instance_types(self) -> list[str]:
@@ -94,12 +94,21 @@ class Plan:
         return limit is not None and candidate.price_cents_per_hour > limit
 
 
-def preflight(settings: Settings, client: LambdaClient, hub: Hub, machine_name: str = "") -> Plan:
-    """Ask Lambda and the hub; `PreflightError` with every finding at once. Nothing is created or changed.
+def preflight(settings: Settings, client: LambdaClient, hub: Hub) -> Plan:
+    """The plan of a launch; `PreflightError` with every finding at once. Nothing is created or changed."""
+    plan = survey(settings, client, hub)
+    if plan.warnings:
+        raise PreflightError("\n".join(plan.warnings))
+    return plan
 
-    Where a machine named `machine_name` runs already and stays, what speaks against a launch, a download or today's
-    commit is a warning: a hub that is down, a price that rose or a branch that moved must keep nobody from closing the
-    firewall of a running machine. The model that it serves is pinned, and `decide` checks that one.
+
+def survey(settings: Settings, client: LambdaClient, hub: Hub) -> Plan:
+    """Ask Lambda and the hub; `PreflightError` for what is wrong with or without a machine. Nothing is created.
+
+    What speaks against a launch, a download or today's commit is in `warnings`: a hub that is down, a price that rose
+    or a branch that moved must keep nobody from closing the firewall of a running machine. Whether there is one, and
+    whether it stays, is not decided here: the state knows, and the comparison of the instance's provider. The model
+    that it serves is pinned, and `decide` checks that one.
     """
     own = [*check_versions(settings), *check_flags(settings)]
     with ThreadPoolExecutor(1) as beside:
@@ -117,8 +126,6 @@ def preflight(settings: Settings, client: LambdaClient, hub: Hub, machine_name: 
     found = [*market.problems, *of_model]
     # What is left when the types are left out that are too small.
     found = found or market.check(settings, [one.instance_type for one in types if one.serves])
-    if found and not (machine_name and stays(client, settings, machine_name)):
-        raise PreflightError("\n".join(found))
     if of_model:
         facts, types = None, type_fits(settings, None, market.offers)
     return Plan(settings, facts, candidates(settings, market.offers), types, "; ".join(of_model), tuple(found))
@@ -130,21 +137,6 @@ def _hub_problem(error: BaseException | None) -> list[str]:
     if isinstance(error, HubError):
         return [str(error)]
     raise error
-
-
-def stays(client: LambdaClient, settings: Settings, machine_name: str) -> bool:
-    """Whether the account has a machine of this name that the settings still ask for. Nothing is launched on it: it is
-    asked only about what would stop an update."""
-    try:
-        return any(
-            one.name == machine_name
-            and not one.is_over
-            and one.instance_type.name in settings.instance_types
-            and one.region.name in settings.regions
-            for one in client.instances()
-        )
-    except CloudError:
-        return False
 
 
 def check_checkpoint(settings: Settings, checkpoint: Checkpoint) -> list[str]:

@@ -14,8 +14,25 @@ GIB = 1 << 30
 
 
 def lines(plan: Plan) -> list[str]:
-    """A few lines: model at its commit, machines with price and capacity, memory, download, time and money."""
-    return [*_model(plan), *_serving(plan), *_left_out(plan), *_memory(plan), *_cost(plan), *_warnings(plan)]
+    """The plan of a launch."""
+    return [*lines_of_any_plan(plan), *lines_of_a_launch(plan)]
+
+
+def lines_of_any_plan(plan: Plan) -> list[str]:
+    """A few lines: model at its commit, machines with price and capacity, memory, download."""
+    return [*_model(plan), *_serving(plan), *_left_out(plan), *_memory(plan), *_download(plan)]
+
+
+def lines_of_a_launch(plan: Plan) -> list[str]:
+    """When the first token comes, what it costs until then, and whether a machine has to be waited for."""
+    return [*_cost(plan), *_waiting(plan)]
+
+
+def lines_beside_a_machine(plan: Plan) -> list[str]:
+    """Where a machine runs and stays: what it serves when today's commit is not to be had, and what would keep a new
+    machine from being launched."""
+    kept = f"model {plan.settings.model}: at the commit that this stack has served so far"
+    return [*([kept] if plan.facts is None else []), *_warnings(plan)]
 
 
 def document(plan: Plan) -> dict[str, Any]:
@@ -66,7 +83,6 @@ def _machine(plan: Plan, one: TypeFit) -> dict[str, Any]:
 
 def _model(plan: Plan) -> Iterator[str]:
     if plan.facts is None:
-        yield f"model {plan.settings.model}: at the commit that this stack has served so far"
         return
     shape = plan.facts.shape
     kind = f", {shape.architecture}, {shape.quantisation or shape.element_type}" if shape else ""
@@ -133,11 +149,12 @@ def _offloaded_gib(shape: ModelShape, found: Fit) -> float:
     return round(min(found.cpu_offload_gib, shape.decoder_bytes / found.tensor_parallel_size / GIB), 1)
 
 
+def _download(plan: Plan) -> Iterator[str]:
+    if plan.facts is not None:
+        yield f"downloads: {plan.facts.files} files, {_size(plan.facts.download_bytes)}"
+
+
 def _cost(plan: Plan) -> Iterator[str]:
-    if plan.facts is None:
-        return
-    size = plan.facts.download_bytes
-    yield f"downloads: {plan.facts.files} files, {_size(size)}"
     for one in _launched(plan):
         ahead = _forecast(plan, one)
         if ahead:
@@ -145,6 +162,14 @@ def _cost(plan: Plan) -> Iterator[str]:
                 f"{one.instance_type}: first token about {ahead.minutes:.0f} minutes after the launch, about "
                 f"${ahead.dollars:.2f} by then, ${_price(plan, one):.2f} an hour from then on"
             )
+
+
+def _waiting(plan: Plan) -> Iterator[str]:
+    if not any(one.has_capacity and not plan.is_too_dear(one) for one in plan.candidates):
+        yield (
+            f"no acceptable machine is free now: the launch waits for one, up to {plan.settings.capacity_timeout_minutes} "
+            "minutes; one that is to be replaced is ended before that"
+        )
 
 
 def _size(nbytes: int) -> str:

@@ -216,3 +216,16 @@ def test_an_end_that_is_not_confirmed_fails_loudly(
     with pytest.raises(LambdaError, match="may still be billing"):
         InstanceProvider().delete(id_, outs)
     assert plugin.billing() == [id_]
+
+
+def test_a_new_machine_that_something_speaks_against_is_refused_and_one_that_stays_is_not_touched() -> None:
+    news = {**INPUTS, "obstacles": ["the price rose", "no such image"]}
+    told = [failure.reason for failure in InstanceProvider().check({}, news).failures]
+    assert len(told) == 2
+    assert told[0].startswith("no new machine can be launched")
+    assert told[1].endswith(": no such image")
+    kept = InstanceProvider().check(INPUTS, news)
+    assert kept.failures == []
+    assert "obstacles" not in kept.inputs
+    assert not InstanceProvider().diff("i", {**kept.inputs, "user_data_sha256": HASH}, kept.inputs).changes
+    assert "obstacles" not in InstanceProvider().check({}, {**INPUTS, "obstacles": []}).inputs

@@ -7,15 +7,17 @@ import time
 
 import pytest
 
+from components.cloud.launch_order import TOKEN_TAG
+from components.cloud.models import LaunchRequest, Tag
 from components.settings import Settings
 from components.vllm.hub.client import Hub
 from components.vllm.preflight import preflight
-from scripts.live_check.__main__ import agree, end, is_agreed, time_limit, uninterrupted
+from scripts.live_check.__main__ import agree, end, is_agreed, is_gone, time_limit, uninterrupted
 from scripts.live_check.machine import kv_cache_tokens
 from scripts.live_check.options import read_options
 from scripts.live_check.report import Report
 from scripts.live_check.stack import LiveCheckError, Stack
-from tests.unit.emulated import emulated_cloud
+from tests.unit.emulated import PUBLIC_KEY, emulated_cloud
 
 
 def test_a_dollar_on_a_gh200_is_twenty_two_minutes_with_the_end_of_the_machine_kept_back() -> None:
@@ -116,3 +118,28 @@ def test_money_is_not_spent_on_a_check_that_cannot_get_to_the_end(
         agree(read_options(["--yes"]), plan, 22.2)
     agree(read_options(["--yes", "--dollars", "3"]), plan, 74.6)
     assert "first token about" in capsys.readouterr().out
+
+
+def test_the_machine_is_gone_when_none_carries_our_token_whatever_others_are_called(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with emulated_cloud(tmp_path_factory.mktemp("cloud")) as cloud:
+        key = cloud.client.add_ssh_key("key", PUBLIC_KEY)
+        launched = LaunchRequest(
+            region_name="us-east-3",
+            instance_type_name="gpu_1x_gh200",
+            ssh_key_names=[key.name],
+            name="lambda-vllm-live-check",
+            image={"family": "lambda-stack-24-04"},
+            tags=[Tag(key=TOKEN_TAG, value="ours")],
+        )
+        machine = cloud.client.launch(launched)
+        assert is_gone(cloud.client, {"theirs"})
+        assert not is_gone(cloud.client, {"theirs", "ours"})
+        assert not is_gone(cloud.client, None)
+        cloud.client.terminate(machine)
+        for _ in range(200):
+            if is_gone(cloud.client, {"ours"}):
+                break
+            cloud.client.pause()
+        assert is_gone(cloud.client, {"ours"})

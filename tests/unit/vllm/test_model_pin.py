@@ -104,3 +104,12 @@ def test_a_preview_of_the_pinned_model_does_without_the_hub() -> None:
     assert not ModelPinProvider().check(PINNED, inputs).failures
     (failure,) = ModelPinProvider().check({}, inputs).failures
     assert "cannot reach the hub" in failure.reason
+
+
+def test_a_stack_is_not_begun_with_what_could_not_be_launched_and_one_that_is_there_goes_on() -> None:
+    news = {**PINNED, "obstacles": ["the price rose", "no such image"]}
+    begun = ModelPinProvider().check({}, news)
+    assert [failure.reason for failure in begun.failures] == ["the price rose", "no such image"]
+    there = ModelPinProvider().check(PINNED, news)
+    assert there.failures == []
+    assert "obstacles" not in there.inputs

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,21 @@ import pytest
 from components.cloud.client import LambdaClient
 from components.cloud.errors import CloudError
 from components.cloud.limits import Limits, RateLimiter
-from components.cloud.models import LaunchRequest
 from components.settings import Settings
 from components.vllm.decision import UnfitError
 from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.hub.client import Hub, HubError
 from components.vllm.model_facts import ModelFacts
-from components.vllm.preflight import Plan, PreflightError, TypeFit, check_checkpoint, preflight
-from components.vllm.preflight.plan_text import document, lines
+from components.vllm.preflight import Plan, PreflightError, TypeFit, check_checkpoint, preflight, survey
+from components.vllm.preflight.plan_text import (
+    document,
+    lines,
+    lines_beside_a_machine,
+    lines_of_a_launch,
+    lines_of_any_plan,
+)
 from tests.unit.conftest import Script
-from tests.unit.emulated import PUBLIC_KEY, EmulatedCloud, emulated_cloud
+from tests.unit.emulated import EmulatedCloud, emulated_cloud
 
 LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
 LLAMA_8B = "full-size/Llama-3.1-8B-Instruct"
@@ -34,10 +38,13 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedCloud]:
         yield running
 
 
-def plan_of(cloud: EmulatedCloud, token: str | None = None, machine_name: str = "", **wanted: Any) -> Plan:
+def plan_of(cloud: EmulatedCloud, token: str | None = None, **wanted: Any) -> Plan:
+    return preflight(*asked(cloud, token, **wanted))
+
+
+def asked(cloud: EmulatedCloud, token: str | None = None, **wanted: Any) -> tuple[Settings, LambdaClient, Hub]:
     settings = Settings.model_validate({"lambdaApiKey": "x", **wanted})
-    hub = Hub(cloud.url, cloud.credentials.hf_token if token is None else token)
-    return preflight(settings, cloud.client, hub, machine_name)
+    return settings, cloud.client, Hub(cloud.url, cloud.credentials.hf_token if token is None else token)
 
 
 def plan_lines(cloud: EmulatedCloud, **wanted: Any) -> str:
@@ -176,51 +183,40 @@ def test_what_was_pinned_is_read_back_as_it_was(cloud: EmulatedCloud) -> None:
     assert ModelFacts.from_json(facts.to_json()) == facts
 
 
-@contextmanager
-def running(cloud: EmulatedCloud, name: str) -> Iterator[None]:
-    """A GH200 of this name in us-east-3."""
-    key = cloud.client.add_ssh_key(f"of-{name}", PUBLIC_KEY)
-    request = LaunchRequest(
-        region_name="us-east-3",
-        instance_type_name="gpu_1x_gh200",
-        ssh_key_names=[key.name],
-        name=name,
-        image={"family": "lambda-stack-24-04"},
-    )
-    instance = cloud.client.launch(request)
-    try:
-        yield
-    finally:
-        cloud.client.terminate(instance)
-        cloud.client.delete_ssh_key(key.id)
-
-
-def test_a_machine_that_runs_is_not_held_up_by_what_only_a_new_one_needs(cloud: EmulatedCloud) -> None:
+def test_what_only_a_new_machine_needs_is_told_apart_from_what_is_wrong_in_any_case(cloud: EmulatedCloud) -> None:
     """A token that was revoked and a price that rose may wait; closing a firewall may not."""
-    with running(cloud, "mine"):
-        plan = plan_of(cloud, token="hf_revoked", machine_name="mine", maxPricePerHour=1)
-        assert plan.facts is None
-        assert "refused the token" in plan.problem or "token" in plan.problem
-        assert [line for line in lines(plan) if "maxPricePerHour" in line]
-        assert plan.instance_types == ["gpu_1x_gh200"]
-        with pytest.raises(PreflightError):
-            plan_of(cloud, token="hf_revoked", machine_name="another", maxPricePerHour=1)
+    plan = survey(*asked(cloud, token="hf_revoked", maxPricePerHour=1))
+    assert plan.facts is None
+    assert "refused the token" in plan.problem
+    beside = lines_beside_a_machine(plan)
+    assert [line for line in beside if line.startswith("a new machine could not serve now: maxPricePerHour")]
+    assert [line for line in beside if "refused the token" in line]
+    assert f"model {LLAMA}: at the commit that this stack has served so far" in beside
+    assert plan.instance_types == ["gpu_1x_gh200"]
+    with pytest.raises(PreflightError, match=r"maxPricePerHour(.|\n)*refused the token"):
+        plan_of(cloud, token="hf_revoked", maxPricePerHour=1)
+    with pytest.raises(PreflightError, match="max-num-seqs"):
+        survey(*asked(cloud, vllmArgs={"max-num-seqs": 0}))
 
 
-def test_a_branch_whose_new_commit_does_not_fit_holds_up_no_running_machine(cloud: EmulatedCloud) -> None:
-    with running(cloud, "mine"):
-        plan = plan_of(cloud, machine_name="mine", model=LLAMA_70B, cpuOffloadGb=0)
+def test_a_branch_whose_new_commit_does_not_fit_speaks_against_a_new_machine_only(cloud: EmulatedCloud) -> None:
+    plan = survey(*asked(cloud, model=LLAMA_70B, cpuOffloadGb=0))
     assert plan.facts is None
     assert "needs 131." in plan.problem
     assert plan.instance_types == ["gpu_1x_gh200"]
 
 
-@pytest.mark.parametrize(
-    "elsewhere", [{"instanceTypes": ["gpu_1x_a10"], "regions": ["us-east-1"]}, {"regions": ["us-west-1"]}]
-)
-def test_a_machine_that_is_going_to_be_replaced_is_a_new_one(cloud: EmulatedCloud, elsewhere: dict[str, Any]) -> None:
-    with running(cloud, "mine"), pytest.raises(PreflightError, match="refused the token"):
-        plan_of(cloud, token="hf_revoked", machine_name="mine", **elsewhere)
+def test_nothing_is_said_of_a_launch_beside_a_machine_that_stays(cloud: EmulatedCloud) -> None:
+    plan = plan_of(cloud)
+    assert lines_beside_a_machine(plan) == []
+    assert not [line for line in lines_of_any_plan(plan) if "first token" in line]
+    assert [line for line in lines_of_a_launch(plan) if "first token about" in line]
+    assert not [line for line in lines_of_a_launch(plan) if "waits for one" in line]
+
+
+def test_a_launch_that_has_to_wait_for_a_free_machine_is_told_to(cloud: EmulatedCloud) -> None:
+    (told,) = [line for line in lines_of_a_launch(plan_of(cloud, regions=["us-west-1"])) if "waits for one" in line]
+    assert told.startswith("no acceptable machine is free now: the launch waits for one, up to 30 minutes")
 
 
 def test_the_pinned_model_is_not_served_in_a_way_that_does_not_fit(cloud: EmulatedCloud) -> None:
