@@ -58,6 +58,8 @@ class Plan:
     problem: str = ""
     warnings: tuple[str, ...] = ()
     """What would keep a new machine from being launched, and does not touch the one that runs."""
+    launches: bool = True
+    """Whether a machine is going to be launched; False when one runs and stays."""
 
     @property
     def instance_types(self) -> list[str]:

@@ -156,8 +156,8 @@ def _warnings(plan: Plan) -> list[str]:
 
 
 def _forecast(plan: Plan, one: TypeFit) -> Forecast | None:
-    """None where nothing is known of the model, or where it does not fit."""
-    if plan.facts is None or not one.serves:
+    """None where nothing is launched, nothing is known of the model, or where it does not fit."""
+    if not plan.launches or plan.facts is None or not one.serves:
         return None
     shape, found = plan.facts.shape, one.fit
     return forecast(
