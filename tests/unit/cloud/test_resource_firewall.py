@@ -97,6 +97,15 @@ def test_rules_that_ours_can_never_be_are_drift_and_not_an_error(plugin: Emulate
     assert FirewallRulesetProvider().diff(made.id, found, RULESET).changes is True
 
 
+def test_a_network_that_the_cloud_keeps_with_host_bits_is_the_one_that_was_asked_for(plugin: EmulatedCloud) -> None:
+    made = FirewallRulesetProvider().create(RULESET)
+    kept = {**API, "source_network": "10.1.2.3/8"}
+    plugin.client.change_ruleset(made.id, NAME, [FirewallRule(**SSH), FirewallRule(**kept)])
+    plugin.client.rulesets()
+    found = FirewallRulesetProvider().read(made.id, made.outs or {}).outs or {}
+    assert FirewallRulesetProvider().diff(made.id, found, RULESET).changes is False
+
+
 def test_a_ruleset_that_somebody_renamed_is_seen_and_gets_its_name_back(plugin: EmulatedCloud) -> None:
     made = FirewallRulesetProvider().create(RULESET)
     for name in ("mine", "other-0123abcd"):
