@@ -7,6 +7,7 @@ import pulumi
 
 from components.cloud.client import LambdaClient
 from components.cloud.filesystem import Filesystem
+from components.exposure import exposure
 from components.machine.host import check_agent
 from components.machine.machine import GpuMachine, GpuMachineArgs
 from components.settings import SettingsError, read_settings
@@ -38,6 +39,8 @@ if no_agent := check_agent(os.environ):
     raise pulumi.RunError(no_agent)
 for line in lines(plan):
     pulumi.log.info(line)
+for line in exposure(settings):
+    pulumi.log.warn(line)
 if settings.tls == "off" and settings.allowed_cidrs:
     pulumi.log.warn("tls is off: the key, the questions and the answers cross the network in the clear")
 
