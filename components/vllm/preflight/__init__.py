@@ -123,7 +123,9 @@ def preflight(settings: Settings, client: LambdaClient, hub: Hub, machine_name: 
         raise PreflightError("\n".join(found))
     if of_model:
         facts, types = None, type_fits(settings, None, market.offers)
-    return Plan(settings, facts, candidates(settings, market.offers), types, "; ".join(of_model), tuple(found))
+    return Plan(
+        settings, facts, candidates(settings, market.offers, market.images), types, "; ".join(of_model), tuple(found)
+    )
 
 
 def _hub_problem(error: BaseException | None) -> list[str]:

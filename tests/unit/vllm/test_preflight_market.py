@@ -1,4 +1,4 @@
-"""Types, regions, images and filesystems that Lambda does not have: each is told under its own key, with what it has."""
+"""Types, regions, images and filesystems that Lambda does not have: told under their own keys, with what it has."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from components.settings import Settings
+from components.vllm.preflight import Plan
 from components.vllm.preflight.candidates import candidates, look
+from components.vllm.preflight.plan_text import lines
 from tests.unit.emulated import EmulatedCloud, emulated_cloud
 
 ARM64_STACK = "e57d5fc7-36e7-4f9a-953f-3429c1f7e3b7"
@@ -31,7 +33,7 @@ def test_a_region_that_does_not_sell_the_type_is_told_as_that_with_those_that_ha
     (line,) = found(cloud, regions=["us-west-1"])
     assert line == (
         "regions: us-west-1 does not sell gpu_1x_gh200: Lambda has no image for its architecture, arm64, there; "
-        "regions that sell it: us-east-3"
+        "regions that have it: us-east-3 (capacity now)"
     )
 
 
@@ -39,9 +41,20 @@ def test_it_is_told_of_each_type_and_whatever_the_image_is(cloud: EmulatedCloud)
     lines = found(cloud, instanceTypes=["gpu_1x_a10", "gpu_1x_h100_pcie"], regions=["us-east-3"], imageId="abc")
     assert [line.partition(":")[0] for line in lines] == ["regions", "regions"]
     assert "us-east-3 does not sell gpu_1x_a10: " in lines[0]
-    # Those with machines that are free, before those where none is.
-    assert lines[0].endswith("regions that sell it: us-west-1, us-east-1 and us-south-2 have capacity now")
-    assert lines[1].endswith("us-west-3 has capacity now")
+    assert lines[0].endswith("; regions that have it: us-east-1, us-south-2, us-west-1 (capacity now)")
+    assert lines[1].endswith("; regions that have it: us-west-3 (capacity now)")
+
+
+def test_several_regions_are_one_line_and_without_capacity_those_of_the_architecture_are_named(
+    cloud: EmulatedCloud,
+) -> None:
+    cloud.control("PUT", "/capacity", {"instance_type": "gpu_1x_gh200", "regions": []})
+    try:
+        (line,) = found(cloud, regions=["us-west-1", "us-west-2"])
+    finally:
+        cloud.control("PUT", "/capacity", {"instance_type": "gpu_1x_gh200", "regions": ["us-east-3"]})
+    assert line.startswith("regions: us-west-1 and us-west-2 do not sell gpu_1x_gh200: ")
+    assert line.endswith("; regions that may have it: us-east-3 (none has capacity now)")
 
 
 def test_where_one_type_is_sold_the_others_are_no_problem_and_marked_in_the_plan(cloud: EmulatedCloud) -> None:
@@ -54,11 +67,11 @@ def test_where_one_type_is_sold_the_others_are_no_problem_and_marked_in_the_plan
     )
     market = look(settings, cloud.client)
     assert market.problems == ()
-    told = [str(one) for one in candidates(settings, market.offers, market.images)]
-    assert told[0].endswith("capacity now")
-    assert told[1] == "gpu_1x_gh200 in us-west-1: $2.29 an hour, not sold there"
-    assert told[2] == "gpu_1x_a10 in us-east-3: $1.29 an hour, not sold there"
-    assert told[3].endswith("capacity now")
+    told = "\n".join(lines(Plan(settings, None, candidates(settings, market.offers, market.images), ())))
+    assert "gpu_1x_gh200 in us-east-3: $2.29 an hour, capacity now\n" in told
+    assert "gpu_1x_gh200 in us-west-1: $2.29 an hour, no capacity now, and not sold there\n" in told
+    assert "gpu_1x_a10 in us-east-3: $1.29 an hour, no capacity now, and not sold there\n" in told
+    assert told.endswith("gpu_1x_a10 in us-west-1: $1.29 an hour, capacity now")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +106,8 @@ def test_a_misspelt_image_gets_the_nearest_one(cloud: EmulatedCloud) -> None:
 def test_an_image_that_lies_elsewhere_is_told_with_where(cloud: EmulatedCloud) -> None:
     (line,) = found(cloud, **A10_IN_VIRGINIA, imageFamily="lambda-stack-legacy-22-04")
     assert line.startswith(
-        "imageFamily: Lambda has no image lambda-stack-legacy-22-04 for x86_64 in us-east-1; it is in us-south-2"
+        "imageFamily: Lambda has no image lambda-stack-legacy-22-04 for x86_64 in us-east-1; it is in "
+        "us-south-1, us-south-2"
     )
 
 
