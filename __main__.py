@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pulumi
 
@@ -10,7 +11,8 @@ from components.cloud.filesystem import Filesystem
 from components.exposure import exposure
 from components.machine.host import check_agent
 from components.machine.machine import GpuMachine, GpuMachineArgs
-from components.settings import SettingsError, read_settings
+from components.settings import KEYS, SettingsError, read_settings
+from components.unread import stack_file_text, unread_warnings
 from components.vllm.api_key import ApiKey
 from components.vllm.decision import Decision, UnfitError
 from components.vllm.endpoint_check import EndpointCheck
@@ -30,7 +32,10 @@ signal.signal(signal.SIGINT, lambda *_: os._exit(1))
 machine_name = f"{pulumi.get_project()}-{pulumi.get_stack()}"[:48]
 try:
     config, secret_keys = pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env()
-    settings = read_settings(config, set(secret_keys), os.environ, pulumi.get_project())
+    stack_file = stack_file_text(Path.cwd(), pulumi.get_stack())
+    settings = read_settings(config, set(secret_keys), os.environ, pulumi.get_project(), stack_file)
+    for line in unread_warnings(config, os.environ, pulumi.get_project(), KEYS, stack_file):
+        pulumi.log.warn(line)
     client = LambdaClient(settings.lambda_api_key, settings.api_url)
     plan = preflight(settings, client, Hub(settings.hf_endpoint, settings.hf_token), machine_name)
 except (SettingsError, PreflightError) as error:

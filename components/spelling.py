@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 CUTOFF = 0.75
 """Of difflib's likeness, from 0 to 1: one letter of four may differ."""
+NEAREST_CUTOFF = 0.85
+"""For words that may be somebody else's as well."""
 SHORTEST_PART = 4
 """Characters of a word that is looked for inside others, as gh200 in gpu_1x_gh200."""
 
@@ -18,7 +20,15 @@ def near(word: str, known: Iterable[str], most: int = 1) -> list[str]:
         return [plain[wanted]]
     if len(wanted) >= SHORTEST_PART and (inside := [one for text, one in plain.items() if wanted in text]):
         return inside[:most]
+    if outside := [text for text in plain if len(text) >= SHORTEST_PART and wanted.startswith(text)]:
+        return [plain[max(outside, key=len)]]
     return [plain[text] for text in difflib.get_close_matches(wanted, plain, n=most, cutoff=CUTOFF)]
+
+
+def nearest(word: str, known: Iterable[str]) -> list[str]:
+    """The one known word that this one can hardly fail to mean, or none."""
+    plain = {_plain(one): one for one in known}
+    return [plain[text] for text in difflib.get_close_matches(_plain(word), plain, n=1, cutoff=NEAREST_CUTOFF)]
 
 
 def is_same(word: str, other: str) -> bool:

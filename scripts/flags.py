@@ -1,18 +1,23 @@
-"""Writes down the flags of `vllm serve`: VENV/bin/python -m scripts.flags
+"""Writes down the flags of `vllm serve` and the variables that vLLM reads: VENV/bin/python -m scripts.flags
 
-VENV has the pinned vLLM, for any accelerator: its own parser is asked, and nothing is loaded. The list goes to
-components/vllm/flags/serve.json, for components/vllm/flags to read.
+VENV has the pinned vLLM, for any accelerator: its own parser is asked, and nothing is loaded. The lists go to
+serve.json and variables.json in components/vllm/flags, which reads them.
 """
 
 import argparse
 import json
+import re
 from collections import Counter
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-LIST = Path(__file__).parent.parent / "components" / "vllm" / "flags" / "serve.json"
+FOLDER = Path(__file__).parent.parent / "components" / "vllm" / "flags"
+LIST = FOLDER / "serve.json"
+VARIABLES = FOLDER / "variables.json"
+ASKED = re.compile(r"""(?:environ|getenv)[\w.]*[(\[]\s*["'](VLLM_\w+)""")
+"""A variable that is asked for where it is used, and stands in no list."""
 
 KINDS = {
     "int": "int",
@@ -38,9 +43,19 @@ def main() -> None:
         names = [name for name in action.option_strings if name.startswith("--") and name != "--help"]
         if names:
             flags[names[0].removeprefix("--")] = _entry(action)
-    document = {"vllm": version("vllm").split("+")[0], "flags": dict(sorted(flags.items()))}
+    release = version("vllm").split("+")[0]
+    document = {"vllm": release, "flags": dict(sorted(flags.items()))}
     LIST.write_text(json.dumps(document, indent=1) + "\n")
     print(f"{LIST.name}: {Counter(entry['takes'] for entry in flags.values())}")
+    variables = _variables()
+    VARIABLES.write_text(json.dumps({"vllm": release, "variables": variables}, indent=1) + "\n")
+    print(f"{VARIABLES.name}: {len(variables)}")
+
+
+def _variables() -> list[str]:
+    package = Path(str(import_module("vllm").__file__)).parent
+    asked = {name for file in package.rglob("*.py") for name in ASKED.findall(file.read_text())}
+    return sorted({*import_module("vllm.envs").environment_variables, *asked})
 
 
 def _entry(action: Any) -> dict[str, Any]:

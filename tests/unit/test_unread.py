@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from components.unread import unread_warnings
 
 from components.settings import KEYS, SettingsError, read_settings
+from components.unread import unread_warnings
 from tests.unit.test_settings import ENVIRONMENT, PROJECT
 
 SALT = "encryptionsalt: v1:abc=:v1:def\n"
