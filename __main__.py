@@ -21,6 +21,7 @@ from components.vllm.model_facts import ModelFacts
 from components.vllm.model_pin import ModelPin
 from components.vllm.preflight import PreflightError, preflight
 from components.vllm.preflight.plan_text import lines
+from components.vllm.sent_files import sent_files
 from components.vllm.server import ModelServer, ModelServerArgs
 from components.vllm.stack import VllmStack, VllmStackArgs
 from components.vllm.tls import Tls, TlsArgs
@@ -42,7 +43,8 @@ except (SettingsError, PreflightError) as error:
     raise pulumi.RunError(str(error)) from None
 if no_agent := check_agent(os.environ):
     raise pulumi.RunError(no_agent)
-for line in lines(plan):
+sent = sent_files(settings)
+for line in [*lines(plan), *sent.notes]:
     pulumi.log.info(line)
 for line in exposure(settings):
     pulumi.log.warn(line)
@@ -132,7 +134,8 @@ server = ModelServer(
         additional_api_keys=settings.additional_api_keys,
         port=settings.port,
         max_model_len=settings.max_model_len,
-        vllm_args=settings.vllm_args,
+        vllm_args=sent.flags,
+        vllm_files=sent.files,
         vllm_env=settings.vllm_env,
         start_timeout_seconds=settings.start_timeout_minutes * 60,
         log_megabytes=settings.log_megabytes,

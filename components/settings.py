@@ -28,7 +28,7 @@ from components.cloud.names import FilesystemName
 from components.spelling import did_you_mean
 from components.unread import key_elsewhere, unknown_key, unread_errors
 from components.vllm.flags import FlagsError, checked_flags
-from components.vllm.flags.variables import misspelt_variables
+from components.vllm.flags.release import misspelt_variables
 
 SECRETS = frozenset({"lambdaApiKey", "hfToken", "apiKey", "additionalApiKeys"})
 

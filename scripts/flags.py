@@ -1,7 +1,7 @@
-"""Writes down the flags of `vllm serve` and the variables that vLLM reads: VENV/bin/python -m scripts.flags
+"""Writes down the flags of `vllm serve`, and what else vLLM reads by name: VENV/bin/python -m scripts.flags
 
 VENV has the pinned vLLM, for any accelerator: its own parser is asked, and nothing is loaded. The lists go to
-serve.json and variables.json in components/vllm/flags, which reads them.
+serve.json and release.json in components/vllm/flags, which reads them.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parent.parent / "components" / "vllm" / "flags"
 LIST = FOLDER / "serve.json"
-VARIABLES = FOLDER / "variables.json"
+RELEASE = FOLDER / "release.json"
 ASKED = re.compile(r"""(?:environ|getenv)[\w.]*[(\[]\s*["'](VLLM_\w+)""")
 """A variable that is asked for where it is used, and stands in no list."""
 
@@ -47,13 +47,17 @@ def main() -> None:
     document = {"vllm": release, "flags": dict(sorted(flags.items()))}
     LIST.write_text(json.dumps(document, indent=1) + "\n")
     print(f"{LIST.name}: {Counter(entry['takes'] for entry in flags.values())}")
-    variables = _variables()
-    VARIABLES.write_text(json.dumps({"vllm": release, "variables": variables}, indent=1) + "\n")
-    print(f"{VARIABLES.name}: {len(variables)}")
-
-
-def _variables() -> list[str]:
     package = Path(str(import_module("vllm").__file__)).parent
+    known = {"vllm": release, "chat_templates": _chat_templates(package), "variables": _variables(package)}
+    RELEASE.write_text(json.dumps(known, indent=1) + "\n")
+    print(f"{RELEASE.name}: {len(known['chat_templates'])} chat templates, {len(known['variables'])} variables")
+
+
+def _chat_templates(package: Path) -> list[str]:
+    return sorted(file.name for file in (package / "transformers_utils/chat_templates").glob("*.jinja"))
+
+
+def _variables(package: Path) -> list[str]:
     asked = {name for file in package.rglob("*.py") for name in ASKED.findall(file.read_text())}
     return sorted({*import_module("vllm.envs").environment_variables, *asked})
 

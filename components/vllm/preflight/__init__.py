@@ -14,6 +14,7 @@ from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.hub.client import Hub, HubError
 from components.vllm.model_facts import ModelFacts, facts_of
 from components.vllm.preflight.candidates import Candidate, candidates, look
+from components.vllm.sent_files import sent_files
 from components.vllm.sizing.fit import Fit, fit, suggestions
 from components.vllm.sizing.gpus import MachineSize, machine_size
 from components.vllm.sizing.model_shape import ModelShape
@@ -103,7 +104,7 @@ def preflight(settings: Settings, client: LambdaClient, hub: Hub, machine_name: 
     commit is a warning: a hub that is down, a price that rose or a branch that moved must keep nobody from closing the
     firewall of a running machine. The model that it serves is pinned, and `decide` checks that one.
     """
-    own = [*check_versions(settings), *check_flags(settings)]
+    own = [*check_versions(settings), *check_flags(settings), *sent_files(settings).problems]
     with ThreadPoolExecutor(1) as beside:
         asked = beside.submit(hub.resolve, settings.model, settings.model_revision)
         try:

@@ -16,6 +16,7 @@ from components.unread import unread_warnings
 from components.vllm.hub.client import Hub
 from components.vllm.preflight import Plan, PreflightError, preflight
 from components.vllm.preflight.plan_text import document, lines
+from components.vllm.sent_files import sent_files
 
 PROJECT = "preflight"
 FLAG_OF_KEY = {
@@ -85,6 +86,8 @@ def main(arguments: Sequence[str]) -> int:
         plan = preflight(settings, client, Hub(settings.hf_endpoint, settings.hf_token))
     except (SettingsError, PreflightError) as error:
         return _refuse(_in_the_words_of_the_command_line(str(error)), options.json)
+    for note in sent_files(settings).notes:
+        print(note, file=sys.stderr)
     _show(plan, options.json)
     return 0
 

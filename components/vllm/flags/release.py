@@ -1,7 +1,7 @@
-"""Variables of the environment that the pinned vLLM reads, as they stand in `vllmEnv`.
+"""What the pinned vLLM knows besides its flags: variables of the environment, and chat templates of its own.
 
-`variables.json` is what the release's own list has (vllm/envs.py) and what its source asks for besides, written by
-`python -m scripts.flags`.
+`release.json` is written by `python -m scripts.flags`: the variables are those of the release's own list (vllm/envs.py)
+and those that its source asks for besides.
 """
 
 import json
@@ -11,8 +11,10 @@ from typing import Any
 
 from components.spelling import nearest
 
-_LIST: Mapping[str, Any] = json.loads((Path(__file__).parent / "variables.json").read_text())
+_LIST: Mapping[str, Any] = json.loads((Path(__file__).parent / "release.json").read_text())
 VARIABLES: frozenset[str] = frozenset(_LIST["variables"])
+CHAT_TEMPLATES: tuple[str, ...] = tuple(_LIST["chat_templates"])
+"""Files that `chat-template` finds by their names alone."""
 
 
 def misspelt_variables(given: Iterable[str], version: str | None) -> list[str]:
