@@ -77,33 +77,38 @@ def read_files(given: Mapping[str, Any], project: Path, home: Path, version: str
     """
     flags = deepcopy(dict(given))
     files: dict[str, str] = {}
-    notes: list[str] = []
     problems: list[str] = []
+    notes: list[str] = []
     reader = _Reader(project, home, version in {None, VLLM_VERSION})
-    for name in SENT:
-        flag, _, part = name.partition(".")
-        if flag not in flags:
-            continue
-        holder = _object(flags[flag]) if part else flags
-        value = holder.get(part or flag)
-        if not isinstance(value, str) or not value:
-            continue
+    for name, value in _named(flags):
         try:
             file = reader.find(name, value)
-            content = _content(name, file) if file else ""
+            if file:
+                place = f"files/{name}/{file.name}"
+                files[place] = _content(name, file)
+                _set(flags, name, f"{FOLDER}/{place}")
+            elif reader.is_of_the_machine(name, value):
+                notes.append(f"vllmArgs: {name}: {value} is no file of this computer, so it has to be on the machine")
         except _FileError as error:
             problems.append(f"vllmArgs: {name}: {error}")
-            continue
-        if file:
-            place = f"files/{name}/{file.name}"
-            files[place] = content
-            holder[part or flag] = f"{FOLDER}/{place}"
-            if part:
-                flags[flag] = holder
-        elif reader.is_of_the_machine(name, value):
-            notes.append(f"vllmArgs: {name}: {value} is no file of this computer, so it has to be on the machine")
     problems += reader.elsewhere(given)
     return SentFiles(flags, files, tuple(problems), tuple(notes))
+
+
+def _named(flags: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What the flags of `SENT` name."""
+    found = []
+    for name in SENT:
+        flag, _, part = name.partition(".")
+        value = _object(flags.get(flag)).get(part) if part else flags.get(flag)
+        if value and isinstance(value, str):
+            found.append((name, value))
+    return found
+
+
+def _set(flags: dict[str, Any], name: str, value: str) -> None:
+    flag, _, part = name.partition(".")
+    flags[flag] = {**_object(flags[flag]), part: value} if part else value
 
 
 @dataclass(frozen=True)
@@ -141,8 +146,10 @@ class _Reader:
         """Places and modules of this computer that are not sent."""
         for flag in given:
             if flag in PLACES:
+                is_word = isinstance(given[flag], str) and not given[flag].startswith(("{", "["))
                 for value in _texts(given[flag]):
-                    if value not in NO_PLACES and self._is_place_here(value):
+                    # Inside of objects there are other words too, which may be names of folders here.
+                    if value not in NO_PLACES and (is_word or "/" in value) and self._is_place_here(value):
                         yield (
                             f"vllmArgs: {flag}: {value} lies on this computer, and the server runs on the machine: "
                             "name an absolute path there, such as one below /lambda/nfs"
@@ -189,8 +196,12 @@ def _names_a_file(name: str, value: str) -> bool:
 
 def _content(name: str, file: Path) -> str:
     """The text of a file as the server is to read it; `_FileError` when it is none."""
+    if file.exists() and not (file.is_file() or file.is_dir()):
+        # It may have no end, or none that comes.
+        raise _FileError(f"{file} is no file")
     try:
-        data = file.read_bytes()
+        with file.open("rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
     except OSError as error:
         raise _FileError(f"{file} cannot be read: {error.strerror}") from None
     if len(data) > MOST_BYTES:

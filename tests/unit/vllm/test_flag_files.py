@@ -1,11 +1,13 @@
 """Flags that name files: one of the user's computer goes to the machine, or is refused before a machine is launched."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+
 from components.vllm.flags.files import MOST_BYTES, SentFiles, read_files
 
 TEMPLATE = "{% for message in messages %}{{ message.content }}{% endfor %}\n"
@@ -98,6 +100,11 @@ def test_a_folder_in_the_place_of_a_file_is_told(folder: Path) -> None:
     assert problem(folder, chat_template="mine.jinja").endswith("mine.jinja cannot be read: Is a directory")
 
 
+def test_what_is_no_file_is_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "mine.jinja")
+    assert problem(folder, chat_template="mine.jinja").endswith("mine.jinja is no file")
+
+
 def test_a_mark_at_the_beginning_and_line_ends_of_windows_do_not_reach_the_prompt(folder: Path) -> None:
     (folder / "mine.jinja").write_bytes(b"\xef\xbb\xbfa\r\nb\r\n")
     assert read(folder, chat_template="mine.jinja").files == {"files/chat-template/mine.jinja": "a\nb\n"}
@@ -184,6 +191,7 @@ def test_a_folder_of_the_users_computer_is_refused(folder: Path, flags: dict[str
         {"served-model-name": ["vllm", "project/vllm"]},
         {"logits-processors": ["my.module:Processor"]},
         {"hf-overrides": {"a": "./b"}},
+        {"compilation-config": {"backend": "project"}},
     ],
 )
 def test_paths_on_the_machine_and_words_that_are_no_paths_are_left_alone(folder: Path, flags: dict[str, Any]) -> None:
