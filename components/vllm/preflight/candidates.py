@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from components.cloud.candidates import is_sold
 from components.cloud.client import LambdaClient
 from components.cloud.models import REGIONS_WITHOUT_FIREWALL, Filesystem, Image, Offer
 from components.settings import Settings
@@ -148,14 +149,6 @@ def _where_it_is(there: Set[tuple[str, str]], wanted: Mapping[tuple[str, str], s
     others = " and ".join(sorted({architecture for architecture, _ in there}))
     types = {name: architecture for (architecture, _), name in wanted.items()}
     return f"it is for {others} only, and {', '.join(f'{name} is {types[name]}' for name in sorted(types))}"
-
-
-def is_sold(offer: Offer, region: str, images: Sequence[Image]) -> bool:
-    """Whether a region may have machines of a type. Lambda does not say where it sells what: a region that has capacity
-    does, and one without any image for the type's architecture does not."""
-    architecture = offer.instance_type.image_architecture
-    has_images = any((one.architecture, one.region.name) == (architecture, region) for one in images)
-    return has_images or _has_capacity(offer, region)
 
 
 def _has_capacity(offer: Offer, region: str) -> bool:
