@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 import pytest
+import yaml
 
 from components.settings import KEYS, SettingsError, read_settings
-from components.unread import unread_warnings
-from tests.unit.test_settings import ENVIRONMENT, PROJECT
+from components.unread import stack_file_text, unread_warnings
+from tests.unit.test_settings import ENVIRONMENT, PROJECT, ROOT
 
 SALT = "encryptionsalt: v1:abc=:v1:def\n"
 
@@ -154,6 +155,15 @@ def test_a_stack_file_that_is_not_the_one_in_use_is_left_alone() -> None:
     """With `--config-file` the configuration is another one."""
     assert warnings_of({f"{PROJECT}:port": "9000"}, stack_file="config:\n  lambda-vllm:tls: 'off'\nowner: me\n") == []
     assert warnings_of({}, stack_file="not: [yaml") == []
+
+
+@pytest.mark.parametrize("stack", ["dev", "local"])
+def test_of_the_projects_own_stack_files_all_is_read(stack: str) -> None:
+    text = stack_file_text(ROOT, stack)
+    written = yaml.safe_load(text)["config"]
+    config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in written.items()}
+    assert warnings_of(config, stack_file=text) == []
+    assert stack_file_text(ROOT, "of-nobody") == ""
 
 
 @pytest.mark.parametrize(
