@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.vllm.flags.files import MOST_BYTES, SentFiles, read_files
+from components.vllm.flags.files import MOST_BYTES, SentFiles, read_files, variables_elsewhere
 
 TEMPLATE = "{% for message in messages %}{{ message.content }}{% endfor %}\n"
 
@@ -213,6 +213,18 @@ def test_a_module_of_the_users_computer_is_refused(folder: Path, flag: str, valu
         f"vllmArgs: {flag}: the module mine lies on this computer, and is not sent: only what is installed on the "
         "machine can be named"
     )
+
+
+def test_a_variable_of_the_server_that_names_a_path_of_this_computer_is_refused_without_its_value(folder: Path) -> None:
+    (folder / "conf").mkdir()
+    here = {"VLLM_LOGGING_CONFIG_PATH": "./log.json", "A": "~/log.json", "B": f"{folder}/conf", "C": "conf/../conf"}
+    lines = list(variables_elsewhere(here, folder, folder.parent))
+    assert lines == [
+        f"vllmEnv: {name} names a path of this computer, and the server runs on the machine: name an absolute path there"
+        for name in here
+    ]
+    there = {"A": "/lambda/nfs/log.json", "B": "https://a/b", "C": "a/b", "D": 1, "E": "/tmp", "F": "conf", "G": ""}
+    assert list(variables_elsewhere(there, folder, folder.parent)) == []
 
 
 def test_on_a_computer_whose_user_is_called_as_the_machines_is_paths_of_both_are_taken(folder: Path) -> None:
