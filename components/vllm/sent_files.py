@@ -1,9 +1,10 @@
-"""The files of this computer that the settings' flags name."""
+"""The files of this computer that the settings name, by flags or by variables."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from components.settings import Settings
-from components.vllm.flags.files import SentFiles, read_files
+from components.vllm.flags.files import SentFiles, read_files, variables_elsewhere
 
 
 def sent_files(settings: Settings) -> SentFiles:
@@ -13,4 +14,5 @@ def sent_files(settings: Settings) -> SentFiles:
     except RuntimeError:
         # A computer that does not say: then `~` is nowhere.
         home = Path("/nowhere")
-    return read_files(settings.vllm_args, Path.cwd(), home, settings.vllm_version)
+    sent = read_files(settings.vllm_args, Path.cwd(), home, settings.vllm_version)
+    return replace(sent, problems=(*sent.problems, *variables_elsewhere(settings.vllm_env, Path.cwd(), home)))

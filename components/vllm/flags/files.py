@@ -95,6 +95,18 @@ def read_files(given: Mapping[str, Any], project: Path, home: Path, version: str
     return SentFiles(flags, files, tuple(problems), tuple(notes))
 
 
+def variables_elsewhere(given: Mapping[str, Any], project: Path, home: Path) -> Iterator[str]:
+    """A line for each variable of the server that names a path of this computer; the value may be secret."""
+    reader = _Reader(project, home, is_listed=True)
+    for name, value in given.items():
+        is_path = isinstance(value, str) and (value.startswith("~") or "/" in value)
+        if is_path and reader.is_place_here(value):
+            yield (
+                f"vllmEnv: {name} names a path of this computer, and the server runs on the machine: name an absolute "
+                "path there"
+            )
+
+
 def _named(flags: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What the flags of `SENT` name."""
     found = []
@@ -149,7 +161,7 @@ class _Reader:
                 is_word = isinstance(given[flag], str) and not given[flag].startswith(("{", "["))
                 for value in _texts(given[flag]):
                     # Inside of objects there are other words too, which may be names of folders here.
-                    if value not in NO_PLACES and (is_word or "/" in value) and self._is_place_here(value):
+                    if value not in NO_PLACES and (is_word or "/" in value) and self.is_place_here(value):
                         yield (
                             f"vllmArgs: {flag}: {value} lies on this computer, and the server runs on the machine: "
                             "name an absolute path there, such as one below /lambda/nfs"
@@ -175,7 +187,8 @@ class _Reader:
         is_users = path.is_relative_to(self.home) or path.is_relative_to(self.project)
         return is_users and not path.is_relative_to(MACHINE_HOME)
 
-    def _is_place_here(self, value: str) -> bool:
+    def is_place_here(self, value: str) -> bool:
+        """Whether a path is one that only this computer has."""
         if value.startswith(("~", "./", "../")):
             return True
         path = self._path(value)

@@ -219,10 +219,8 @@ def test_a_variable_of_the_server_that_names_a_path_of_this_computer_is_refused_
     (folder / "conf").mkdir()
     here = {"VLLM_LOGGING_CONFIG_PATH": "./log.json", "A": "~/log.json", "B": f"{folder}/conf", "C": "conf/../conf"}
     lines = list(variables_elsewhere(here, folder, folder.parent))
-    assert lines == [
-        f"vllmEnv: {name} names a path of this computer, and the server runs on the machine: name an absolute path there"
-        for name in here
-    ]
+    why = "names a path of this computer, and the server runs on the machine: name an absolute path there"
+    assert lines == [f"vllmEnv: {name} {why}" for name in here]
     there = {"A": "/lambda/nfs/log.json", "B": "https://a/b", "C": "a/b", "D": 1, "E": "/tmp", "F": "conf", "G": ""}
     assert list(variables_elsewhere(there, folder, folder.parent)) == []
 
