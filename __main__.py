@@ -2,14 +2,17 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pulumi
 
 from components.cloud.client import LambdaClient
 from components.cloud.filesystem import Filesystem
+from components.exposure import exposure
 from components.machine.host import check_agent
 from components.machine.machine import GpuMachine, GpuMachineArgs
-from components.settings import SettingsError, read_settings
+from components.settings import KEYS, SettingsError, read_settings
+from components.unread import stack_file_text, unread_warnings
 from components.vllm.api_key import ApiKey
 from components.vllm.decision import Decision, UnfitError
 from components.vllm.endpoint_check import EndpointCheck
@@ -18,6 +21,7 @@ from components.vllm.model_facts import ModelFacts
 from components.vllm.model_pin import ModelPin
 from components.vllm.preflight import PreflightError, survey
 from components.vllm.preflight.plan_text import lines_beside_a_machine, lines_of_a_launch, lines_of_any_plan
+from components.vllm.sent_files import sent_files
 from components.vllm.server import ModelServer, ModelServerArgs
 from components.vllm.stack import VllmStack, VllmStackArgs
 from components.vllm.tls import Tls, TlsArgs
@@ -29,15 +33,21 @@ signal.signal(signal.SIGINT, lambda *_: os._exit(1))
 machine_name = f"{pulumi.get_project()}-{pulumi.get_stack()}"[:48]
 try:
     config, secret_keys = pulumi.runtime.get_config_env(), pulumi.runtime.get_config_secret_keys_env()
-    settings = read_settings(config, set(secret_keys), os.environ, pulumi.get_project())
+    stack_file = stack_file_text(Path.cwd(), pulumi.get_stack())
+    settings = read_settings(config, set(secret_keys), os.environ, pulumi.get_project(), stack_file)
+    for line in unread_warnings(config, os.environ, pulumi.get_project(), KEYS, stack_file):
+        pulumi.log.warn(line)
     client = LambdaClient(settings.lambda_api_key, settings.api_url)
     plan = survey(settings, client, Hub(settings.hf_endpoint, settings.hf_token))
 except (SettingsError, PreflightError) as error:
     raise pulumi.RunError(str(error)) from None
 if no_agent := check_agent(os.environ):
     raise pulumi.RunError(no_agent)
-for line in lines_of_any_plan(plan):
+sent = sent_files(settings)
+for line in [*lines_of_any_plan(plan), *sent.notes]:
     pulumi.log.info(line)
+for line in exposure(settings):
+    pulumi.log.warn(line)
 if settings.tls == "off" and settings.allowed_cidrs:
     pulumi.log.warn("tls is off: the key, the questions and the answers cross the network in the clear")
 
@@ -147,7 +157,8 @@ server = ModelServer(
         additional_api_keys=settings.additional_api_keys,
         port=settings.port,
         max_model_len=settings.max_model_len,
-        vllm_args=settings.vllm_args,
+        vllm_args=sent.flags,
+        vllm_files=sent.files,
         vllm_env=settings.vllm_env,
         start_timeout_seconds=settings.start_timeout_minutes * 60,
         log_megabytes=settings.log_megabytes,

@@ -25,7 +25,10 @@ from components.cloud.account_folder import DEFAULT_URL
 from components.cloud.firewall_rules import MOST_RULES, Cidr
 from components.cloud.instance_inputs import TagKey, TagValue
 from components.cloud.names import FilesystemName
+from components.spelling import did_you_mean
+from components.unread import key_elsewhere, unknown_key, unread_errors
 from components.vllm.flags import FlagsError, checked_flags
+from components.vllm.flags.release import misspelt_variables
 
 SECRETS = frozenset({"lambdaApiKey", "hfToken", "apiKey", "additionalApiKeys"})
 
@@ -88,6 +91,9 @@ _WHAT_IS_ALLOWED = {
     "vllmArgs": "an object of flags of `vllm serve`, such as {max-num-seqs: 64}",
     "vllmEnv": "names and values of environment variables",
 }
+
+
+NO_KEY = "no Lambda API key: set LAMBDA_API_KEY, or run `pulumi config set --secret lambdaApiKey KEY`"
 
 
 class SettingsError(Exception):
@@ -176,10 +182,12 @@ class Settings(BaseModel):
 
     @field_validator("vllm_env")
     @classmethod
-    def variables_that_keep_the_server_whole(cls, variables: dict[str, Any]) -> dict[str, Any]:
-        """Some variables would move the weights away, or serve without the key check."""
-        for name in variables.keys() & VARIABLES_OF_OURS:
-            raise ValueError(f"{name} is set by this program")
+    def variables_that_keep_the_server_whole(cls, variables: dict[str, Any], known: ValidationInfo) -> dict[str, Any]:
+        """Some variables would move the weights away, or serve without the key check, and some nobody would read."""
+        wrong = [f"{name} is set by this program" for name in sorted(variables.keys() & VARIABLES_OF_OURS)]
+        wrong += misspelt_variables(variables, known.data.get("vllm_version"))
+        if wrong:
+            raise ValueError("\n".join(wrong))
         return variables
 
     @property
@@ -193,14 +201,23 @@ class Settings(BaseModel):
         return None if self.max_price_per_hour is None else round(self.max_price_per_hour * 100)
 
 
+KEYS = tuple(to_camel(field) for field in Settings.model_fields)
+"""As users write them."""
+
+
 def read_settings(
-    config: Mapping[str, str], secret_keys: Set[str], environment: Mapping[str, str], project: str
+    config: Mapping[str, str],
+    secret_keys: Set[str],
+    environment: Mapping[str, str],
+    project: str,
+    stack_file: str = "",
 ) -> Settings:
     """Settings from the stack's configuration (full keys, values as text) and the environment.
 
     `secret_keys` are the full keys that are encrypted in the stack file; a secret has to be one of them. The two
     account secrets may come from the environment, as `LAMBDA_API_KEY` and `HF_TOKEN`. `SettingsError` when a key is
-    wrong, unknown or missing.
+    wrong, unknown or missing, and when one that was meant for this program does not reach it; `stack_file` is the text
+    of the stack's file, for what Pulumi drops of it.
     """
     prefix = f"{project}:"
     texts = {key.removeprefix(prefix): value for key, value in config.items() if key.startswith(prefix)}
@@ -214,11 +231,16 @@ def read_settings(
         values[key] = (values.get(key) or environment.get(variable, "")).strip()
     plain = sorted(key for key in texts.keys() & SECRETS if prefix + key not in secret_keys)
     lines = [f"{prefix}{key}: is in plain text; run `pulumi config set --secret {key} VALUE`" for key in plain]
+    lines += unread_errors(config, project, KEYS, stack_file)
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        lines += dict.fromkeys(_line(project, details) for details in error.errors(include_url=False))
-        raise SettingsError("\n".join(lines)) from None
+        found = error.errors(include_url=False)
+        misspelt = {details["loc"][0] for details in found if details["type"] == "extra_forbidden"}
+        # Of a part that is misspelt, another one is missing.
+        said = (one for one in found if one["type"] != "missing" or one["loc"][0] not in misspelt)
+        lines += dict.fromkeys(_line(project, details) for details in said)
+        raise SettingsError("\n".join(_with_hint(line, environment) for line in lines)) from None
     if lines:
         raise SettingsError("\n".join(lines))
     return settings
@@ -237,6 +259,11 @@ def _value(text: str) -> Any:
         return text
 
 
+def _with_hint(line: str, environment: Mapping[str, str]) -> str:
+    other = key_elsewhere(environment) if line == NO_KEY else ""
+    return f"{line}; {other} is set, and is not read" if other else line
+
+
 def _line(project: str, details: Any) -> str:
     if not details["loc"]:
         return f"{project}: {str(details['msg']).removeprefix('Value error, ')}"
@@ -245,11 +272,14 @@ def _line(project: str, details: Any) -> str:
     if key == "lambdaApiKey" and details["input"]:
         return "the Lambda API key holds characters that no key has: copy it anew"
     if key == "lambdaApiKey":
-        return "no Lambda API key: set LAMBDA_API_KEY, or run `pulumi config set --secret lambdaApiKey KEY`"
+        return NO_KEY
     inside = len(details["loc"]) > 1
     if details["type"] == "extra_forbidden" and not inside:
-        known = ", ".join(sorted(to_camel(field) for field in Settings.model_fields))
-        return f"{name}: there is no such key; there are {known}"
+        return f"{name}: there is no such key; {unknown_key(key, project, KEYS)}"
+    if details["type"] == "extra_forbidden":
+        part = str(details["loc"][-1])
+        question = f", {near}" if (near := did_you_mean(part, FilesystemSetting.model_fields)) else ";"
+        return f"{name}: is not allowed: {part} is no part of it{question} It is {_WHAT_IS_ALLOWED[key]}"
     has_password = key in {"apiUrl", "hfEndpoint"} and "@" in str(details["input"])
     hidden = (
         has_password

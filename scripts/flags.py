@@ -1,18 +1,23 @@
-"""Writes down the flags of `vllm serve`: VENV/bin/python -m scripts.flags
+"""Writes down the flags of `vllm serve`, and what else vLLM reads by name: VENV/bin/python -m scripts.flags
 
-VENV has the pinned vLLM, for any accelerator: its own parser is asked, and nothing is loaded. The list goes to
-components/vllm/flags/serve.json, for components/vllm/flags to read.
+VENV has the pinned vLLM, for any accelerator: its own parser is asked, and nothing is loaded. The lists go to
+serve.json and release.json in components/vllm/flags, which reads them.
 """
 
 import argparse
 import json
+import re
 from collections import Counter
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-LIST = Path(__file__).parent.parent / "components" / "vllm" / "flags" / "serve.json"
+FOLDER = Path(__file__).parent.parent / "components" / "vllm" / "flags"
+LIST = FOLDER / "serve.json"
+RELEASE = FOLDER / "release.json"
+ASKED = re.compile(r"""(?:environ|getenv)[\w.]*[(\[]\s*["'](VLLM_\w+)""")
+"""A variable that is asked for where it is used, and stands in no list."""
 
 KINDS = {
     "int": "int",
@@ -38,9 +43,23 @@ def main() -> None:
         names = [name for name in action.option_strings if name.startswith("--") and name != "--help"]
         if names:
             flags[names[0].removeprefix("--")] = _entry(action)
-    document = {"vllm": version("vllm").split("+")[0], "flags": dict(sorted(flags.items()))}
+    release = version("vllm").split("+")[0]
+    document = {"vllm": release, "flags": dict(sorted(flags.items()))}
     LIST.write_text(json.dumps(document, indent=1) + "\n")
     print(f"{LIST.name}: {Counter(entry['takes'] for entry in flags.values())}")
+    package = Path(str(import_module("vllm").__file__)).parent
+    known = {"vllm": release, "chat_templates": _chat_templates(package), "variables": _variables(package)}
+    RELEASE.write_text(json.dumps(known, indent=1) + "\n")
+    print(f"{RELEASE.name}: {len(known['chat_templates'])} chat templates, {len(known['variables'])} variables")
+
+
+def _chat_templates(package: Path) -> list[str]:
+    return sorted(file.name for file in (package / "transformers_utils/chat_templates").glob("*.jinja"))
+
+
+def _variables(package: Path) -> list[str]:
+    asked = {name for file in package.rglob("*.py") for name in ASKED.findall(file.read_text())}
+    return sorted({*import_module("vllm.envs").environment_variables, *asked})
 
 
 def _entry(action: Any) -> dict[str, Any]:

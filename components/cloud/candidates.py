@@ -57,6 +57,14 @@ class Judgement:
     refused: Mapping[Candidate, str] = field(default_factory=dict)
 
 
+def is_sold(offer: Offer, region: str, images: Sequence[Image]) -> bool:
+    """Whether a region may have machines of a type. Lambda does not say where it sells what: a region that has capacity
+    does, and one without any image for the type's architecture does not."""
+    architecture = offer.instance_type.image_architecture
+    has_images = any((one.architecture, one.region.name) == (architecture, region) for one in images)
+    return has_images or any(free.name == region for free in offer.regions_with_capacity_available)
+
+
 def judge(
     candidates: Sequence[Candidate], template: LaunchRequest, max_price_cents_per_hour: int | None, market: Market
 ) -> Judgement:
@@ -107,6 +115,13 @@ def _image_missing(candidate: Candidate, template: LaunchRequest, market: Market
     named = [i for i in market.images if i.id == wanted.get("id") or i.family == wanted.get("family")]
     if any(i.architecture == architecture and i.region.name == candidate.region for i in named):
         return None
+    offer = market.offers[candidate.instance_type]
+    if not is_sold(offer, candidate.region, market.images):
+        free = ", ".join(sorted(region.name for region in offer.regions_with_capacity_available))
+        return (
+            f"needs an image for {architecture}, and the region has none at all, so it does not sell the type; "
+            f"{f'it has capacity now in {free}' if free else 'no region has capacity now'}"
+        )
     name = wanted.get("id") or wanted.get("family")
     others = sorted({i.architecture for i in named if i.region.name == candidate.region})
     there = f", there it is for {' and '.join(others)}" if others else ""

@@ -16,12 +16,21 @@ SSH_PORT = 22
 
 
 def canonical_cidr(text: str) -> str:
-    """IPv4 network in one form: host bits cleared, a bare address as /32. `ValueError` says what is wrong."""
+    """IPv4 network in one form, a bare address as /32. `ValueError` says what is wrong.
+
+    With host bits set it is either the address or the network, and only who wrote it knows which.
+    """
     try:
-        return str(ipaddress.IPv4Network(text.strip(), strict=False))
+        written = ipaddress.IPv4Interface(text.strip())
     except ValueError:
         six = " (Lambda's firewall knows no IPv6)" if ":" in text else ""
         raise ValueError(f"{text!r} is not an IPv4 network such as 203.0.113.0/24{six}") from None
+    if written.ip != written.network.network_address:
+        raise ValueError(
+            f"{text!r} has two readings: write {written.ip}/32 for that address, or {written.network} for its whole "
+            "network"
+        )
+    return str(written.network)
 
 
 Cidr = Annotated[str, AfterValidator(canonical_cidr)]
@@ -77,11 +86,17 @@ def bodies(rules: Iterable[Rule]) -> list[RuleBody]:
 def as_found(rules: Sequence[RuleBody]) -> list[dict[str, Any]]:
     """Rules as the cloud has them, in the order and form of ours where they are such as ours can be."""
     try:
-        ours = in_order([Rule.model_validate({**r.model_dump(), "description": r.description or ""}) for r in rules])
+        ours = in_order([_as_ours(rule) for rule in rules])
     except ValueError:
         # Somebody made rules that ours cannot be, for IPv6 or too many: drift, to be shown and put right by `up`.
         return [rule.model_dump(mode="json", exclude_none=True) for rule in rules]
     return [rule.model_dump(mode="json", exclude_none=True) for rule in ours]
+
+
+def _as_ours(rule: RuleBody) -> Rule:
+    """`ValueError` for what ours can never be. Host bits are cleared: what it lets in is clear here."""
+    network = str(ipaddress.IPv4Network(rule.source_network, strict=False))
+    return Rule.model_validate({**rule.model_dump(), "source_network": network, "description": rule.description or ""})
 
 
 def same_rules(some: Sequence[RuleBody], others: Sequence[RuleBody]) -> bool:

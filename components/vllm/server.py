@@ -69,6 +69,8 @@ class ModelServerArgs:
     """Tokens; `auto` is the longest context that fits."""
     vllm_args: Mapping[str, Any] = field(default_factory=dict)
     """Any other flag of `vllm serve`, without the leading dashes."""
+    vllm_files: Mapping[str, str] = field(default_factory=dict)
+    """Files that these flags name: contents by their places in the setting's folder on the machine."""
     vllm_env: Mapping[str, str | int | float] = field(default_factory=dict)
     start_timeout_seconds: int = 3600
     log_megabytes: int = 120
@@ -87,18 +89,22 @@ class Setting:
     """Variables, as a file that a shell reads."""
     has_tls: bool
     install_key: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    """What flags name, by its place in the setting's folder."""
 
     @property
     def key(self) -> str:
         """Names the setting on the machine. The keys and the certificate are no part: the server reads them anew."""
         scripts = (FOLDER / name for name in SERVICE)
-        return content_hash(*scripts, more=[self.config, self.environment, str(self.has_tls), self.install_key])
+        files = [word for file in sorted(self.files.items()) for word in file]
+        words = [self.config, self.environment, str(self.has_tls), self.install_key, *files]
+        return content_hash(*scripts, more=words)
 
     def stage_input(self, start_timeout_seconds: int) -> str:
         """For stage.py on the machine."""
         setting = {"tls": self.has_tls, "start_timeout_seconds": start_timeout_seconds}
         files = {"vllm.yaml": self.config, "server.env": self.environment, "setting.json": json.dumps(setting)}
-        return json.dumps({"key": self.key, "install_key": self.install_key, "files": files})
+        return json.dumps({"key": self.key, "install_key": self.install_key, "files": {**self.files, **files}})
 
 
 @dataclass(frozen=True)
@@ -157,6 +163,7 @@ class ModelServer(pulumi.ComponentResource):
                 environment_file(args.vllm_env),
                 args.tls_ready is not None,
                 stack.install_key,
+                args.vllm_files,
             )
         )
         self.setting_key = setting.apply(lambda one: one.key)

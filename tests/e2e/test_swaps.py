@@ -126,6 +126,29 @@ def test_what_vllm_finds_wrong_beforehand_is_told_while_the_old_model_serves_on(
     assert stack.servers() == before
 
 
+def test_a_chat_template_that_does_not_parse_is_told_while_the_model_serves_on_without_it(stack: Stack) -> None:
+    """Without a look at it, vLLM would serve and refuse every chat."""
+    before = stack.servers()
+    (stack.project.folder / "mine.jinja").write_text("{% for message in messages %}{{ message.content }}")
+    stack.project.configure(vllmArgs={**FLAGS, "chat-template": "mine.jinja"})
+    failed = stack.project.up(succeeds=False)
+    assert "the chat template does not parse: " in failed.output
+    assert "Unexpected end of template" in failed.output
+    assert f"{MODEL} is served as before, nothing was stopped" in failed.output
+    assert stack.servers() == before
+
+
+def test_chats_go_through_the_template_that_lies_beside_the_program(stack: Stack) -> None:
+    (stack.project.folder / "mine.jinja").write_text("{{ raise_exception('this is the template of mine') }}")
+    stack.project.up()
+    messages: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "Hello"}]
+    with pytest.raises(openai.APIStatusError, match="this is the template of mine"):
+        stack.client().chat.completions.create(model=MODEL, messages=messages, max_tokens=1)
+    stack.project.configure(vllmArgs=FLAGS)
+    stack.project.up()
+    assert stack.client().chat.completions.create(model=MODEL, messages=messages, max_tokens=1).choices
+
+
 def test_another_model_that_fails_while_it_loads_leaves_the_old_one_serving(stack: Stack) -> None:
     stack.project.configure(model=OTHER_MODEL, vllmArgs=FAILS_AT_LOAD)
     failed = stack.project.up(succeeds=False)

@@ -42,6 +42,9 @@ def main() -> int:
     options, _ = parser.parse_known_args()
     config: dict[str, Any] = json.loads(Path(options.config).read_text())
     behaviour = config.get("behaviour", "")
+    if template := config.get("chat-template"):
+        # As vLLM does, before it serves.
+        Path(template).read_text()
     if is_check:
         if behaviour == "refused":
             print("vllm serve: error: unrecognized arguments: --behaviour refused", file=sys.stderr)

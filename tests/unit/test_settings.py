@@ -73,6 +73,9 @@ def test_without_a_lambda_key_the_line_says_where_to_set_it() -> None:
     [
         ("allowedCidrs", ["10.0.0/8"], "'10.0.0/8' is not an IPv4 network"),
         ("allowedCidrs", ["::/0"], "'::/0' is not an IPv4 network"),
+        ("allowedCidrs", ["203.0.113.7/24"], "write 203.0.113.7/32 for that address, or 203.0.113.0/24 for its whole"),
+        ("allowedCidrs", ["203.0.113.7/255.255.255.0"], "write 203.0.113.7/32 for that address, or 203.0.113.0/24"),
+        ("allowedCidrs", ["203.0.113.7/0"], "write 203.0.113.7/32 for that address, or 0.0.0.0/0 for its whole"),
         ("model", "llama", "an owner and a repository"),
         ("model", "../..", "an owner and a repository"),
         ("port", 80, "greater than or equal to 1024"),

@@ -14,6 +14,7 @@ from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.hub.client import Hub, HubError
 from components.vllm.model_facts import ModelFacts, facts_of
 from components.vllm.preflight.candidates import Candidate, candidates, look
+from components.vllm.sent_files import sent_files
 from components.vllm.sizing.fit import Fit, fit, suggestions
 from components.vllm.sizing.gpus import MachineSize, machine_size
 from components.vllm.sizing.model_shape import ModelShape
@@ -110,7 +111,7 @@ def survey(settings: Settings, client: LambdaClient, hub: Hub) -> Plan:
     whether it stays, is not decided here: the state knows, and the comparison of the instance's provider. The model
     that it serves is pinned, and `decide` checks that one.
     """
-    own = [*check_versions(settings), *check_flags(settings)]
+    own = [*check_versions(settings), *check_flags(settings), *sent_files(settings).problems]
     with ThreadPoolExecutor(1) as beside:
         asked = beside.submit(hub.resolve, settings.model, settings.model_revision)
         try:
@@ -128,7 +129,9 @@ def survey(settings: Settings, client: LambdaClient, hub: Hub) -> Plan:
     found = found or market.check(settings, [one.instance_type for one in types if one.serves])
     if of_model:
         facts, types = None, type_fits(settings, None, market.offers)
-    return Plan(settings, facts, candidates(settings, market.offers), types, "; ".join(of_model), tuple(found))
+    return Plan(
+        settings, facts, candidates(settings, market.offers, market.images), types, "; ".join(of_model), tuple(found)
+    )
 
 
 def _hub_problem(error: BaseException | None) -> list[str]:

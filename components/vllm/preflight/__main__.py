@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.cloud.client import LambdaClient
-from components.settings import Settings, SettingsError, parse_flag, read_settings
+from components.settings import KEYS, Settings, SettingsError, parse_flag, read_settings
+from components.unread import unread_warnings
 from components.vllm.hub.client import Hub
 from components.vllm.preflight import Plan, PreflightError, preflight
 from components.vllm.preflight.plan_text import document, lines
+from components.vllm.sent_files import sent_files
 
 PROJECT = "preflight"
 FLAG_OF_KEY = {
@@ -78,10 +80,14 @@ def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     try:
         settings = settings_of(options, os.environ)
+        for line in unread_warnings((), os.environ, PROJECT, KEYS):
+            print(f"warning: {line}", file=sys.stderr)
         client = LambdaClient(settings.lambda_api_key, settings.api_url)
         plan = preflight(settings, client, Hub(settings.hf_endpoint, settings.hf_token))
     except (SettingsError, PreflightError) as error:
         return _refuse(_in_the_words_of_the_command_line(str(error)), options.json)
+    for note in sent_files(settings).notes:
+        print(note, file=sys.stderr)
     _show(plan, options.json)
     return 0
 

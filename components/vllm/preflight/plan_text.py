@@ -6,6 +6,7 @@ from typing import Any
 from components.vllm.forecast import Forecast, forecast
 from components.vllm.hub.architectures import only_by_transformers
 from components.vllm.preflight import Plan, TypeFit
+from components.vllm.preflight.candidates import Candidate
 from components.vllm.sizing.fit import Fit
 from components.vllm.sizing.model_shape import ModelShape
 from components.vllm.versions import PINNED_VLLM
@@ -97,7 +98,13 @@ def _serving(plan: Plan) -> Iterator[str]:
     allowed = plan.instance_types
     for one in plan.candidates:
         if one.instance_type in allowed:
-            yield f"{one}{', more than maxPricePerHour: not launched' if plan.is_too_dear(one) else ''}"
+            yield f"{one}{_not_launched(plan, one)}"
+
+
+def _not_launched(plan: Plan, one: Candidate) -> str:
+    if plan.is_too_dear(one):
+        return ", more than maxPricePerHour: not launched"
+    return "" if one.is_sold else ", and not sold there"
 
 
 def _left_out(plan: Plan) -> list[str]:

@@ -1,7 +1,8 @@
 """Looks at flags and model without serving anything: `check_config.py serve FLAG…`, by vLLM's own Python.
 
 vLLM's own command line is run up to the point where it would begin to serve, and its own code makes the model's
-configuration: it finds wrong values, an unknown architecture and a context that is too long. No memory of a GPU is
+configuration: it finds wrong values, an unknown architecture, a context that is too long and a chat template that does
+not parse. No memory of a GPU is
 taken, since a server runs meanwhile.
 
 It ends with 0 when nothing is wrong, with another status when vLLM says what is, and with `CANNOT_TELL` where this
@@ -25,6 +26,26 @@ def check(args: Any) -> None:
         print(f"cannot look at the model: {error}", file=sys.stderr)
         sys.exit(CANNOT_TELL)
     make()
+    check_template(getattr(args, "chat_template", None))
+
+
+def check_template(named: str | None) -> None:
+    """Parse the template for chats. vLLM does so at the first chat, and would serve until then as if all were well."""
+    try:
+        from transformers.utils.chat_template_utils import (  # type: ignore[import-not-found,unused-ignore]
+            _compile_jinja_template,
+        )
+        from vllm.renderers.chat_utils import load_chat_template  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        # Another release has it elsewhere, and finds out later.
+        return
+    if template := load_chat_template(named):
+        try:
+            _compile_jinja_template(template)
+        except Exception as error:
+            said, _, _ = str(error).partition("\n")
+            print(f"error: the chat template does not parse: {said}", file=sys.stderr)
+            sys.exit(1)
 
 
 def main() -> None:

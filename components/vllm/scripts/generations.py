@@ -1,8 +1,8 @@
 """Settings of the server on this machine's disk, and the marks that say which of them is served.
 
 A generation is one whole setting: `~/.config/lambda-vllm/generations/KEY/` holds `vllm.yaml`, `server.env`,
-`setting.json` and `venv`, a link to the environment that it is served from. Beside them two links, each replaced in
-one step, and a file:
+`setting.json`, `files/` where flags name some, and `venv`, a link to the environment that it is served from. Beside
+them two links, each replaced in one step, and a file:
 
     current   what the service runs
     good      the last one from which a token came
@@ -24,6 +24,8 @@ from typing import Any
 SETTINGS = ".config/lambda-vllm"
 BASE = ".local/share/lambda-vllm"
 FILES = ("vllm.yaml", "server.env", "setting.json")
+FOLDER = "@generation@"
+"""In vllm.yaml the folder of the setting itself: its name is known only when all that is in it is."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +105,20 @@ class Generations:
     def write(self, key: str, files: Mapping[str, str], venv: Path) -> None:
         """Write a setting, each file whole or not at all. What is written again is the same, so it may be in use.
 
+        `files` may have others besides, which flags name: below `files/`, and there before vllm.yaml is.
+
         Its environment stays what it was: another install is another setting.
         """
         folder = self._folder / key
         self._folder.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
-        for name in FILES:
+        for name in sorted(files.keys() - set(FILES)):
+            for parent in reversed((folder / name).relative_to(folder).parents):
+                (folder / parent).mkdir(mode=0o700, exist_ok=True)
             _replace(folder / name, files[name])
+        here = json.dumps(str(folder))[1:-1]
+        for name in FILES:
+            _replace(folder / name, files[name].replace(FOLDER, here) if name == "vllm.yaml" else files[name])
         if not (folder / "venv").exists():
             _link(folder / "venv", venv)
 

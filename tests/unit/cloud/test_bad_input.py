@@ -139,6 +139,10 @@ RULES: list[tuple[Properties, str]] = [
         (_rule(source_network=one), f"rules[0].source_network: '{one}' is not an IPv4 network such as 203.0.113.0/24")
         for one in ("", "10.0.0/8", "10.0.0.0/33", "10.0.0.256", "everywhere", "10.0.0.0/8 10.1.0.0/16")
     ),
+    (
+        _rule(source_network="203.0.113.7/24"),
+        "rules[0].source_network: '203.0.113.7/24' has two readings: write 203.0.113.7/32 for that address, or 203.0.",
+    ),
     (_rule(source_network=None), "rules[0].source_network: is missing"),
     (_rule(description="x" * 129), "rules[0].description: String should have at most 128 characters"),
     (_rule(ports=[22, 22]), "rules[0].ports: there is no such input"),

@@ -70,6 +70,15 @@ def test_the_highest_price_is_still_allowed_and_a_cent_more_is_not() -> None:
     )
 
 
+def test_a_region_that_does_not_sell_the_type_is_told_with_those_that_have_it() -> None:
+    with pytest.raises(NoCandidateError) as caught:
+        judge((Candidate("gpu_1x_gh200", "us-west-3"),), TEMPLATE, None, MARKET)
+    assert str(caught.value).endswith(
+        "gpu_1x_gh200 in us-west-3: needs an image for arm64, and the region has none at all, so it does not sell the "
+        "type; it has capacity now in us-east-3"
+    )
+
+
 def test_one_that_is_ruled_out_does_not_rule_out_the_next_and_the_reason_is_kept() -> None:
     judgement = judge(BOTH, TEMPLATE, 300, MARKET)
     assert judgement.eligible == (GH200,)

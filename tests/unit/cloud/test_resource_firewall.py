@@ -6,6 +6,7 @@ import pytest
 
 from components.cloud import in_use
 from components.cloud.client import LambdaClient
+from components.cloud.firewall_rules import same_rules
 from components.cloud.models import FirewallRule
 from components.cloud.provider import LambdaError, Properties
 from components.cloud.providers.firewall import FirewallRulesetProvider
@@ -95,6 +96,11 @@ def test_rules_that_ours_can_never_be_are_drift_and_not_an_error(plugin: Emulate
     found = FirewallRulesetProvider().read(made.id, made.outs or {}).outs or {}
     assert len(found["rules"]) == 25
     assert FirewallRulesetProvider().diff(made.id, found, RULESET).changes is True
+
+
+def test_a_network_that_the_cloud_keeps_with_host_bits_is_the_one_that_it_lets_in() -> None:
+    kept = FirewallRule(**{**API, "source_network": "10.1.2.3/8"})
+    assert same_rules([kept], [FirewallRule(**API)])
 
 
 def test_a_ruleset_that_somebody_renamed_is_seen_and_gets_its_name_back(plugin: EmulatedCloud) -> None:

@@ -100,3 +100,17 @@ def test_the_model_has_the_first_of_its_names(generations: Generations, names: o
     config = json.dumps({"model": "e/f", "served-model-name": names})
     generations.write("old", {"vllm.yaml": config, "server.env": "", "setting.json": "{}"}, Path("venv"))
     assert generations.get("old").model == "a/b"
+
+
+def test_files_that_flags_name_lie_in_the_setting_and_are_named_by_their_place(generations: Generations) -> None:
+    files = {
+        **dict.fromkeys(FILES, "{}"),
+        "vllm.yaml": '{"chat-template": "@generation@/files/chat-template/my template.jinja"}',
+        "files/chat-template/my template.jinja": "{{ '@generation@' }}",
+    }
+    generations.write("third", files, generations.base / "venv")
+    third = generations.get("third")
+    named = Path(third.config["chat-template"])
+    assert named == third.folder / "files/chat-template/my template.jinja"
+    assert named.read_text() == "{{ '@generation@' }}"
+    assert (named.stat().st_mode & 0o777, named.parent.stat().st_mode & 0o777) == (0o600, 0o700)

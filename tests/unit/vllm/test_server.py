@@ -112,6 +112,21 @@ def test_the_server_starts_anew_for_another_install_and_not_for_another_key_or_d
     assert server_config(replace(ARGS, api_key="sk-other", start_timeout_seconds=1), FACTS, Decision()) == text
 
 
+def test_the_server_starts_anew_when_a_file_that_a_flag_names_has_another_content() -> None:
+    text = server_config(ARGS, FACTS, Decision())
+    files = {"files/chat-template/a.jinja": "{{ x }}"}
+    settings = [
+        Setting(text, "", False, "one"),
+        Setting(text, "", False, "one", files),
+        Setting(text, "", False, "one", {"files/chat-template/a.jinja": "{{ y }}"}),
+        Setting(text, "", False, "one", {"files/chat-template/b.jinja": "{{ x }}"}),
+    ]
+    assert len({one.key for one in settings}) == len(settings)
+    assert Setting(text, "", False, "one", dict(files)).key == settings[1].key
+    sent = json.loads(settings[1].stage_input(60))["files"]
+    assert sent["files/chat-template/a.jinja"] == "{{ x }}"
+
+
 def test_what_runs_as_long_as_the_server_is_a_part_of_its_key() -> None:
     imported = {"supervise.py"}
     for name in SERVICE:
