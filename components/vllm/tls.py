@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 
-from components.machine.host import SCRIPTS, Host, content_hash
+from components.machine.host import BASE, Host, content_hash
 from components.vllm.certificate_authority import CertificateAuthority
 from components.vllm.server_certificate import ServerCertificate
 from components.vllm.stack import FOLDER
@@ -51,7 +51,7 @@ class Tls(pulumi.ComponentResource):
         self.ready = host.run(
             f"{name}-files",
             put_command(args.port),
-            triggers=[content_hash(FOLDER / "certificate.py")],
+            triggers=[content_hash(FOLDER / "certificate.py", FOLDER / "trust.py")],
             stdin=pulumi.Output.secret(certificate.pem),
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.after)),
         )
@@ -62,4 +62,4 @@ class Tls(pulumi.ComponentResource):
 
 def put_command(port: int) -> str:
     """Command that puts the certificate of its input into its place."""
-    return f"timeout {PUT_TIMEOUT_S} python3 {SCRIPTS}/certificate.py --port {port}"
+    return f"timeout {PUT_TIMEOUT_S} env -C {BASE} python3 -m scripts.certificate --port {port}"

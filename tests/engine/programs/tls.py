@@ -27,7 +27,8 @@ machine = GpuMachine(
         ssh_port=2222,
     ),
 )
-scripts = [machine.host.put(file.name, file) for file in (FOLDER / "certificate.py", PROGRAM)]
+files = (*(FOLDER / name for name in ("__init__.py", "certificate.py", "trust.py")), PROGRAM)
+scripts = [machine.host.put(file.name, file) for file in files]
 tls = Tls("tls", machine.host, TlsArgs("tls-test", PORT, scripts))
 served = machine.host.run(
     "serve",
