@@ -17,6 +17,7 @@ from components.vllm.hub.client import Hub
 from components.vllm.model_facts import ModelFacts
 from components.vllm.model_pin import ModelPin
 from components.vllm.preflight import PreflightError, preflight
+from components.vllm.preflight.clock import clock_lines
 from components.vllm.preflight.plan_text import lines
 from components.vllm.server import ModelServer, ModelServerArgs
 from components.vllm.stack import VllmStack, VllmStackArgs
@@ -38,6 +39,8 @@ if no_agent := check_agent(os.environ):
     raise pulumi.RunError(no_agent)
 for line in lines(plan):
     pulumi.log.info(line)
+for line in clock_lines(client.clock_ahead_s):
+    pulumi.log.warn(line)
 if settings.tls == "off" and settings.allowed_cidrs:
     pulumi.log.warn("tls is off: the key, the questions and the answers cross the network in the clear")
 

@@ -14,6 +14,7 @@ from components.cloud.client import LambdaClient
 from components.settings import Settings, SettingsError, parse_flag, read_settings
 from components.vllm.hub.client import Hub
 from components.vllm.preflight import Plan, PreflightError, preflight
+from components.vllm.preflight.clock import clock_lines
 from components.vllm.preflight.plan_text import document, lines
 
 PROJECT = "preflight"
@@ -82,12 +83,16 @@ def main(arguments: Sequence[str]) -> int:
         plan = preflight(settings, client, Hub(settings.hf_endpoint, settings.hf_token))
     except (SettingsError, PreflightError) as error:
         return _refuse(_in_the_words_of_the_command_line(str(error)), options.json)
-    _show(plan, options.json)
+    _show(plan, clock_lines(client.clock_ahead_s), options.json)
     return 0
 
 
-def _show(plan: Plan, as_json: bool) -> None:
-    print(json.dumps({**document(plan), "problems": []}, indent=2) if as_json else "\n".join(lines(plan)))
+def _show(plan: Plan, of_clock: Sequence[str], as_json: bool) -> None:
+    if not as_json:
+        print("\n".join([*lines(plan), *of_clock]))
+        return
+    told = document(plan)
+    print(json.dumps({**told, "warnings": [*told["warnings"], *of_clock], "problems": []}, indent=2))
 
 
 def _refuse(text: str, as_json: bool) -> int:
