@@ -110,9 +110,9 @@ stack = VllmStack(
         cache=filesystem.mount_point.apply(lambda folder: f"{folder}/lambda-vllm") if filesystem else None,
     ),
 )
-api_key = pulumi.Output.secret(settings.api_key) if settings.api_key else ApiKey("api-key").key
-certificates = TlsArgs(machine_name, settings.port, stack.prepared)
-tls = Tls("tls", machine.host, certificates) if settings.tls == "own-ca" else None
+api_key = ApiKey("api-key", settings.api_key or "").key
+has_tls = settings.tls == "own-ca"
+tls = Tls("tls", machine.host, TlsArgs(machine_name, settings.port, has_tls, stack.prepared))
 server = ModelServer(
     "server",
     machine.host,
@@ -131,7 +131,7 @@ server = ModelServer(
         vllm_env=settings.vllm_env,
         start_timeout_seconds=settings.start_timeout_minutes * 60,
         log_megabytes=settings.log_megabytes,
-        tls_ready=tls.ready if tls else None,
+        tls_ready=tls.ready,
     ),
 )
 check = EndpointCheck(
@@ -141,12 +141,12 @@ check = EndpointCheck(
         "port": settings.port,
         "model": settings.model,
         "api_key": pulumi.Output.secret(api_key),
-        "ca_certificate": tls.ca_certificate if tls else "",
+        "ca_certificate": tls.ca_certificate if has_tls else "",
         "allowed_cidrs": settings.allowed_cidrs,
         "ssh_port": settings.ssh_port,
         "private_key": pulumi.Output.secret(machine.key.private_key),
         "public_host_key": machine.host_key.public_key,
-        "served": pulumi.Output.format("{0} {1}", server.setting_key, tls.serial if tls else ""),
+        "served": pulumi.Output.format("{0} {1}", server.setting_key, tls.serial),
     },
     pulumi.ResourceOptions(depends_on=[server]),
 )
@@ -154,7 +154,7 @@ check = EndpointCheck(
 # Given only when the model answers there, as far as this computer can see.
 pulumi.export("endpoint", pulumi.Output.all(server.endpoint, check.reachable).apply(lambda known: known[0]))
 pulumi.export("reachable", check.reachable)
-if tls:
+if has_tls:
     pulumi.export("ca_certificate", tls.ca_certificate)
 pulumi.export("api_key", pulumi.Output.secret(api_key))
 pulumi.export("model", server.model)

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Annotated, ClassVar
 
+from pulumi.dynamic import DiffResult
+
 from components.cloud.checking import written
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
 from components.vllm.x509 import SERVER_LIFE, is_of_use, new_authority, now
@@ -29,6 +31,16 @@ class CertificateAuthorityProvider(LambdaProvider[CertificateAuthorityInputs]):
     def keeps(self, name: str, state: Properties, inputs: Properties) -> bool:
         """A name is for people: another one is no reason to hand all clients another authority."""
         return name == "name"
+
+    def diff(self, _id: str, olds: Properties, news: Properties) -> DiffResult:
+        """Says in the preview what another authority means."""
+        result = super().diff(_id, olds, news)
+        if result.changes:
+            ends = f", which ends on {olds['not_after'][:10]}" if olds.get("not_after") else ""
+            print(
+                f"the stack gets another authority in the place of its own{ends}: clients need the new ca_certificate"
+            )
+        return result
 
     def broken(self, state: Properties) -> str | None:
         """One that ends before what it would sign is of no use, and neither is one that a clock far ahead has made:

@@ -130,6 +130,17 @@ def test_an_authority_keeps_signing_until_it_would_end_before_what_it_signs() ->
         assert provider.diff("id", state, {"name": "test"}).replaces == replaced
 
 
+def test_another_authority_is_said_beforehand_since_all_clients_need_it(capsys: pytest.CaptureFixture[str]) -> None:
+    provider = LaterAuthorities()
+    state = provider.create({"name": "test"}).outs or {}
+    provider.diff("id", state, {"name": "test"})
+    assert capsys.readouterr().out == ""
+    provider.days = 3300
+    provider.diff("id", state, {"name": "test"})
+    said = "the stack gets another authority in the place of its own, which ends on 2036-11-21: clients need the new"
+    assert capsys.readouterr().out == f"{said} ca_certificate\n"
+
+
 def test_a_renamed_stack_keeps_its_authority() -> None:
     provider = LaterAuthorities()
     state = provider.create({"name": "test"}).outs or {}

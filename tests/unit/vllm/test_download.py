@@ -204,7 +204,7 @@ def test_on_a_shared_filesystem_only_old_halves_are_thrown_away_whatever_this_ma
 ) -> None:
     # On another filesystem than the home.
     monkeypatch.setattr(Path, "home", lambda: Path("/proc"))
-    monkeypatch.setattr(download.time, "time", lambda: 4e9)
+    monkeypatch.setattr(time, "time", lambda: 4e9)
     of_another_machine, old = (weights.blobs / f"{name * 64}.12345678.incomplete" for name in "ef")
     of_another_machine.write_bytes(CONTENT)
     old.write_bytes(CONTENT)
