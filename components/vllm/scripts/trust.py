@@ -29,9 +29,9 @@ _NO_CHECK_TIME = 0x200000
 
 Clock = Callable[[], float]
 """Seconds since 1970."""
-Shake = Callable[[ssl.SSLContext], "tuple[dict[str, Any], float | None]"]
-"""Shakes hands as a client: what the certificate says, and the server's clock where it tells. `ssl.SSLError` and other
-`OSError`."""
+Shake = Callable[[ssl.SSLContext, bool], "tuple[dict[str, Any], float | None]"]
+"""Shakes hands as a client: what the certificate says, and, if that is asked for, the server's clock where it tells.
+`ssl.SSLError` and other `OSError`."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,13 @@ def distrust_of(
     None when it does not, and when there is no server that speaks TLS.
     """
 
-    def shake(context: ssl.SSLContext) -> "tuple[dict[str, Any], float | None]":
+    def shake(context: ssl.SSLContext, asks_time: bool) -> "tuple[dict[str, Any], float | None]":
         with (
             socket.create_connection((host, port), timeout_s) as plain,
             context.wrap_socket(plain, server_hostname=name) as encrypted,
         ):
             said = encrypted.getpeercert() or {}
-            # Nothing is said to a server that may be another one, not even a question.
-            return said, _clock_of(encrypted, name) if said else None
+            return said, _clock_of(encrypted, name) if asks_time else None
 
     return distrust(authority, shake, clock)
 
@@ -104,7 +103,7 @@ def distrust(authority: str, shake: Shake, clock: Clock) -> Distrust | None:
     """The same for a server to which `shake` leads."""
     trusting = ssl.create_default_context(cadata=authority)
     try:
-        shake(trusting)
+        shake(trusting, False)
         return None
     except ssl.SSLCertVerificationError as error:
         code, message = error.verify_code, str(error.verify_message)
@@ -114,7 +113,8 @@ def distrust(authority: str, shake: Shake, clock: Clock) -> Distrust | None:
     trusting.verify_flags |= _NO_CHECK_TIME
     asked_at, said, server_clock = clock(), dict[str, Any](), None
     with suppress(OSError):
-        said, server_clock = shake(trusting)
+        # Nothing is said to a server of another authority, not even a question.
+        said, server_clock = shake(trusting, True)
     # Which of the two has the wrong time, OpenSSL does not say.
     both = [said, *trusting.get_ca_certs()] if said else []
     begins = [ssl.cert_time_to_seconds(str(one["notBefore"])) for one in both]
@@ -145,7 +145,7 @@ def date_of(header: str | None) -> float | None:
 def shake_hands_with(file: Path, name: str) -> Shake:
     """With a server that would show the certificate of a file, in memory. `OSError` when it could not be one."""
 
-    def shake(context: ssl.SSLContext) -> "tuple[dict[str, Any], float | None]":
+    def shake(context: ssl.SSLContext, _asks_time: bool) -> "tuple[dict[str, Any], float | None]":
         serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         serving.load_cert_chain(file)
         to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
