@@ -86,8 +86,9 @@ class Transport:
             )
         # requests lets urllib3's own error about a host such as `a..b` through.
         except (requests.ConnectTimeout, requests.exceptions.SSLError, LocationParseError) as error:
-            why = refused_certificate(error, self._clock) or f"{type(error).__name__}: check apiUrl"
-            raise NotFromApiError(f"{what}: cannot reach {self._url} ({why})") from None
+            why = refused_certificate(error, self._clock)
+            why = f": {why}" if why else f" ({type(error).__name__}): check apiUrl"
+            raise NotFromApiError(f"{what}: cannot reach {self._url}{why}") from None
         except requests.RequestException as error:
             raise NoAnswerError(f"{what}: no answer from {self._url} ({type(error).__name__})") from None
         found = ahead_s(response.headers.get("Date"), sent, self._clock())

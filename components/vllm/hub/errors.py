@@ -60,8 +60,9 @@ class Asked:
 
 def unreachable(asked: Asked, error: Exception) -> HubUnreachableError:
     """No answer at all; the error's own text may hold URLs with secrets and is not shown."""
-    why = refused_certificate(error, time.time) or f"{type(error).__name__}: check hfEndpoint"
-    return HubUnreachableError(f"cannot reach the hub at {asked.hub} ({why})")
+    if refused := refused_certificate(error, time.time):
+        return HubUnreachableError(f"cannot reach the hub at {asked.hub}: {refused}")
+    return HubUnreachableError(f"cannot reach the hub at {asked.hub} ({type(error).__name__}): check hfEndpoint")
 
 
 def refusal(asked: Asked, answer: requests.Response) -> HubError:
