@@ -101,13 +101,17 @@ def distrust_of(
 
 def distrust(authority: str, shake: Shake, clock: Clock) -> Distrust | None:
     """The same for a server to which `shake` leads."""
-    trusting = ssl.create_default_context(cadata=authority)
+    if not authority:
+        # Python would trust all authorities of the computer.
+        return None
     try:
+        trusting = ssl.create_default_context(cadata=authority)
         shake(trusting, False)
         return None
     except ssl.SSLCertVerificationError as error:
         code, message = error.verify_code, str(error.verify_message)
-    except OSError:
+    except (OSError, ValueError, TypeError):
+        # Also of an authority that is no certificate, which others will say.
         return None
     trusting.check_hostname = False
     trusting.verify_flags |= _NO_CHECK_TIME

@@ -225,3 +225,9 @@ def test_how_long_a_server_runs_is_told_by_its_own_clock(tmp_path: Path) -> None
         assert way.clock is None
         way.metrics()
         assert way.clock == now() - 7200
+
+
+@pytest.mark.parametrize("authority", ["PEM", "", "\N{BULLET}"])
+def test_what_is_no_certificate_of_an_authority_is_left_to_others_to_say(tmp_path: Path, authority: str) -> None:
+    with made(NOW, tmp_path) as server:
+        assert distrust_of("127.0.0.1", server.port, authority, "127.0.0.1", 10, now) is None
