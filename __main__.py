@@ -20,6 +20,7 @@ from components.vllm.hub.client import Hub
 from components.vllm.model_facts import ModelFacts
 from components.vllm.model_pin import ModelPin
 from components.vllm.preflight import PreflightError, survey
+from components.vllm.preflight.clock import clock_lines
 from components.vllm.preflight.plan_text import lines_beside_a_machine, lines_of_a_launch, lines_of_any_plan
 from components.vllm.sent_files import sent_files
 from components.vllm.server import ModelServer, ModelServerArgs
@@ -46,7 +47,7 @@ if no_agent := check_agent(os.environ):
 sent = sent_files(settings)
 for line in [*lines_of_any_plan(plan), *sent.notes]:
     pulumi.log.info(line)
-for line in exposure(settings):
+for line in [*clock_lines(client.clock_ahead_s), *exposure(settings)]:
     pulumi.log.warn(line)
 if settings.tls == "off" and settings.allowed_cidrs:
     pulumi.log.warn("tls is off: the key, the questions and the answers cross the network in the clear")
@@ -140,9 +141,9 @@ stack = VllmStack(
         cache=filesystem.mount_point.apply(lambda folder: f"{folder}/lambda-vllm") if filesystem else None,
     ),
 )
-api_key = pulumi.Output.secret(settings.api_key) if settings.api_key else ApiKey("api-key").key
-certificates = TlsArgs(machine_name, settings.port, stack.prepared)
-tls = Tls("tls", machine.host, certificates) if settings.tls == "own-ca" else None
+api_key = ApiKey("api-key", settings.api_key or "").key
+has_tls = settings.tls == "own-ca"
+tls = Tls("tls", machine.host, TlsArgs(machine_name, settings.port, has_tls, stack.prepared))
 server = ModelServer(
     "server",
     machine.host,
@@ -162,7 +163,7 @@ server = ModelServer(
         vllm_env=settings.vllm_env,
         start_timeout_seconds=settings.start_timeout_minutes * 60,
         log_megabytes=settings.log_megabytes,
-        tls_ready=tls.ready if tls else None,
+        tls_ready=tls.ready,
     ),
 )
 check = EndpointCheck(
@@ -172,12 +173,12 @@ check = EndpointCheck(
         "port": settings.port,
         "model": settings.model,
         "api_key": pulumi.Output.secret(api_key),
-        "ca_certificate": tls.ca_certificate if tls else "",
+        "ca_certificate": tls.ca_certificate if has_tls else "",
         "allowed_cidrs": settings.allowed_cidrs,
         "ssh_port": settings.ssh_port,
         "private_key": pulumi.Output.secret(machine.key.private_key),
         "public_host_key": machine.host_key.public_key,
-        "served": pulumi.Output.format("{0} {1}", server.setting_key, tls.serial if tls else ""),
+        "served": pulumi.Output.format("{0} {1}", server.setting_key, tls.serial),
     },
     pulumi.ResourceOptions(depends_on=[server]),
 )
@@ -185,7 +186,7 @@ check = EndpointCheck(
 # Given only when the model answers there, as far as this computer can see.
 pulumi.export("endpoint", pulumi.Output.all(server.endpoint, check.reachable).apply(lambda known: known[0]))
 pulumi.export("reachable", check.reachable)
-if tls:
+if has_tls:
     pulumi.export("ca_certificate", tls.ca_certificate)
 pulumi.export("api_key", pulumi.Output.secret(api_key))
 pulumi.export("model", server.model)

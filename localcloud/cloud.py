@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from localcloud.capacity import Capacity
+from localcloud.clock import CloudClock
 from localcloud.credentials import Credentials
 from localcloud.faults.waiting import Faults
 from localcloud.filesystems import FilesystemFolders
@@ -28,6 +29,7 @@ class Cloud:
     filesystems: FilesystemFolders
     faults: Faults
     journal: Journal
+    clock: CloudClock
 
 
 CLOUD = web.AppKey("cloud", Cloud)

@@ -50,6 +50,7 @@ def control_app(operations: set[str]) -> web.Application:
             web.get("/quotas", _show_quotas),
             web.put("/quotas", _set_quotas),
             web.put("/prices", _set_price),
+            web.put("/clock", _set_clock),
         ]
     )
     return app
@@ -116,6 +117,14 @@ class PriceChange(BaseModel):
 
     instance_type: KnownType
     price_cents_per_hour: int = Field(ge=0)
+
+
+class ClockChange(BaseModel):
+    """How far the clock of Lambda's answers is ahead of this computer's from now on, in seconds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ahead_seconds: float = Field(ge=-1e9, le=1e9, allow_inf_nan=False)
 
 
 class StatusChange(BaseModel):
@@ -208,4 +217,10 @@ async def _set_quotas(request: web.Request) -> web.Response:
 async def _set_price(request: web.Request) -> web.Response:
     change = PriceChange.model_validate_json(await request.read())
     cloud_of(request).prices.change(change.instance_type, change.price_cents_per_hour)
+    return web.json_response(change.model_dump())
+
+
+async def _set_clock(request: web.Request) -> web.Response:
+    change = ClockChange.model_validate_json(await request.read())
+    cloud_of(request).clock.ahead_seconds = change.ahead_seconds
     return web.json_response(change.model_dump())

@@ -15,6 +15,7 @@ from localcloud.api.auth import authenticate
 from localcloud.api.envelope import envelope
 from localcloud.api.routes import api_routes
 from localcloud.capacity import Capacity
+from localcloud.clock import CloudClock
 from localcloud.cloud import CLOUD, Cloud
 from localcloud.control import control_app, operations_of
 from localcloud.credentials import load_or_create
@@ -91,6 +92,7 @@ async def open_cloud(
             filesystems,
             faults,
             Journal(),
+            CloudClock(),
         )
     finally:
         await lifecycle.close()
@@ -111,6 +113,7 @@ def make_app(cloud: Cloud, hub: Sequence[web.RouteDef], rate_limit: RateLimit) -
         middlewares=[cloud.journal.middleware(), cloud.faults.hub_middleware()], client_max_size=LARGEST_BODY
     )
     app[CLOUD] = cloud
+    app.on_response_prepare.append(cloud.clock.stamp)
     if limiter:
         app[LIMITER] = limiter
     app.add_subapp(API_PREFIX, api)

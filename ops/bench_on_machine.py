@@ -9,23 +9,29 @@ import os
 import subprocess
 import sys
 import tempfile
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 import yaml
 from huggingface_hub import try_to_load_from_cache
 
+BASE = Path.home() / ".local/share/lambda-vllm"
 SETTINGS = Path.home() / ".config/lambda-vllm"
-VLLM = Path.home() / ".local/share/lambda-vllm/venv/bin/vllm"
+VLLM = BASE / "venv/bin/vllm"
+CONNECT_S = 10.0
 
 
 def main(scheme: str, port: str, model: str, requests: str, concurrency: str, inputs: str, outputs: str) -> int:
     os.environ["HF_HUB_OFFLINE"] = "1"
+    address = os.environ.get("BIND_ADDRESS", "127.0.0.1")
+    if scheme == "https":
+        check_trust(address, int(port), SETTINGS / "ca.pem")
     folder = str(weights_folder())
     with tempfile.TemporaryDirectory() as results:
         words = [
             *(str(VLLM), "bench", "serve", "--backend", "openai"),
-            *("--base-url", f"{scheme}://{os.environ.get('BIND_ADDRESS', '127.0.0.1')}:{port}"),
+            *("--base-url", f"{scheme}://{address}:{port}"),
             *("--endpoint", "/v1/completions", "--model", model, "--tokenizer", folder),
             *("--dataset-name", "random", "--random-input-len", inputs, "--random-output-len", outputs),
             *("--num-prompts", requests, "--max-concurrency", concurrency, "--temperature", "0"),
@@ -45,6 +51,18 @@ def main(scheme: str, port: str, model: str, requests: str, concurrency: str, in
             return done.returncode
         print(json.dumps(summary(json.loads((Path(results) / "result.json").read_text()))))
     return 0
+
+
+def check_trust(address: str, port: int, ca_file: Path) -> None:
+    """End with one line where the benchmark would wait for ten minutes for a server that it does not trust."""
+    spec = spec_from_file_location("trust", BASE / "scripts/trust.py")
+    # Not there on a machine that was set up by an earlier version.
+    if spec is None or spec.loader is None or not (BASE / "scripts/trust.py").exists():
+        return
+    sys.modules["trust"] = trust = module_from_spec(spec)
+    spec.loader.exec_module(trust)
+    if found := trust.distrust_of(address, port, ca_file.read_text(), address, CONNECT_S):
+        raise SystemExit(f"error: the server shows {found.why('this machine', address)}")
 
 
 def summary(result: dict[str, Any]) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
+from components.vllm.scripts.trust import date_of, distrust_of
 from ops.errors import OpsError
 from ops.forward import LOOPBACK, accepts, forwarding
 from ops.outputs import StackOutputs
@@ -39,6 +41,9 @@ class Server:
 
     def __init__(self, base_url: str, api_key: str, ca_file: Path | None) -> None:
         self.base_url = base_url
+        self.clock: float | None = None
+        """The server's, at its last answer: seconds since 1970, None before that or when it does not say."""
+        self._ca_file = ca_file
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.headers["Authorization"] = f"Bearer {api_key}"
@@ -66,7 +71,7 @@ class Server:
             except ValueError:
                 raise ServerError(500, "the answer is not what an OpenAI-compatible server streams") from None
             except requests.RequestException as error:
-                raise cannot_reach(self.base_url, error) from None
+                raise cannot_reach(self.base_url, error, self._ca_file) from None
 
     def _ask(
         self, method: str, url: str, body: dict[str, Any] | None, timeout: float, *, stream: bool
@@ -79,7 +84,8 @@ class Server:
                 with answer:
                     raise ServerError(answer.status_code, message_of(answer.text))
         except requests.RequestException as error:
-            raise cannot_reach(self.base_url, error) from None
+            raise cannot_reach(self.base_url, error, self._ca_file) from None
+        self.clock = date_of(answer.headers.get("Date"))
         return answer
 
 
@@ -103,14 +109,24 @@ def message_of(body: str) -> str:
     return lines[0][:500]
 
 
-def cannot_reach(url: str, error: requests.RequestException) -> OpsError:
+def cannot_reach(url: str, error: requests.RequestException, ca_file: Path | None = None) -> OpsError:
     """One line for what went wrong below HTTP."""
     # A tunnel to a port where nothing listens breaks off in the middle of the handshake.
     if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return OpsError(f"the certificate at {url} is not one of this stack's own CA: `pulumi up`, then try again")
+        return OpsError(untrusted(url, ca_file))
     if isinstance(error, requests.Timeout):
         return OpsError(f"{url} did not answer in time: `python -m ops logs` shows what it does")
     return OpsError(f"{url} broke the connection off: `python -m ops logs` shows why")
+
+
+def untrusted(url: str, ca_file: Path | None) -> str:
+    """Why the server's certificate is refused, in one line."""
+    at = urlsplit(url)
+    host, port = at.hostname or "", at.port or 443
+    found = distrust_of(host, port, ca_file.read_text(), host, KNOCK_S) if ca_file else None
+    if found is None:
+        return f"the certificate at {url} is not one of this stack's own CA: `pulumi up`, then try again"
+    return f"{url} shows {found.why('this computer', host)}"
 
 
 @contextmanager

@@ -5,10 +5,12 @@ import os
 import shlex
 from pathlib import Path
 
+from components.vllm.scripts.trust import distrust_of
 from ops.errors import OpsError
 from ops.forward import LOOPBACK, Forward, free_port, open_forward, pause_before_retry
 from ops.outputs import StackOutputs
 from ops.say import say
+from ops.server import KNOCK_S
 from ops.ssh import Login, login
 
 
@@ -24,6 +26,7 @@ def tunnel(outputs: StackOutputs, port: int | None) -> int:
         if not port and local_port != outputs.port:
             say(f"port {outputs.port} of this computer is taken: using {local_port}")
         print("\n".join(to_paste(outputs, local_port)), flush=True)
+        tell_of_distrust(outputs, local_port)
         say("the tunnel is open until Ctrl+C")
         try:
             while True:
@@ -36,6 +39,12 @@ def tunnel(outputs: StackOutputs, port: int | None) -> int:
             return 0
         finally:
             forward.close()
+
+
+def tell_of_distrust(outputs: StackOutputs, port: int) -> None:
+    """A line when no client that comes through the tunnel will trust the server."""
+    if outputs.ca_certificate and (found := distrust_of(LOOPBACK, port, outputs.ca_certificate, LOOPBACK, KNOCK_S)):
+        say(f"the server shows {found.why('this computer', LOOPBACK)}")
 
 
 def reopened(to: Login, remote_port: int, local_port: int) -> Forward:

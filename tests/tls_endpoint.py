@@ -6,7 +6,8 @@ import os
 import ssl
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
         self._answer({"choices": [{"text": "x"}]})
 
     def _answer(self, body: Any) -> None:
+        self.server.asked.append(self.path)  # type: ignore[attr-defined]
         has_key = self.headers["Authorization"] == f"Bearer {KEY}"
         status = 200 if has_key or self.path == "/health" else 401
         status = self.server.wrong.get(self.path if has_key else f"{self.path} open", status)  # type: ignore[attr-defined]
@@ -34,6 +36,10 @@ class Answers(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """By the server's clock."""
+        return super().date_time_string(self.server.clock() if timestamp is None else timestamp)  # type: ignore[attr-defined]
 
     def log_message(self, *_: Any) -> None:
         """Nothing."""
@@ -49,6 +55,9 @@ class Endpoint(http.server.ThreadingHTTPServer):
         self.certificate = certificate
         self.model = MODEL
         self.wrong: dict[str, int] = {}
+        self.asked: list[str] = []
+        """Paths, in their order."""
+        self.clock: Callable[[], float] = time.time
 
     @property
     def port(self) -> int:

@@ -42,7 +42,9 @@ class BootWait(Resource, module="lambdacloud", name="BootWait"):
     hostnames: pulumi.Output[list[str | None]]
     seconds: pulumi.Output[int]
     """How long it took."""
+    until: pulumi.Output[int]
+    """When it was over, by this computer's clock: seconds since 1970. Unset by versions before this output."""
 
     def __init__(self, name: str, args: BootWaitArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        props: dict[str, Any] = {**dict.fromkeys(("ips", "private_ips", "hostnames", "seconds")), **args}
+        props: dict[str, Any] = {**dict.fromkeys(("ips", "private_ips", "hostnames", "seconds", "until")), **args}
         super().__init__(PROVIDER, name, props, opts)

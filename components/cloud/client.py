@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from components.cloud.account_folder import DEFAULT_URL, account_folder
+from components.cloud.clocks import Clock
 from components.cloud.errors import NotConfiguredError
 from components.cloud.launch_journal import LaunchJournal
 from components.cloud.limits import Limits, RateLimiter, SharedSchedule
@@ -48,6 +49,7 @@ class LambdaClient:
         url: str = DEFAULT_URL,
         limiter: RateLimiter | None = None,
         journal: LaunchJournal | None = None,
+        clock: Clock = time.time,
     ) -> None:
         if not api_key:
             raise NotConfiguredError(
@@ -57,7 +59,7 @@ class LambdaClient:
         schedule = SharedSchedule(folder / "schedule.json") if folder else None
         self._limiter = limiter or RateLimiter(Limits.from_environment(), schedule=schedule)
         self.journal = journal or LaunchJournal(folder / "launches" if folder else None)
-        self._transport = Transport(api_key, url, self._limiter)
+        self._transport = Transport(api_key, url, self._limiter, clock)
         read = self._transport.read
         self._instances = SharedList(lambda: read("/instances", list[Instance], "list instances"))
         self._offers = SharedList(lambda: read("/instance-types", dict[str, Offer], "list instance types"))
@@ -70,6 +72,12 @@ class LambdaClient:
     def limits(self) -> Limits:
         """The pace at which this account may be asked, and by which patience is counted."""
         return self._limiter.limits
+
+    @property
+    def clock_ahead_s(self) -> float:
+        """By how many seconds this computer's clock is ahead of Lambda's, below 0 when it is behind; 0 when that is not
+        known, as before the first answer."""
+        return self._transport.clock_ahead_s
 
     def pause(self) -> None:
         """Wait before the next look at something that changes by itself, with a share of chance in it."""

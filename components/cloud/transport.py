@@ -7,6 +7,7 @@ to look before it asks again (`settle`).
 """
 
 import random
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ import requests
 from pydantic import TypeAdapter, ValidationError
 from urllib3.exceptions import LocationParseError
 
+from components.cloud.clocks import Clock, ahead_s, refused_certificate
 from components.cloud.errors import (
     TRANSIENT,
     CloudError,
@@ -38,7 +40,11 @@ Parsed = TypeVar("Parsed")
 class Transport:
     """Requests of one account. `url` is the root without `/api/v1`."""
 
-    def __init__(self, api_key: str, url: str, limiter: RateLimiter) -> None:
+    clock_ahead_s = 0.0
+    """By how much this computer's clock is ahead of Lambda's, by its last answer; below 0 when it is behind."""
+
+    def __init__(self, api_key: str, url: str, limiter: RateLimiter, clock: Clock = time.time) -> None:
+        self._clock = clock
         self._url = url.rstrip("/") + "/api/v1"
         self._limiter = limiter
         self._headers = {"Authorization": f"Bearer {api_key}", "Accept": "application/json", "User-Agent": USER_AGENT}
@@ -65,6 +71,7 @@ class Transport:
     ) -> Parsed:
         """One request, in seconds until its answer is given up. `wait` blocks until it may leave; it may raise."""
         (wait or self._limiter.wait_for_request)()
+        sent = self._clock()
         try:
             # A connection each: one kept open may have been closed by the other side when it is needed again, and a
             # write lost by that cannot be told from one that was carried out.
@@ -79,9 +86,13 @@ class Transport:
             )
         # requests lets urllib3's own error about a host such as `a..b` through.
         except (requests.ConnectTimeout, requests.exceptions.SSLError, LocationParseError) as error:
-            raise NotFromApiError(f"{what}: cannot reach {self._url} ({type(error).__name__}): check apiUrl") from None
+            why = refused_certificate(error, self._clock)
+            why = f": {why}" if why else f" ({type(error).__name__}): check apiUrl"
+            raise NotFromApiError(f"{what}: cannot reach {self._url}{why}") from None
         except requests.RequestException as error:
             raise NoAnswerError(f"{what}: no answer from {self._url} ({type(error).__name__})") from None
+        found = ahead_s(response.headers.get("Date"), sent, self._clock())
+        self.clock_ahead_s = self.clock_ahead_s if found is None else found
         try:
             return _parse(response, form, what)
         except RateLimitedError as trouble:

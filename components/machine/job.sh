@@ -61,11 +61,13 @@ start() {
         exec 7>"$work.turn"
         flock 7
         echo "$key" >"$work.last.new" && mv "$work.last.new" "$work.last"
-        began=$(date +%s)
+        # Since the boot: the clock is set meanwhile, in the first minutes of a machine above all.
+        now() { local up; read -r up _ </proc/uptime && echo "${up%.*}"; }
+        began=$(now)
         export JOB_KEY=$key
         status=0
         "$@" >>"$job/progress" 2>>"$job/log" 7>&- 9>&- || status=$?
-        seconds=$(($(date +%s) - began))
+        seconds=$(($(now) - began))
         echo "$seconds" >"$job/seconds"
         # A full disk is no reason to lose what the work has come to.
         history=${work%/*}.jsonl

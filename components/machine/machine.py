@@ -17,6 +17,7 @@ from components.machine.known_hosts import known_hosts_line
 
 ANYWHERE = "0.0.0.0/0"
 CLOUD_INIT_TIMEOUT_S = 600
+CLOCKS_MAY_DIFFER_S = 300
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ class GpuMachine(pulumi.ComponentResource):
             private_key=self.key.private_key,
             public_host_key=self.host_key.public_key,
         )
-        prepared = connection.run(f"{name}-prepare", prepare_command(), opts=child)
+        booted_at = boot.until.apply(lambda at: f"{at or 0:.0f}\n")
+        prepared = connection.run(f"{name}-prepare", prepare_command(), stdin=booted_at, opts=child)
         self.host = replace(connection, ready=prepared)
         self._place = pulumi.Output.all(self.ip, self.host_key.public_key)
         self._ssh_port = args.ssh_port
@@ -193,9 +195,18 @@ def user_data(private_host_key: str, public_host_key: str) -> str:
 
 
 def prepare_command() -> str:
-    """Wait for the first boot to end, and make the folders that later commands write to."""
+    """Wait for the first boot to end, and make the folders that later commands write to.
+
+    Its input is what the clock of the computer that runs Pulumi said a moment ago, in seconds since 1970. What is less
+    than this machine's clock says may be a wait, so that only the other case is told.
+    """
+    told = "the clock of the computer that runs pulumi is %d h %02d min ahead of this machine's: set it"
+    clocks = (
+        f'read -r at || true; ahead=$((${{at:-0}} - $(date +%s))); [ "$ahead" -le {CLOCKS_MAY_DIFFER_S} ] || '
+        f'printf "{told}\\n" $((ahead / 3600)) $((ahead % 3600 / 60))'
+    )
     wait = f"(timeout {CLOUD_INIT_TIMEOUT_S} cloud-init status --wait >/dev/null 2>&1 || true)"
-    return f"{wait} && mkdir -p {BASE}/jobs {SCRIPTS} && install -d -m 700 {SETTINGS}"
+    return f"{clocks}; {wait} && mkdir -p {BASE}/jobs {SCRIPTS} && install -d -m 700 {SETTINGS}"
 
 
 def ssh_command(ip: str, port: int, public_host_key: str, key_file: str, rest: str = "") -> str:

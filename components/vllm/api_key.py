@@ -11,12 +11,13 @@ PROVIDER = Deferred("components.vllm.api_key_provider:ApiKeyProvider")
 
 
 class ApiKey(Resource, module="lambdavllm", name="ApiKey"):
-    """A random key; it stays the same until the stack is destroyed."""
+    """The user's key, else a random one, which stays the same until the user brings one or the stack is destroyed."""
 
     key: pulumi.Output[str]
 
-    def __init__(self, name: str, opts: pulumi.ResourceOptions | None = None) -> None:
-        props: dict[str, Any] = {"key": None}
+    def __init__(self, name: str, given: pulumi.Input[str] = "", opts: pulumi.ResourceOptions | None = None) -> None:
+        """`given` is the user's own, empty for a random one. The state has a hash of it beside the key."""
+        props: dict[str, Any] = {"key": None, "given": pulumi.Output.secret(given)}
         secret = pulumi.ResourceOptions(additional_secret_outputs=["key"])
         super().__init__(
             PROVIDER,

@@ -3,9 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Annotated, ClassVar
 
+from pulumi.dynamic import DiffResult
+
 from components.cloud.checking import written
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
-from components.vllm.x509 import SERVER_LIFE, new_authority, now
+from components.vllm.x509 import SERVER_LIFE, is_of_use, new_authority, now
 
 RENEWED_BEFORE = SERVER_LIFE + timedelta(days=35)
 """What an authority signs must not outlive it."""
@@ -30,12 +32,23 @@ class CertificateAuthorityProvider(LambdaProvider[CertificateAuthorityInputs]):
         """A name is for people: another one is no reason to hand all clients another authority."""
         return name == "name"
 
+    def diff(self, _id: str, olds: Properties, news: Properties) -> DiffResult:
+        """Says in the preview what another authority means."""
+        result = super().diff(_id, olds, news)
+        if result.changes:
+            ends = f", which ends on {olds['not_after'][:10]}" if olds.get("not_after") else ""
+            print(
+                f"the stack gets another authority in the place of its own{ends}: clients need the new ca_certificate"
+            )
+        return result
+
     def broken(self, state: Properties) -> str | None:
-        """One that ends before what it would sign is of no use."""
-        ends = state.get("not_after")
-        if not ends:
+        """One that ends before what it would sign is of no use, and neither is one that a clock far ahead has made:
+        no client has accepted it yet."""
+        begins, ends = state.get("not_before"), state.get("not_after")
+        if not (begins and ends) or is_of_use(begins, ends, self.clock(), RENEWED_BEFORE):
             return None
-        return "not_after" if datetime.fromisoformat(ends) < self.clock() + RENEWED_BEFORE else None
+        return "not_before" if datetime.fromisoformat(begins) > self.clock() else "not_after"
 
     def make(self, inputs: CertificateAuthorityInputs) -> Made:
         made = new_authority(inputs.name, self.clock())

@@ -1,11 +1,13 @@
 """Looks at an endpoint from this computer, for `EndpointCheck`."""
 
 import secrets
+import time
 from typing import ClassVar
 
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
 from components.machine.ssh_tunnel import Login, has_ssh, tunnel
 from components.vllm.endpoint_probe import Expected, SilentError, accepts, probe, stays_open
+from components.vllm.scripts.trust import TELLING_S, offset
 
 FROM_HERE = "from here"
 THROUGH_THE_TUNNEL = "through the tunnel"
@@ -40,6 +42,10 @@ class EndpointCheckProvider(LambdaProvider[EndpointCheckInputs]):
 
     opening_s: ClassVar[float] = OPENING_S
 
+    def clock(self) -> float:
+        """The time that counts, in seconds since 1970."""
+        return time.time()
+
     def make(self, inputs: EndpointCheckInputs) -> Made:
         return Made(secrets.token_hex(8), self.change("", inputs, {}))
 
@@ -48,7 +54,7 @@ class EndpointCheckProvider(LambdaProvider[EndpointCheckInputs]):
         expected = Expected(inputs.model, inputs.api_key, inputs.ca_certificate)
         if accepts(inputs.ip, inputs.port, self.opening_s if inputs.allowed_cidrs else 0):
             try:
-                probe(inputs.ip, inputs.port, expected)
+                self._look(inputs.ip, inputs.port, expected)
             except SilentError:
                 # It may have been closed a moment ago, and the firewall only now have heard of it.
                 if accepts(inputs.ip, inputs.port, 0):
@@ -64,7 +70,12 @@ class EndpointCheckProvider(LambdaProvider[EndpointCheckInputs]):
             print("the endpoint is closed to this computer, and there is no ssh: it was only checked on the machine")
             return {"reachable": NOT_FROM_HERE}
         with tunnel(Login(inputs.ip, inputs.ssh_port, inputs.private_key, inputs.public_host_key), inputs.port) as port:
-            probe("127.0.0.1", port, expected)
+            self._look("127.0.0.1", port, expected)
         if inputs.allowed_cidrs:
             print("the endpoint is closed to this computer, which is in none of allowedCidrs, and answers in a tunnel")
         return {"reachable": THROUGH_THE_TUNNEL}
+
+    def _look(self, address: str, port: int, expected: Expected) -> None:
+        ahead_s = probe(address, port, expected, self.clock)
+        if abs(ahead_s) > TELLING_S:
+            print(f"this computer's clock is {offset(ahead_s)} the machine's: set it")

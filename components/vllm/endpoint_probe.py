@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.cloud.errors import CloudError
+from components.vllm.scripts.trust import Clock, date_of, distrust_of
 
 CONNECT_TIMEOUT_S = 4.0
 ANSWER_TIMEOUT_S = 15.0
@@ -60,13 +61,14 @@ def stays_open(address: str, port: int, patience_s: float) -> bool:
     return False
 
 
-def probe(address: str, port: int, expected: Expected) -> None:
-    """Ask as a client does.
+def probe(address: str, port: int, expected: Expected, clock: Clock = time.time) -> float:
+    """Ask as a client does; by how many seconds this computer's clock is ahead of the machine's, 0 when it says none.
 
     `EndpointError` with the first thing that is not as it should be, `SilentError` when no answer comes.
     """
-    client = _Client(address, port, expected)
+    client = _Client(address, port, expected, clock)
     client.ask("GET", "/health", [200])
+    ahead = client.ahead_s
     listed = client.ask("GET", "/v1/models", [200], with_key=True)
     names = [one.get("id") for one in _list(listed, "data")]
     if expected.model not in names:
@@ -75,6 +77,7 @@ def probe(address: str, port: int, expected: Expected) -> None:
     if not _list(client.ask("POST", "/v1/completions", [200], body, with_key=True), "choices"):
         raise EndpointError(f"{client.url}/v1/completions gave no token: see the server's log on the machine")
     client.ask("GET", "/v1/models", [401])
+    return ahead
 
 
 def _list(answer: Any, name: str) -> Sequence[Any]:
@@ -85,9 +88,12 @@ def _list(answer: Any, name: str) -> Sequence[Any]:
 class _Client:
     """Requests to one server, each on a connection of its own."""
 
-    def __init__(self, address: str, port: int, expected: Expected) -> None:
+    def __init__(self, address: str, port: int, expected: Expected, clock: Clock) -> None:
         self._address, self._port = address, port
-        self._key = expected.api_key
+        self._clock = clock
+        self.ahead_s = 0.0
+        """By the last answer."""
+        self._key, self._authority = expected.api_key, expected.ca_certificate
         # Nothing else is trusted, whatever this computer trusts otherwise.
         self._trust = ssl.create_default_context(cadata=expected.ca_certificate) if expected.ca_certificate else None
         self.url = f"{'https' if self._trust else 'http'}://{address}:{port}"
@@ -103,16 +109,15 @@ class _Client:
             answer = connection.getresponse()
             text = answer.read()
         except ssl.SSLCertVerificationError as error:
-            raise EndpointError(
-                f"{self.url} shows a certificate that is not this stack's ({error.verify_message}): "
-                "is something else at this address? If not, run `pulumi up` again"
-            ) from None
+            raise EndpointError(f"{self.url} {self._shows(error)}") from None
         except (OSError, http.client.HTTPException) as error:
             raise SilentError(
                 f"{self.url}{path} gives no answer ({type(error).__name__}): run `pulumi up` again"
             ) from None
         finally:
             connection.close()
+        there = date_of(answer.getheader("Date"))
+        self.ahead_s = 0.0 if there is None else self._clock() - there
         if answer.status not in allowed:
             with_or_without = "with" if with_key else "without"
             raise EndpointError(
@@ -123,6 +128,14 @@ class _Client:
             return json.loads(text)
         except ValueError:
             return None
+
+    def _shows(self, error: ssl.SSLCertVerificationError) -> str:
+        """What is wrong with its certificate."""
+        authority, name = self._authority, self._address
+        found = distrust_of(self._address, self._port, authority, name, CONNECT_TIMEOUT_S, self._clock)
+        # By now it may be another one.
+        why = found.why("this computer", name) if found else f"another certificate at times ({error.verify_message})"
+        return f"shows {why}"
 
     def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
         if self._trust is None:

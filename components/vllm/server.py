@@ -39,6 +39,7 @@ SERVICE = (
     "stages.py",
     "supervise.py",
     "timeline.py",
+    "trust.py",
 )
 """What runs as long as the server does, and therefore is new only with a new start."""
 

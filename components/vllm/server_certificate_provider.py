@@ -9,10 +9,10 @@ from pulumi.dynamic import DiffResult
 
 from components.cloud.errors import CloudError
 from components.cloud.provider import Inputs, LambdaProvider, Made, Properties
-from components.vllm.x509 import issue, now, remaining_share
+from components.vllm.x509 import SERVER_LIFE, is_of_use, issue, now
 
-RENEWED_AT = 1 / 3
-"""Of its life; whoever runs an `up` every four months never sees a certificate end."""
+RENEWED_BEFORE = SERVER_LIFE / 3
+"""Its end; whoever runs an `up` every four months never sees a certificate end."""
 
 
 class ServerCertificateInputs(Inputs):
@@ -35,11 +35,14 @@ class ServerCertificateProvider(LambdaProvider[ServerCertificateInputs]):
         return now()
 
     def diff(self, _id: str, olds: Properties, news: Properties) -> DiffResult:
-        """Besides its inputs, time changes a certificate: it is renewed when less than a third of its life is left."""
+        """Besides its inputs, time changes a certificate: it is renewed when less than a third of its life is left.
+
+        So is one that does not count yet: a clock that was far ahead has made it.
+        """
         result = super().diff(_id, olds, news)
         begin, end = olds.get("not_before"), olds.get("not_after")
         if not result.changes and begin and end:
-            result.changes = remaining_share(begin, end, self.clock()) < RENEWED_AT
+            result.changes = not is_of_use(begin, end, self.clock(), RENEWED_BEFORE)
         return result
 
     def make(self, inputs: ServerCertificateInputs) -> Made:

@@ -44,6 +44,7 @@ NOT_INSTALLING = frozenset(
         "supervise.py",
         "swap.py",
         "timeline.py",
+        "trust.py",
     }
 )
 """Scripts that leave what is installed as it is."""

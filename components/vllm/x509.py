@@ -1,9 +1,12 @@
 """Certificates of a stack's own authority. Pure: the time is given, and nothing is read or sent."""
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
+
+from components.vllm.scripts.trust import BACKDATED_S
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -12,10 +15,12 @@ if TYPE_CHECKING:
 AUTHORITY_LIFE = timedelta(days=3650)
 
 SERVER_LIFE = timedelta(days=365)
-"""Browsers and Apple's clients refuse more than 397 days, of other authorities than public ones up to 825."""
+"""From when it is made. Browsers and Apple's clients refuse more than 397 days in all, of other authorities than public
+ones up to 825."""
 
-CLOCKS_DIFFER = timedelta(hours=1)
-"""A certificate counts from before it was made: the clock of a client may be slow."""
+CLOCKS_DIFFER = timedelta(seconds=BACKDATED_S)
+"""A certificate counts from before it was made: the clock of the computer that makes it may be ahead of the machine's
+and of its clients'. With it a server's certificate lasts 395 days, which those still accept."""
 
 LOOPBACK = IPv4Address("127.0.0.1")
 """Where the `tunnel` output brings the endpoint."""
@@ -23,7 +28,7 @@ LOOPBACK = IPv4Address("127.0.0.1")
 
 def now() -> datetime:
     """The time, to the second as certificates have it."""
-    return datetime.now(UTC).replace(microsecond=0)
+    return datetime.fromtimestamp(int(time.time()), UTC)
 
 
 @dataclass(frozen=True)
@@ -37,10 +42,9 @@ class Issued:
     not_after: datetime
 
 
-def remaining_share(not_before: str, not_after: str, time: datetime) -> float:
-    """How much of a certificate's life is left, 1 to 0 and below; its ends are ISO 8601."""
-    begin, end = datetime.fromisoformat(not_before), datetime.fromisoformat(not_after)
-    return (end - time) / (end - begin)
+def is_of_use(not_before: str, not_after: str, time: datetime, needed: timedelta) -> bool:
+    """Whether a certificate counts already, and for as long as is needed; its ends are ISO 8601."""
+    return datetime.fromisoformat(not_before) <= time <= datetime.fromisoformat(not_after) - needed
 
 
 def new_authority(name: str, time: datetime) -> Issued:

@@ -23,7 +23,7 @@ from components.vllm.flags import FLAGS, checked_flags
 from components.vllm.scripts.guard import ALLOWED, allowed_method
 from tests.e2e.conftest import FLAGS as FLAGS_ON_TWO_CORES
 from tests.e2e.conftest import MODEL
-from tests.e2e.malformed import connect, malformed_requests, statuses
+from tests.e2e.malformed import Malformed, connect, malformed_requests, statuses
 from tests.local_cloud import LocalCloud, local_cloud
 from tests.pulumi_project import Project, project
 
@@ -179,6 +179,15 @@ def test_two_thousand_malformed_requests_reach_nothing_break_nothing_and_leave_n
     assert server.memory_info().rss - memory < GROWTH_BYTES
     assert "Traceback" not in target.log().removeprefix(log)
     assert target.completes()
+
+
+def test_who_offers_http2_in_a_request_gets_its_token_in_this_protocol(target: Target) -> None:
+    """As Java's HttpClient and `curl --http2` do where there is no TLS."""
+    body = json.dumps({"model": MODEL, "prompt": "hello", "max_tokens": 1}).encode()
+    head = f"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {target.api_key}\r\n"
+    head += "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    assert statuses(target.endpoint, Malformed("an offer of HTTP/2", head.encode() + body)) == [200]
 
 
 def test_the_guard_tells_vllm_of_a_client_that_leaves_so_that_its_generation_ends(target: Target) -> None:

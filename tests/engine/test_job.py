@@ -253,6 +253,24 @@ def test_every_end_of_work_is_written_down_with_its_seconds(machine: Machine) ->
     assert datetime.fromisoformat(first["at"]) <= datetime.fromisoformat(second["at"])
 
 
+def test_a_clock_that_is_set_back_meanwhile_does_not_change_how_long_work_took(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the first minutes of a machine."""
+    programs = machine.home / "bin"
+    programs.mkdir()
+    (programs / "date").write_text(
+        f'#!/bin/sh\n[ "$1" = +%s ] || exec /bin/date "$@"\n'
+        f"echo x >>{machine.home}/asked; echo $((2000000000 - 7200 * $(wc -l <{machine.home}/asked)))\n"
+    )
+    (programs / "date").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    _, output, _ = machine.run("true")
+    found = re.search(r"^work: done in (-?\d+) s$", output, re.MULTILINE)
+    assert found, output
+    assert 0 <= int(found[1]) < 60
+
+
 def test_what_is_written_down_of_work_does_not_grow_without_end(machine: Machine) -> None:
     history = machine.home / ".local/share/lambda-vllm/jobs.jsonl"
     history.write_text("{}\n" * 5000)

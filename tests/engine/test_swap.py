@@ -208,13 +208,38 @@ def test_over_tls_the_machine_itself_checks_the_certificate(serving: SwapMachine
     assert serving.served("https", unchecked) == "org/old"
 
 
-def test_a_certificate_of_somebody_else_is_no_success(serving: SwapMachine) -> None:
+def test_a_certificate_of_somebody_else_is_no_success_and_is_told_long_before_the_time_is_up(
+    serving: SwapMachine,
+) -> None:
     certificate, _ = own_ca(["localhost"])
     (serving.settings / "tls.pem").write_bytes(certificate)
     (serving.settings / "ca.pem").write_bytes(own_ca(["localhost"])[1])
-    status, output = serving.up(setting("org/old", has_tls=True), timeout_s=3)
+    status, output = serving.up(setting("org/old", has_tls=True), timeout_s=3600)
     assert status == 1, output
+    assert "the new settings failed: the server shows a certificate that is not this stack's" in output
     assert serving.served() == "org/old"
+
+
+def test_a_server_that_has_served_is_not_ended_for_its_certificate_and_serves_on_with_the_next(
+    machine: SwapMachine,
+) -> None:
+    good, ca = own_ca(["localhost"])
+    (machine.settings / "tls.pem").write_bytes(good)
+    (machine.settings / "ca.pem").write_bytes(ca)
+    wanted = setting("org/old", has_tls=True)
+    assert machine.up(wanted)[0] == 0
+    (machine.settings / "ca.pem").write_bytes(own_ca(["localhost"])[1])
+    machine.reboot()
+    until_true(lambda: machine.state.get("trouble"))
+    before = machine.servers
+    assert "the server shows a certificate that is not this stack's" in machine.state["trouble"]
+    status, output = machine.up(wanted, timeout_s=3600)
+    assert status == 1
+    assert "org/old runs with these settings, but the server shows a certificate that is not this stack's" in output
+    (machine.settings / "ca.pem").write_bytes(ca)
+    status, output = machine.up(wanted, timeout_s=3600)
+    assert (status, machine.servers) == (0, before), output
+    assert "serving org/old over https on port 8000\n" in output
 
 
 def test_an_environment_that_the_good_setting_is_served_from_is_used_when_going_back(serving: SwapMachine) -> None:

@@ -38,6 +38,8 @@ class Script:
     answers: list[tuple[int, str] | None] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
     url: str = ""
+    date: str | None = None
+    """What the server says the time is; None for the right one."""
 
     def data(self, data: Any, status: int = 200) -> None:
         """Prepare a success."""
@@ -78,6 +80,9 @@ def script() -> Iterator[Script]:
             self.send_header("Content-Length", str(len(text.encode())))
             self.end_headers()
             self.wfile.write(text.encode())
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return prepared.date or super().date_time_string(timestamp)
 
         do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - names of the standard library
 

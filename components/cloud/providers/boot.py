@@ -58,6 +58,10 @@ class BootWaitProvider(LambdaProvider[BootWaitInputs]):
         old = dict(zip(ids, state.get("ips") or [None] * len(ids), strict=True))
         return {"ips": [there[id_].ip or old[id_] for id_ in ids]}
 
+    def clock(self) -> float:
+        """The time that counts, in seconds since 1970."""
+        return time.time()
+
     def _wait(self, inputs: BootWaitInputs) -> Properties:
         started = time.monotonic()
         booted = wait_for_boot(self.client, inputs.awaited, inputs.ssh_port, inputs.timeout_seconds)
@@ -66,4 +70,5 @@ class BootWaitProvider(LambdaProvider[BootWaitInputs]):
             "private_ips": [instance.private_ip for instance in booted],
             "hostnames": [instance.hostname for instance in booted],
             "seconds": round(time.monotonic() - started),
+            "until": round(self.clock()),
         }

@@ -5,10 +5,13 @@ tells them apart (`hf_raise_for_status`) and as its users report them.
 """
 
 import re
+import time
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import requests
+
+from components.cloud.clocks import refused_certificate
 
 LONGEST_QUOTE = 200
 """Characters of a server's own words that are shown."""
@@ -57,6 +60,8 @@ class Asked:
 
 def unreachable(asked: Asked, error: Exception) -> HubUnreachableError:
     """No answer at all; the error's own text may hold URLs with secrets and is not shown."""
+    if refused := refused_certificate(error, time.time):
+        return HubUnreachableError(f"cannot reach the hub at {asked.hub}: {refused}")
     return HubUnreachableError(f"cannot reach the hub at {asked.hub} ({type(error).__name__}): check hfEndpoint")
 
 

@@ -15,6 +15,7 @@ from components.settings import KEYS, Settings, SettingsError, parse_flag, read_
 from components.unread import unread_warnings
 from components.vllm.hub.client import Hub
 from components.vllm.preflight import Plan, PreflightError, preflight
+from components.vllm.preflight.clock import clock_lines
 from components.vllm.preflight.plan_text import document, lines
 from components.vllm.sent_files import sent_files
 
@@ -88,12 +89,16 @@ def main(arguments: Sequence[str]) -> int:
         return _refuse(_in_the_words_of_the_command_line(str(error)), options.json)
     for note in sent_files(settings).notes:
         print(note, file=sys.stderr)
-    _show(plan, options.json)
+    _show(plan, clock_lines(client.clock_ahead_s), options.json)
     return 0
 
 
-def _show(plan: Plan, as_json: bool) -> None:
-    print(json.dumps({**document(plan), "problems": []}, indent=2) if as_json else "\n".join(lines(plan)))
+def _show(plan: Plan, of_clock: Sequence[str], as_json: bool) -> None:
+    if not as_json:
+        print("\n".join([*lines(plan), *of_clock]))
+        return
+    told = document(plan)
+    print(json.dumps({**told, "warnings": [*told["warnings"], *of_clock], "problems": []}, indent=2))
 
 
 def _refuse(text: str, as_json: bool) -> int:

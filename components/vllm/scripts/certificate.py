@@ -1,5 +1,7 @@
 """Puts the server's certificate in its place, and sees that a server that runs shows it.
 
+One that clients would refuse by this machine's clock is not put there: it was made by another clock.
+
 vLLM 0.32 watches the file that it has opened and not its name (watchfiles 1.3.0 on Linux): a new file that is renamed
 into its place is noticed once and never again. So the file stays the same one. It is a page of memory long, filled up
 with line breaks, and is written over by one call, so that a reader gets the old certificate or the new one. ext4 does
@@ -13,8 +15,11 @@ import os
 import socket
 import ssl
 import sys
+import tempfile
 import time
 from pathlib import Path
+
+from .trust import Clock, distrust, shake_hands_with
 
 SETTINGS = Path.home() / ".config/lambda-vllm"
 PAGE = 4096
@@ -111,7 +116,21 @@ def certificates(bundle: str) -> list[str]:
     return found
 
 
-def main() -> int:
+def check(bundle: str, clock: Clock) -> None:
+    """Be the client of a server that shows it; `CertificateError` when that is not trusted."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "tls.pem"
+        replace(file, bundle.encode())
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file)
+        except ssl.SSLError:
+            raise CertificateError("key and certificate cannot be read, or do not belong together") from None
+        found = distrust(certificates(bundle)[1], shake_hands_with(file, "localhost"), clock)
+    if found:
+        raise CertificateError(f"the server would show {found.why('this machine', 'localhost')}")
+
+
+def main(clock: Clock = time.time) -> int:
     """Put what comes by standard input in its place; 1 and one line when that does not work."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
@@ -121,6 +140,7 @@ def main() -> int:
     try:
         bundle = sys.stdin.read()
         authority = certificates(bundle)[1]
+        check(bundle, clock)
         replace(SETTINGS / "ca.pem", authority.encode())
         write_over(SETTINGS / "tls.pem", bundle)
         # Where several machines share one network stack, each has an address of its own to listen on.

@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -110,13 +111,21 @@ class Weights:
         place.unlink(missing_ok=True)
 
     def throw_away_parts(self) -> None:
-        """Remove what killed runs left. On a filesystem that another machine may be filling, only what is old."""
+        """Remove what killed runs left. On a filesystem that another machine may be filling, only what is old, by the
+        filesystem's own clock: this machine's may be another."""
+        now = self._filesystem_time()
         for part in self.blobs.glob("*.incomplete"):
             # The other machine may be done with it at this moment.
             with suppress(FileNotFoundError):
                 is_shared = part.stat().st_dev != Path.home().stat().st_dev
-                if not is_shared or time.time() - part.stat().st_mtime > ABANDONED_S:
+                if not is_shared or now - part.stat().st_mtime > ABANDONED_S:
                     part.unlink()
+
+    def _filesystem_time(self) -> float:
+        """What is written at this moment is dated so; 0 where nothing can be written."""
+        with suppress(OSError), tempfile.NamedTemporaryFile(dir=self.blobs, prefix=".time-") as dated:
+            return os.fstat(dated.fileno()).st_mtime
+        return 0.0
 
     def check_disk(self) -> None:
         """Raise `DownloadError` when what is still to come does not fit."""

@@ -9,15 +9,21 @@ import json
 import os
 import socket
 import ssl
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from .generations import Generation
+from .trust import Distrust, distrust_of
 
 ANSWER_TIMEOUT_S = 300.0
 """For a first token, which may wait for a compiler; all else answers in a moment or is not there yet."""
 QUICK_TIMEOUT_S = 5.0
 LATER = frozenset({408, 425, 429})
 """Refusals that say nothing of the next request: clients of a server that comes back may be waiting in numbers."""
+
+DISTRUST_S = 15.0
+"""For so long a server may show a certificate that is not trusted: a new one takes seconds on its way into it."""
 
 NOT_YET = (OSError, ValueError, LookupError, AttributeError, TypeError)
 """While the key file is written anew, or when somebody else answers on the port with something else."""
@@ -27,12 +33,18 @@ class NotReadyError(Exception):
     """The server will not get ready; the text is one line."""
 
 
-class Probe:
-    """A client of one setting's server, on this machine."""
+class TrustError(NotReadyError):
+    """The server may be ready, and no client will find it out: they do not trust its certificate."""
 
-    def __init__(self, generation: Generation, settings: Path) -> None:
+
+class Probe:
+    """A client of one setting's server, on this machine. `clock` is in seconds, and no setting of the date moves it."""
+
+    def __init__(self, generation: Generation, settings: Path, clock: Callable[[], float] = time.monotonic) -> None:
         self._generation = generation
         self._settings = settings
+        self._clock = clock
+        self._distrusted_since: float | None = None
         self.is_up = False
         """Somebody answered `/health`."""
         # Where several machines share one network stack, each has an address of its own to listen on.
@@ -52,6 +64,22 @@ class Probe:
         if self._ask("GET", "/v1/models")[0] == 200:
             raise NotReadyError("the server answers without the key and was stopped: see vllmArgs and vllmEnv")
         return True
+
+    def distrust(self) -> Distrust | None:
+        """Why the server's certificate is not trusted; None when it is, or when there is no server."""
+        authority = (self._settings / "ca.pem").read_text()
+        return distrust_of(self._host, self._generation.port, authority, "localhost", QUICK_TIMEOUT_S)
+
+    def _check_trust(self) -> None:
+        """After a refusal: `TrustError` when it was not the first one for long enough."""
+        found = self.distrust()
+        if found is None:
+            return
+        now = self._clock()
+        if self._distrusted_since is None:
+            self._distrusted_since = now
+        if now - self._distrusted_since >= DISTRUST_S:
+            raise TrustError(f"the server shows {found.why('this machine', 'localhost')}")
 
     def _check_names(self, body: bytes) -> None:
         names = [str(model.get("id")) for model in json.loads(body).get("data", ())]
@@ -101,6 +129,9 @@ class Probe:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
+        except ssl.SSLCertVerificationError:
+            self._check_trust()
+            return 0, b""
         except (OSError, http.client.HTTPException):
             return 0, b""
         finally:
@@ -113,7 +144,9 @@ class Probe:
             return plain
         try:
             context = ssl.create_default_context(cafile=str(self._settings / "ca.pem"))
-            return context.wrap_socket(plain, server_hostname="localhost")
+            encrypted = context.wrap_socket(plain, server_hostname="localhost")
+            self._distrusted_since = None
+            return encrypted
         except OSError:
             plain.close()
             raise

@@ -25,7 +25,7 @@ class State:
     offloaded_gib: float = 0.0
     """How much of the weights is in the machine's memory, by vLLM's log."""
     trouble: str = ""
-    """Why the last start ended, while it waits for the next."""
+    """Why the last start ended, while it waits for the next; while it starts, why clients do not trust the server."""
 
 
 def now() -> float:

@@ -15,7 +15,7 @@ from pathlib import Path
 from .explain import reason
 from .generations import Generation, Generations
 from .log_files import LogFiles
-from .probe import NOT_YET, NotReadyError, Probe
+from .probe import NOT_YET, NotReadyError, Probe, TrustError
 from .server_process import ServerProcess
 from .service_state import ServiceState, State, now
 from .stages import Stages
@@ -122,8 +122,10 @@ class Start:
         self._began = now()
         self._ready_at = 0.0
         self._stages = Stages()
-        self._said = ""
+        self._said = ("", "")
         self._refusal = ""
+        self._distrust = ""
+        """Why clients do not trust a server that may be ready, in one line."""
         self._is_ready = threading.Event()
         self._is_over = threading.Event()
 
@@ -136,7 +138,7 @@ class Start:
         while not (self._all.is_ending or server.has_ended() or self._is_hopeless()):
             if self._is_ready.is_set() and not self.served:
                 self._becomes_ready()
-            elif not self.served and self._said != str(self._stages):
+            elif not self.served and self._said != self._words():
                 self._tell("starting")
             self._all.wake.wait(POLL_S)
             self._all.wake.clear()
@@ -168,7 +170,8 @@ class Start:
         A proven one has twice the time, and is started again: what it waits for may be there the next time.
         """
         limit = self._timeout_seconds * (2 if self._is_proven else 1)
-        late = now() - self._began > limit and self._all.generations.good is not None
+        # A further start would show the same certificate.
+        late = now() - self._began > limit and self._all.generations.good is not None and not self._distrust
         if late and not (self.served or self._refusal):
             self._refusal = (
                 f"the model server was not ready after {limit} s, its stage was: {self._stages}; raise "
@@ -183,6 +186,12 @@ class Start:
                 if probe.is_ready():
                     check_offload(self._generation, self._stages, has_gpu=shutil.which("nvidia-smi") is not None)
                     self._is_ready.set()
+                self._distrust = ""
+            except TrustError as error:
+                # Not the fault of a setting that has served: it serves on once there is another certificate.
+                if not self._is_proven:
+                    self._refusal = str(error)
+                self._distrust = str(error)
             except NotReadyError as error:
                 self._refusal = str(error)
             except NOT_YET:
@@ -218,10 +227,15 @@ class Start:
         except OSError as error:
             print(f"no line in the timeline: {error}", flush=True)
 
+    def _words(self) -> tuple[str, str]:
+        """What is told of a start, of both threads: its stage, and why it is not trusted."""
+        return str(self._stages), self._distrust
+
     def _tell(self, doing: str) -> None:
-        self._said = str(self._stages)
+        self._said = stage, distrust = self._words()
         offloaded = self._stages.offloaded_gib
-        self._all.state.write(State(doing, self._generation.key, self._why, self._said, self._began, offloaded))
+        key, trouble = self._generation.key, "" if self.served else distrust
+        self._all.state.write(State(doing, key, self._why, stage, self._began, offloaded, trouble))
 
 
 def check_offload(generation: Generation, stages: Stages, *, has_gpu: bool) -> None:

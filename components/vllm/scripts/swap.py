@@ -19,8 +19,8 @@ from typing import Any
 
 from .check_config import CANNOT_TELL
 from .explain import cause
-from .generations import Generations
-from .probe import NOT_YET, NotReadyError, Probe
+from .generations import Generation, Generations
+from .probe import NOT_YET, NotReadyError, Probe, TrustError
 from .service_state import ServiceState, State, now
 from .service_unit import ServiceUnit
 from .timeline import Timeline
@@ -110,6 +110,8 @@ class Swap:
                 try:
                     if probe.is_ready():
                         break
+                except TrustError as error:
+                    raise SwapError(f"{self._generation.model} runs with these settings, but {error}") from None
                 except NotReadyError:
                     return False
             if now() - began > BUSY_S:
@@ -191,6 +193,8 @@ class Swap:
             if trouble := self._generations.failure(self._key):
                 raise SwapError(self._gone_back(trouble))
             state = self._state.read()
+            if self._is_distrusted(state, self._generation):
+                raise SwapError(f"{self._generation.model} runs with these settings, but {state.trouble}")
             is_alive = self._state.is_alive
             if not is_alive or state.key in {"", self._key}:
                 on_course = now()
@@ -235,7 +239,8 @@ class Swap:
                 outage = f" after {last['outage']:.0f} s without a model" if last and last["outage"] else ""
                 why = trouble.removeprefix("the model server failed: ")
                 return f"{old.model} is served again as before{outage}; the new settings failed: {why}"
-            if (state.doing == "waiting" and state.key == good) or now() - began > old.start_timeout_seconds:
+            is_given_up = state.doing == "waiting" and state.key == good
+            if is_given_up or self._is_distrusted(state, old) or now() - began > old.start_timeout_seconds:
                 why = state.trouble or f"its stage is: {state.stage}"
                 return (
                     f"NO MODEL IS SERVED: the last good settings do not come up either ({why}), and are tried further; "
@@ -245,6 +250,14 @@ class Swap:
                 reported = now()
                 say(progress(state, None))
         return trouble
+
+    def _is_distrusted(self, state: State, generation: Generation) -> bool:
+        """Whether its server runs and clients do not trust it; what the service says may be of a moment ago."""
+        if not state.trouble or (state.doing, state.key) != ("starting", generation.key):
+            return False
+        with suppress(*NOT_YET):
+            return Probe(generation, self._generations.settings).distrust() is not None
+        return False
 
     def _report(self, start: dict[str, Any] | None) -> None:
         """What `pulumi` reads of it; `start` is the one that this request was for."""

@@ -27,8 +27,10 @@ machine = GpuMachine(
         ssh_port=2222,
     ),
 )
-scripts = [machine.host.put(file.name, file) for file in (FOLDER / "certificate.py", PROGRAM)]
-tls = Tls("tls", machine.host, TlsArgs("tls-test", PORT, scripts))
+files = (*(FOLDER / name for name in ("__init__.py", "certificate.py", "trust.py")), PROGRAM)
+scripts = [machine.host.put(file.name, file) for file in files]
+is_on = config.get("tls") != "off"
+tls = Tls("tls", machine.host, TlsArgs("tls-test", PORT, is_on, scripts))
 served = machine.host.run(
     "serve",
     # Told once more by the same program, it would find the port taken.
@@ -36,26 +38,28 @@ served = machine.host.run(
     f"for i in $(seq 300); do python3 -c 'import os, socket; "
     f'socket.create_connection((os.environ.get("BIND_ADDRESS", "127.0.0.1"), {PORT}))\' 2>/dev/null && exit; '
     "sleep 0.1; done; exit 1",
-    opts=pulumi.ResourceOptions(depends_on=[tls.ready]),
+    opts=pulumi.ResourceOptions(depends_on=[tls.ready] if tls.ready else scripts),
 )
-check = EndpointCheck(
-    "check",
-    {
-        "ip": machine.ip,
-        "port": PORT,
-        "model": config.get("model") or MODEL,
-        "api_key": pulumi.Output.secret(KEY),
-        "ca_certificate": tls.ca_certificate,
-        "allowed_cidrs": cidrs,
-        "ssh_port": 2222,
-        "private_key": pulumi.Output.secret(machine.key.private_key),
-        "public_host_key": machine.host_key.public_key,
-        "served": tls.serial,
-    },
-    pulumi.ResourceOptions(depends_on=[served]),
-)
+if is_on:
+    # The small endpoint goes on with TLS where that is off.
+    check = EndpointCheck(
+        "check",
+        {
+            "ip": machine.ip,
+            "port": PORT,
+            "model": config.get("model") or MODEL,
+            "api_key": pulumi.Output.secret(KEY),
+            "ca_certificate": tls.ca_certificate,
+            "allowed_cidrs": cidrs,
+            "ssh_port": 2222,
+            "private_key": pulumi.Output.secret(machine.key.private_key),
+            "public_host_key": machine.host_key.public_key,
+            "served": tls.serial,
+        },
+        pulumi.ResourceOptions(depends_on=[served]),
+    )
+    pulumi.export("ca_certificate", tls.ca_certificate)
+    pulumi.export("reachable", check.reachable)
 pulumi.export("instance_id", machine.instance.id)
 pulumi.export("ip", machine.ip)
-pulumi.export("ca_certificate", tls.ca_certificate)
 pulumi.export("serial", tls.serial)
-pulumi.export("reachable", check.reachable)

@@ -23,7 +23,11 @@ def _inputs(*ids: str, **more: object) -> Properties:
 
 
 def test_the_outputs_are_what_a_connection_needs(machine: str, plugin: EmulatedCloud) -> None:
-    made = BootWaitProvider().create(_inputs(machine))
+    class AtNoon(BootWaitProvider):
+        def clock(self) -> float:
+            return 12 * 3600.4
+
+    made = AtNoon().create(_inputs(machine))
     (there,) = plugin.client.instances()
     outs = dict(made.outs or {})
     # At once, but for what this computer takes.
@@ -33,6 +37,7 @@ def test_the_outputs_are_what_a_connection_needs(machine: str, plugin: EmulatedC
         "ips": [there.ip],
         "private_ips": [there.private_ip],
         "hostnames": [there.hostname],
+        "until": 43205,
     }
     assert there.status == "active"
 

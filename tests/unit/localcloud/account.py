@@ -40,6 +40,8 @@ class Answer:
     status: int | None
     text: str
     json: Any
+    date: str = ""
+    """The header, as it came."""
 
     @property
     def data(self) -> Any:
@@ -170,7 +172,8 @@ class Account:
         except (ClientError, TimeoutError):
             return Answer(None, "", None)
         is_json = response.content_type == "application/json"
-        return Answer(response.status, text, await response.json() if is_json else None)
+        said = await response.json() if is_json else None
+        return Answer(response.status, text, said, response.headers.get("Date", ""))
 
     async def _bytes(self, path: str) -> bytes:
         return await (await self._client.get(path)).read()

@@ -1,5 +1,6 @@
 """The control side: the journal, forced states, capacity, prices. Faults have tests of their own."""
 
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,14 @@ def test_a_wrong_price_is_refused_in_one_line(account: Account, body: object, pa
     assert answer.status == 400
     assert part in answer.json["error"]
     assert "\n" not in answer.json["error"]
+
+
+def test_the_api_says_what_time_it_is_by_a_clock_that_can_be_set(account: Account) -> None:
+    def date_of(path: str) -> float:
+        return parsedate_to_datetime(account.call("GET", path).date).timestamp()
+
+    right = date_of("/_localcloud/requests")
+    account.control("PUT", "/clock", {"ahead_seconds": -86400})
+    assert -86400 <= date_of("/api/v1/instances") - right < 0
+    assert date_of("/_localcloud/requests") >= right
+    assert account.call("PUT", "/_localcloud/clock", {"ahead_seconds": "later"}, {}).status == 400

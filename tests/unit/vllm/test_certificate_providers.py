@@ -54,6 +54,26 @@ def test_a_certificate_is_renewed_when_less_than_a_third_of_its_life_is_left_or_
     assert (diff.changes, diff.replaces) == (True, [])
 
 
+@pytest.mark.parametrize("days", [-29, -2, 29])
+def test_a_clock_that_is_days_or_weeks_off_is_no_reason_for_another_certificate_or_authority(days: int) -> None:
+    assert not certificates_after(days).diff("id", made_certificate(), INPUTS).changes
+    authorities = LaterAuthorities()
+    state = authorities.create({"name": "test"}).outs or {}
+    authorities.days = days
+    assert not authorities.diff("id", state, {"name": "test"}).changes
+
+
+def test_what_a_clock_far_ahead_has_made_is_made_anew_by_one_that_is_right() -> None:
+    ahead = certificates_after(400)
+    diff = certificates_after(0).diff("id", ahead.create(INPUTS).outs or {}, INPUTS)
+    assert (diff.changes, diff.replaces) == (True, [])
+    authorities = LaterAuthorities()
+    authorities.days = 400
+    state = authorities.create({"name": "test"}).outs or {}
+    authorities.days = 0
+    assert authorities.diff("id", state, {"name": "test"}).replaces == ["not_before"]
+
+
 def test_a_renewed_certificate_counts_from_now_for_the_same_key() -> None:
     old = made_certificate()
     later = certificates_after(245)
@@ -108,6 +128,17 @@ def test_an_authority_keeps_signing_until_it_would_end_before_what_it_signs() ->
     for days, replaced in ((0, []), (3249, []), (3251, ["not_after"])):
         provider.days = days
         assert provider.diff("id", state, {"name": "test"}).replaces == replaced
+
+
+def test_another_authority_is_said_beforehand_since_all_clients_need_it(capsys: pytest.CaptureFixture[str]) -> None:
+    provider = LaterAuthorities()
+    state = provider.create({"name": "test"}).outs or {}
+    provider.diff("id", state, {"name": "test"})
+    assert capsys.readouterr().out == ""
+    provider.days = 3300
+    provider.diff("id", state, {"name": "test"})
+    said = "the stack gets another authority in the place of its own, which ends on 2036-11-21: clients need the new"
+    assert capsys.readouterr().out == f"{said} ca_certificate\n"
 
 
 def test_a_renamed_stack_keeps_its_authority() -> None:

@@ -1,7 +1,9 @@
 """certificate.py, the script that puts a certificate into its place on the machine."""
 
+import io
+import re
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 from types import FrameType
@@ -112,3 +114,44 @@ def test_nothing_is_waited_for_where_no_server_runs_or_one_that_will_be_started_
 def test_what_is_no_key_certificate_and_authority_is_refused(text: str) -> None:
     with pytest.raises(certificate.CertificateError, match="the input has to be"):
         certificate.certificates(text)
+
+
+def made(at: datetime, key: str = KEY) -> str:
+    """A bundle of an authority and a certificate that were made at that time."""
+    authority = new_authority("test", at)
+    issued = issue(authority.certificate, authority.private_key, IPv4Address("203.0.113.7"), at, key)
+    return issued.private_key + issued.certificate + authority.certificate
+
+
+@pytest.mark.parametrize("days", [-29, 0, 29])
+def test_what_was_made_by_a_clock_that_is_weeks_off_is_put_in_its_place(days: int) -> None:
+    certificate.check(made(NOW + timedelta(days=days)), NOW.timestamp)
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (60, "counts from .* on, .* is 60 days 0 h 00 min ahead"),
+        (-400, "ended on "),
+    ],
+)
+def test_a_certificate_that_this_machines_clock_refuses_is_told_and_the_old_one_stays(
+    days: int, said: str, file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = bundle()
+    certificate.write_over(file, old)
+    monkeypatch.setattr(certificate, "SETTINGS", file.parent)
+    new = made(NOW + timedelta(days=days))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(new))
+    monkeypatch.setattr(sys, "argv", ["certificate.py", "--port", "1"])
+    assert certificate.main(NOW.timestamp) == 1
+    told = capsys.readouterr().err
+    assert re.search(said, told)
+    assert told.count("\n") == 1
+    assert file.read_text().strip() == old.strip()
+
+
+def test_a_key_that_is_not_the_certificates_is_refused_before_it_is_put_in_its_place() -> None:
+    other = issue(AUTHORITY.certificate, AUTHORITY.private_key, IPv4Address("203.0.113.7"), NOW).private_key
+    with pytest.raises(certificate.CertificateError, match="do not belong together"):
+        certificate.check(other + bundle().removeprefix(KEY), NOW.timestamp)

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import re
 import time
 from hashlib import sha1, sha256
@@ -196,6 +197,22 @@ def test_halves_of_a_killed_run_are_thrown_away(weights: Weights) -> None:
     weights.throw_away_parts()
     assert not part.exists()
     assert check(weights) == []
+
+
+def test_on_a_shared_filesystem_only_old_halves_are_thrown_away_whatever_this_machines_clock_says(
+    weights: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On another filesystem than the home.
+    monkeypatch.setattr(Path, "home", lambda: Path("/proc"))
+    monkeypatch.setattr(time, "time", lambda: 4e9)
+    of_another_machine, old = (weights.blobs / f"{name * 64}.12345678.incomplete" for name in "ef")
+    of_another_machine.write_bytes(CONTENT)
+    old.write_bytes(CONTENT)
+    long_ago = old.stat().st_mtime - 2 * download.ABANDONED_S
+    os.utime(old, (long_ago, long_ago))
+    weights.throw_away_parts()
+    assert (of_another_machine.exists(), old.exists()) == (True, False)
+    assert not list(weights.blobs.glob(".time-*"))
 
 
 def test_a_disk_without_room_for_the_rest_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

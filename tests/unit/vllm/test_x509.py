@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from components.vllm.x509 import Issued, issue, new_authority, remaining_share
+from components.vllm.x509 import Issued, is_of_use, issue, new_authority
 
 Extension = TypeVar("Extension", bound=x509.ExtensionType)
 
@@ -106,8 +106,19 @@ def test_pythons_own_ssl_loads_what_was_made() -> None:
     assert ssl.create_default_context(cadata=AUTHORITY.certificate).get_ca_certs()[0]["notAfter"]
 
 
-def test_the_rest_of_a_life_is_counted_from_both_ends() -> None:
+@pytest.mark.parametrize("days", [-29, -1, 0, 29])
+def test_a_client_whose_clock_is_weeks_behind_or_ahead_accepts_what_was_made_a_moment_ago(days: int) -> None:
+    issued = issue(AUTHORITY.certificate, AUTHORITY.private_key, IP, NOW)
+    there = NOW + timedelta(days=days)
+    verifier = PolicyBuilder().store(Store([parsed(AUTHORITY)])).time(there).build_server_verifier(x509.IPAddress(IP))
+    assert verifier.verify(parsed(issued), [])
+
+
+def test_a_certificate_is_of_use_from_its_beginning_until_less_is_left_of_it_than_is_needed() -> None:
     begin, end = NOW.isoformat(), (NOW + timedelta(days=90)).isoformat()
-    assert remaining_share(begin, end, NOW) == 1
-    assert remaining_share(begin, end, NOW + timedelta(days=60)) == pytest.approx(1 / 3)
-    assert remaining_share(begin, end, NOW + timedelta(days=91)) < 0
+
+    def at(**after: float) -> bool:
+        return is_of_use(begin, end, NOW + timedelta(**after), timedelta(days=30))
+
+    assert [at(seconds=-1), at(), at(days=59)] == [False, True, True]
+    assert [at(days=61), at(days=91)] == [False, False]

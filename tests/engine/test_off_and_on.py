@@ -1,0 +1,66 @@
+"""What is switched off and on again: what clients have of a stack counts still, or it is said beforehand."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engine.conftest import PROGRAMS
+from tests.local_cloud import LocalCloud
+from tests.pulumi_project import Project, project
+
+GIVEN = "sk-a-key-of-the-user"
+
+
+@pytest.fixture
+def with_tls(cloud: LocalCloud, tmp_path: Path) -> Iterator[Project]:
+    with project(tmp_path, cloud, PROGRAMS / "tls.py") as one:
+        # The program names its key as the endpoint does.
+        (tmp_path / "project/tests").symlink_to(PROGRAMS.parents[1])
+        one.configure(apiUrl=cloud.url, allowedCidrs=["127.0.0.0/8"])
+        yield one
+
+
+@pytest.fixture
+def with_key(api_cloud: LocalCloud, tmp_path: Path) -> Iterator[Project]:
+    with project(tmp_path, api_cloud, PROGRAMS / "api_key.py") as one:
+        yield one
+
+
+def test_the_authority_that_clients_trust_outlives_a_time_without_tls(with_tls: Project) -> None:
+    with_tls.up()
+    before = with_tls.outputs()
+    with_tls.configure(tls="off")
+    preview = with_tls.pulumi("preview").output
+    assert "CertificateAuthority" not in "".join(line for line in preview.splitlines() if "delete" in line), preview
+    with_tls.up()
+    assert "ca_certificate" not in with_tls.outputs()
+    with_tls.configure(tls=None)
+    with_tls.up()
+    after = with_tls.outputs()
+    assert after["ca_certificate"] == before["ca_certificate"]
+    # The check trusts that authority alone.
+    assert after["reachable"] == "from here"
+    with_tls.pulumi("preview", "--expect-no-changes")
+
+
+def test_a_stack_that_begins_without_tls_has_its_authority_already(real_project: Project) -> None:
+    real_project.configure(tls="off")
+    preview = real_project.pulumi("preview").output
+    assert "CertificateAuthority" in preview
+    assert "ServerCertificate" not in preview
+
+
+def test_a_random_key_after_the_users_own_is_another_one_and_said_in_the_preview(with_key: Project) -> None:
+    with_key.up()
+    first = with_key.output("api_key")
+    with_key.configure_secret("apiKey", GIVEN)
+    with_key.up()
+    assert with_key.output("api_key") == GIVEN
+    assert GIVEN not in with_key.export()
+    with_key.configure(apiKey=None)
+    told = "apiKey is not set any more: the endpoint gets a new random key"
+    assert told in with_key.pulumi("preview").output
+    with_key.up()
+    assert with_key.output("api_key") not in {first, GIVEN}
+    assert told not in with_key.pulumi("preview", "--expect-no-changes").output
