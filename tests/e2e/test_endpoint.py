@@ -1,5 +1,6 @@
 """The main job, end to end. Tests run from top to bottom; those that change the stack stand at the end."""
 
+import json
 import os
 import shlex
 import signal
@@ -14,8 +15,10 @@ import pytest
 import requests
 from huggingface_hub import HfApi
 
+from components.vllm.scripts.stages import PHASES
 from tests.e2e.conftest import FLAGS, MODEL, Served
 from tests.local_cloud import EMPTY_ACCOUNT
+from tests.unit.vllm.log_samples.starts import CPU_STAGES
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -153,6 +156,20 @@ def test_outputs_say_what_runs_where_what_it_costs_and_where_the_time_went(serve
     assert outputs["price_per_hour"] == 2.29
     assert outputs["reachable"] == "from here"
     assert all(outputs["timeline"][stage] is not None for stage in ("boot", "install", "download", "start"))
+
+
+def test_every_mark_of_a_stage_is_a_line_of_the_vllm_that_is_installed(served: Served) -> None:
+    (packages,) = (served.home() / ".local/share/lambda-vllm/venv/lib").glob("python3.*/site-packages")
+    for mark in (mark for phase in PHASES for mark in phase):
+        assert mark.text in (packages / mark.module).read_text(), mark
+
+
+def test_a_start_on_a_cpu_had_each_of_its_stages(served: Served) -> None:
+    starts = (served.home() / ".local/share/lambda-vllm/timeline.jsonl").read_text().splitlines()
+    start = json.loads(starts[0])
+    assert start["result"] == "served"
+    assert tuple(start["stages"]) == CPU_STAGES
+    assert sum(start["stages"].values()) == pytest.approx(start["start"], abs=2)
 
 
 def test_a_new_endpoint_key_and_room_for_the_log_count_at_once_without_loading_the_model_again(served: Served) -> None:

@@ -48,10 +48,10 @@ def main() -> int:
         return 2 if behaviour == "refused" else 0
     if behaviour == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    say("INFO 11-23 vLLM server version 0.32.0")
+    say(f"INFO 11-23 non-default args: {config}")
     server = Server((options.host, config["port"]), handler(config))
     engine = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)", "EngineCore"])
-    say("INFO 11-23 Starting to load model")
+    say(f"INFO 11-23 Starting to load model {config['model']}...")
     time.sleep(config.get("load-seconds", 0.2))
     broken = (Path.home() / config.get("crash-while", "never")).exists()
     if broken or behaviour in {"crash", "refused"}:
