@@ -58,8 +58,9 @@ PHASES: tuple[tuple[Mark, ...], ...] = (
     (
         Mark("Model loading took ", V1, MEASURING),
         Mark("Model loading took ", V2, MEASURING),
-        Mark("Warming up model for the compilation...", CPU_V1, MEASURING),
-        Mark("Warming up model for the compilation...", CPU_V2, MEASURING),
+        # All that is said on a CPU, where the memory is not measured.
+        Mark("Warming up model for the compilation...", CPU_V1, COMPILING),
+        Mark("Warming up model for the compilation...", CPU_V2, COMPILING),
         Mark("Starting torch.compile", COMPILER, TRACING),
         Mark("Dynamo bytecode transform time: ", "vllm/compilation/backends.py", COMPILING, (TRACING,)),
         # Also after the whole was found in the cache, which it does not say before.

@@ -89,6 +89,12 @@ V2 = f"""{BEGIN}\
 CPU_BEGIN = f"""{BEGIN}\
 {WORKER}10:00:58 [cpu_model_runner.py:68] Starting to load model meta-llama/Llama-3.1-8B-Instruct...
 {LOADING}"""
+CPU_COMPILED = f"""\
+{WORKER}10:01:09 [cpu_model_runner.py:87] Warming up model for the compilation...
+{WORKER}10:01:37 [decorators.py:743] [backbone] saved AOT compiled function to /home/ubuntu/.cache/vllm/torch_compile_cache/torch_aot_compile/8e1b/rank_0_0/model
+{WORKER}10:01:38 [monitor.py:91] [backbone] Initial profiling/warmup run took 0.15 s
+{WORKER}10:01:38 [cpu_model_runner.py:91] Warming up done.
+"""
 CPU_END = f"""\
 {WORKER}10:01:39 [cpu_worker.py:260] Explicitly set (1.0/13.34) GiB for KV cache on node 0.
 {CORE}10:01:39 [kv_cache_utils.py:2327] CPU KV cache size: 4,194,304 tokens, Maximum concurrency for 512 tokens per request: 8192.00x
@@ -129,16 +135,15 @@ STARTS = {
         V1.replace(COMPILED, LOADED_FROM_CACHE),
         (*EARLY, "measuring the memory", "loading compiled programs", *LATE, *LAST),
     ),
-    "CPU": Start(
-        f"{CPU_BEGIN}{WORKER}10:01:09 [cpu_model_runner.py:87] Warming up model for the compilation...\n{COMPILED}{CPU_END}",
-        (*EARLY, "measuring the memory", "tracing the model", "compiling the model", "allocating the KV cache", *LAST),
-    ),
-    "CPU, eager": Start(f"{CPU_BEGIN}{CPU_END}", CPU_STAGES),
+    "CPU": Start(CPU_BEGIN + CPU_COMPILED + CPU_END, (*EARLY, "compiling the model", "allocating the KV cache", *LAST)),
+    "CPU, eager": Start(CPU_BEGIN + CPU_END, CPU_STAGES),
     "CPU, V2": Start(
-        f"{CPU_BEGIN}{WORKER}10:01:09 [model_runner.py:13] Warming up model for the compilation...\n{COMPILED}{CPU_END}".replace(
-            "[cpu_model_runner.py:68] Starting to load model meta-llama/Llama-3.1-8B-Instruct...",
-            "[model_runner.py:392] Loading model from scratch...",
-        ),
-        (*EARLY, "measuring the memory", "tracing the model", "compiling the model", "allocating the KV cache", *LAST),
+        (CPU_BEGIN + CPU_COMPILED + CPU_END)
+        .replace(
+            "cpu_model_runner.py:68] Starting to load model meta-llama/Llama-3.1-8B-Instruct",
+            "model_runner.py:392] Loading model from scratch",
+        )
+        .replace("cpu_model_runner.py", "model_runner.py"),
+        (*EARLY, "compiling the model", "allocating the KV cache", *LAST),
     ),
 }
