@@ -3,10 +3,12 @@
 Its configuration file says how, beside the flags that count: `load-seconds`, and `behaviour`:
 
     crash       ends while it loads, as when the memory is too small
+    empty       ends while it loads, with an exception that has no message
     hang        loads for ever
     open        serves without asking for a key
     other-name  serves a model of another name
     refused     is refused by `check` (and crashes)
+    silent      ends while it loads, with status 0 and without a word
     stubborn    does not end when it is asked to
 
 and `crash-while`, a file of the home: while it is there, the server crashes.
@@ -30,6 +32,7 @@ from socketserver import TCPServer
 from typing import Any
 
 POLL_S = 0.05
+ENGINE_DEAD = "EngineCore encountered an issue. See stack trace (above) for the root cause."
 
 
 def main() -> int:
@@ -58,6 +61,10 @@ def main() -> int:
         say("ERROR torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB")
         engine.kill()
         return 1
+    if behaviour in {"empty", "silent"}:
+        engine.kill()
+        assert behaviour == "silent"
+        return 0
     while behaviour == "hang" or (Path.home() / config.get("hang-while", "never")).exists():
         time.sleep(POLL_S)
     if options.ssl_certfile:
@@ -68,8 +75,11 @@ def main() -> int:
     say("INFO:     Application startup complete.")
     while engine.poll() is None:
         time.sleep(POLL_S)
-    say("ERROR EngineDeadError: the engine died")
-    return 1
+    say(
+        "WARNING 11-23 10:00 [core_client.py:817] [shutdown] MPClient: engine core exited unexpectedly; starting cleanup"
+    )
+    say(f"ERROR 11-23 10:00:00 [async_llm.py:719] vllm.v1.engine.exceptions.EngineDeadError: {ENGINE_DEAD}")
+    return 0
 
 
 class Server(ThreadingHTTPServer):
