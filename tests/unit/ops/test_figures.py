@@ -126,7 +126,7 @@ def test_the_text_has_the_costs_and_the_problems() -> None:
     assert "up for              2 h 0 min" in text
     assert "$2.29 an hour for gpu_1x_gh200, $4.58 since its set-up began" in text
     assert "$6.36 per million output tokens" in text
-    assert "started again 1 times after crashes" in text
+    assert "started again 1 time after crashes" in text
     assert "problem             no SSH" in text
 
 
