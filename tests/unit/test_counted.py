@@ -25,12 +25,14 @@ MANY = {
     "components/vllm/hub/headers.py": {"length"},
     "components/vllm/scripts/certificate.py": {"len(page)"},
     "components/vllm/scripts/failures.py": {"tokens"},
+    "components/vllm/sizing/demands.py": {"shape.max_context"},
     "components/vllm/sizing/shape.py": {"layers"},
     # The whole group: there are as many GPUs as are shared by, which is more than one.
     "components/vllm/preflight/plan_text.py": {"found.tensor_parallel_size"},
     # As the official plugin says it.
     "localcloud/command_plugin/dial.py": {"limit"},
     "localcloud/machines/nspawn/firewall.py": {"table"},
+    "scripts/live_check/__main__.py": {"found"},
     "scripts/locks/__main__.py": {"len(pins)"},
 }
 

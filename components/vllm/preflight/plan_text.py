@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from components.counted import counted
 from components.vllm.forecast import Forecast, forecast
 from components.vllm.hub.architectures import only_by_transformers
 from components.vllm.preflight import Plan, TypeFit
@@ -108,7 +109,7 @@ def _memory(plan: Plan) -> Iterator[str]:
         rate = found.tokens_per_second
         yield (
             f"{one.instance_type}: {found.weights_gib:.1f} GiB of weights{each}, {offload}{found.kv_gib:.1f} GiB for "
-            f"{found.kv_tokens:,} tokens of KV cache, context {_context(plan, found):,}; "
+            f"{counted(found.kv_tokens, 'token')} of KV cache, context {_context(plan, found):,}; "
             f"one stream gets at most {rate:.{1 if rate < 10 else 0}f} tokens/s"
         )
 
@@ -137,7 +138,7 @@ def _cost(plan: Plan) -> Iterator[str]:
     if plan.facts is None:
         return
     size = plan.facts.download_bytes
-    yield f"downloads: {plan.facts.files} files, {_size(size)}"
+    yield f"downloads: {counted(plan.facts.files, 'file')}, {_size(size)}"
     for one in _launched(plan):
         ahead = _forecast(plan, one)
         if ahead:

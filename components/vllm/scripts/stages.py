@@ -140,7 +140,7 @@ class Stages:
             return
         self._follow(line)
         if found := PARTS.search(line):
-            self.detail = f"{found[1]} of {found[2]} files"
+            self.detail = f"file {found[1]} of {found[2]}"
 
     def _follow(self, line: str) -> None:
         # What the present phase has is looked for first: some lines come again in a later one.

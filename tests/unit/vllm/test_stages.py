@@ -130,7 +130,7 @@ def test_the_files_of_weights_are_counted_while_they_are_loaded_and_not_after() 
     for done in (1, 2):
         stages.feed(BAR % (25 * done, done, done))
     stages.feed(b"\r")
-    assert str(stages) == "loading the weights, 2 of 4 files"
+    assert str(stages) == "loading the weights, file 2 of 4"
     stages.feed(b"Loading weights took 2.00 seconds\n")
     assert str(stages) == "preparing the weights"
 
