@@ -72,6 +72,7 @@ def start_line(start: dict[str, Any]) -> str:
         known.append(f"{whole:.0f} s" + (f" ({', '.join(parts)})" if parts else ""))
     if isinstance(start.get("outage"), int | float):
         known.append(f"outage {start['outage']:.0f} s")
+    known += [f"{name}: {start[name]}" for name in ("after", "trouble") if start.get(name)]
     return ", ".join(known)
 
 

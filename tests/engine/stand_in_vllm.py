@@ -75,10 +75,8 @@ def main() -> int:
     say("INFO:     Application startup complete.")
     while engine.poll() is None:
         time.sleep(POLL_S)
-    say(
-        "WARNING 11-23 10:00 [core_client.py:817] [shutdown] MPClient: engine core exited unexpectedly; starting cleanup"
-    )
-    say(f"ERROR 11-23 10:00:00 [async_llm.py:719] vllm.v1.engine.exceptions.EngineDeadError: {ENGINE_DEAD}")
+    say("WARNING 11-23 [core_client.py:817] [shutdown] MPClient: engine core exited unexpectedly; starting cleanup")
+    say(f"ERROR 11-23 [async_llm.py:719] vllm.v1.engine.exceptions.EngineDeadError: {ENGINE_DEAD}")
     return 0
 
 

@@ -94,6 +94,17 @@ def test_the_machine_tells_state_crashes_age_and_the_last_starts() -> None:
     assert [start_line(start) for start in found.starts] == ["2026-11-24T16:00:00Z, change, served, 73 s, outage 80 s"]
 
 
+def test_a_start_tells_what_made_it_necessary_and_what_it_failed_with() -> None:
+    start = {
+        "why": "restart",
+        "result": "failed",
+        "start": 9.0,
+        "after": "it was killed",
+        "trouble": "no memory",
+    }
+    assert start_line(start) == "restart, failed, 9 s, after: it was killed, trouble: no memory"
+
+
 @pytest.mark.parametrize(
     ("doing", "told"),
     [

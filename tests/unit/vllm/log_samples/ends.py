@@ -6,23 +6,34 @@
 from components.vllm.scripts.ends import End
 from tests.unit.vllm.log_samples.server import BEGIN, CORE, OFFLOADED, in_core
 
-API = "(APIServer pid=4655) ERROR 11-22 11:40:02 [async_llm.py:719] "
+API = "(APIServer pid=4655) ERROR 11-22 11:40:02 [async_llm.py:906] "
+WARNED = (
+    "(APIServer pid=4655) WARNING 11-22 10:02:12 [system_utils.py:255] Found ulimit of 20000 and failed to automatically "
+    "increase with error current limit exceeds maximum limit. This can cause fd limit errors like `OSError: [Errno 24]`\n"
+)
 
-SERVING = f"{BEGIN}{OFFLOADED}INFO:     Application startup complete.\n"
+SERVING = f"{BEGIN}{WARNED}{OFFLOADED}INFO:     Application startup complete.\n"
 
+# As vLLM 0.32 wrote it on a CPU when its engine got a SIGKILL.
 ENGINE_GONE = f"""{SERVING}\
+(Worker pid=4712) INFO 11-22 11:40:02 [multiproc_executor.py:843] Parent process exited, terminating worker queues
 (APIServer pid=4655) WARNING 11-22 11:40:02 [core_client.py:817] [shutdown] MPClient: engine core exited unexpectedly; starting cleanup
+(APIServer pid=4655) INFO 11-22 11:40:02 [core_client.py:770] [shutdown] MPClient: start timeout=default
+(APIServer pid=4655) INFO 11-22 11:40:02 [core_client.py:777] [shutdown] MPClient: complete
 {API}AsyncLLM output_handler failed.
 {API}Traceback (most recent call last):
-{API}  File "/home/ubuntu/vllm/v1/engine/async_llm.py", line 671, in output_handler
+{API}  File "/home/ubuntu/vllm/v1/engine/async_llm.py", line 849, in output_handler
 {API}    outputs = await engine_core.get_output_async()
 {API}              ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-{API}  File "/home/ubuntu/vllm/v1/engine/core_client.py", line 1102, in get_output_async
+{API}  File "/home/ubuntu/vllm/v1/engine/core_client.py", line 1235, in get_output_async
 {API}    raise self._format_exception(outputs) from None
 {API}vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue. See stack trace (above) for the root cause.
 INFO:     10.0.0.7:51044 - "POST /v1/chat/completions HTTP/1.1" 500 Internal Server Error
 INFO:     Shutting down
 INFO:     Application shutdown complete.
+INFO:     Finished server process [4655]
+/usr/lib/python3.12/multiprocessing/resource_tracker.py:254: UserWarning: resource_tracker: There appear to be 1 leaked shared_memory objects to clean up at shutdown
+  warnings.warn('resource_tracker: There appear to be %d '
 """
 WORKER_GONE = f"""{SERVING}\
 (EngineCore pid=4711) ERROR 11-22 11:40:02 [multiproc_executor.py:315] Worker proc VllmWorker-1 died unexpectedly (exit code: -9), shutting down executor.
@@ -59,8 +70,8 @@ ENDS: dict[str, tuple[str, End, tuple[str, ...]]] = {
     ),
     "engine gone after an error of its own": (
         ENGINE_GONE.replace(
-            "(APIServer pid=4655) WARNING",
-            f"{CORE}EngineCore encountered a fatal error.\n{CORE}acme.KernelError: no handle\n(APIServer pid=4655) WARNING",
+            "(APIServer pid=4655) WARNING 11-22 11:40:02",
+            f"{CORE}EngineCore encountered a fatal error.\n{CORE}acme.KernelError: no handle\n(APIServer pid=4655) WARNING 11-22 11:40:02",
         ),
         End(0, "serving", killed_for_memory=False),
         ("acme.KernelError: no handle",),
@@ -91,7 +102,7 @@ ENDS: dict[str, tuple[str, End, tuple[str, ...]]] = {
     "a worker killed": (
         WORKER_GONE,
         End(0, "serving", killed_for_memory=False),
-        ("the worker VllmWorker-1 was killed (SIGKILL)", "while: serving"),
+        ("the worker VllmWorker-1's process was killed (SIGKILL)", "while: serving"),
     ),
     "a worker killed by the kernel": (
         WORKER_GONE,
