@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from components.vllm.scripts.access_log import ACCESS, FLAGS_VARIABLE, MOST_REFUSALS, Failures, FailuresOnly
 
 from components.vllm.scripts import access_log
+from components.vllm.scripts.access_log import ACCESS, FLAGS_VARIABLE, MOST_REFUSALS, Failures, FailuresOnly
 
 FORMAT = '%s - "%s %s HTTP/%s" %d'
 
