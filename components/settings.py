@@ -67,7 +67,7 @@ FLAGS_OF_OURS = frozenset(
 VARIABLES_OF_OURS = frozenset(
     {
         *("BIND_ADDRESS", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HOME", "LAMBDA_VLLM_API_KEYS", "PATH"),
-        *("PYTHONPATH", "VLLM_API_KEY", "VLLM_USE_RUST_FRONTEND"),
+        *("LAMBDA_VLLM_FLAGS", "PYTHONPATH", "VLLM_API_KEY", "VLLM_USE_RUST_FRONTEND"),
         # The shell that starts the server works with these.
         *("base", "cache_root", "flags", "generation", "program", "served_venv", "settings", "target", "what"),
     }

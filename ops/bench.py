@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from components.counted import counted
 from ops.errors import OpsError
 from ops.outputs import StackOutputs
 from ops.price import dollars_per_million_tokens
@@ -57,7 +58,8 @@ class BenchResult:
 def bench(outputs: StackOutputs, load: Load, *, as_json: bool) -> int:
     """Run it and print the result; 1 when a request failed."""
     say(
-        f"{load.requests} requests, {load.concurrency} at a time, on {outputs.ip}; the benchmark takes a while to start"
+        f"{counted(load.requests, 'request')}, {load.concurrency} at a time, on {outputs.ip}; the benchmark takes a "
+        "while to start"
     )
     result = read_result(run(outputs, load), outputs, load)
     print(json.dumps(asdict(result), indent=2) if as_json else "\n".join(lines(result)))
@@ -90,8 +92,9 @@ def read_result(said: dict[str, Any], outputs: StackOutputs, load: Load) -> Benc
     if not said["completed"]:
         why = str(said["first_error"])
         if "Bad Request" in why:
-            why += f" (do {load.input_tokens} tokens in and {load.output_tokens} out fit into the model's context?)"
-        raise OpsError(f"all {load.requests} requests failed: {why}")
+            asked = f"{counted(load.input_tokens, 'token')} in and {load.output_tokens} out"
+            why += f" (do {asked} fit into the model's context?)"
+        raise OpsError(f"every request failed, {load.requests} in all: {why}")
     price = outputs.price_per_hour
     return BenchResult(
         model=outputs.model,
@@ -120,7 +123,7 @@ def lines(result: BenchResult) -> Iterator[str]:
     yield row("model", f"{result.model}{f' on {result.instance_type}' if result.instance_type else ''}")
     yield row(
         "load",
-        f"{load.requests} requests, {load.concurrency} at a time, {load.input_tokens} tokens in, "
+        f"{counted(load.requests, 'request')}, {load.concurrency} at a time, {counted(load.input_tokens, 'token')} in, "
         f"{load.output_tokens} out",
     )
     yield row("requests", f"{result.completed} answered, {result.failed} failed, in {result.seconds:.1f} s")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from components.counted import counted
 from ops.say import say
 from ops.server import Server, ServerError
 
@@ -31,12 +32,12 @@ class Speed:
 
     def __str__(self) -> str:
         tokens = self.tokens if self.tokens is not None else self.pieces
-        counted = f"{tokens} {'token' if tokens == 1 else 'tokens'}"
+        written = counted(tokens, "token")
         if self.first is None or self.last is None:
-            return counted
+            return written
         # Over the whole time: the tokens of a busy server come in bursts, between which there is no time to divide by.
         lasted = self.last - self.asked
-        return f"{counted}, {tokens / lasted:.1f} tokens/s, first after {self.first - self.asked:.2f} s"
+        return f"{written}, {tokens / lasted:.1f} tokens/s, first after {self.first - self.asked:.2f} s"
 
 
 class Conversation:

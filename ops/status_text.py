@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from components.counted import counted
+
 if TYPE_CHECKING:
     from ops.status import Figures, Status
 
@@ -11,7 +13,7 @@ WIDTH = 20
 
 def lines(status: "Status") -> Iterator[str]:
     """What is not known is left out."""
-    restarts = f", started again {status.restarts} times after crashes" if status.restarts else ""
+    restarts = f", started again {counted(status.restarts, 'time')} after crashes" if status.restarts else ""
     yield row("model", status.model or "-")
     yield row("endpoint", status.endpoint or "-")
     doing = f", {status.doing}" if status.doing else ""
@@ -39,7 +41,8 @@ def _server_lines(server: "Figures") -> Iterator[str]:
     yield row("first token", f"{seconds(server.ttft_median)} median, {seconds(server.ttft_p95)} p95")
     yield row("next token", f"{seconds(server.itl_median)} median, {seconds(server.itl_p95)} p95")
     yield row("queue", f"{seconds(server.queue_mean)} mean")
-    yield row("KV cache", f"{percent(server.kv_cache_usage)} used, {number(server.preemptions)} preemptions")
+    preempted = "-" if server.preemptions is None else counted(round(server.preemptions), "preemption")
+    yield row("KV cache", f"{percent(server.kv_cache_usage)} used, {preempted}")
     yield row("prefix cache", f"{percent(server.prefix_cache_hit_rate)} of the prompt tokens found")
 
 
@@ -69,6 +72,7 @@ def start_line(start: dict[str, Any]) -> str:
         known.append(f"{whole:.0f} s" + (f" ({', '.join(parts)})" if parts else ""))
     if isinstance(start.get("outage"), int | float):
         known.append(f"outage {start['outage']:.0f} s")
+    known += [f"{name}: {start[name]}" for name in ("after", "trouble") if start.get(name)]
     return ", ".join(known)
 
 

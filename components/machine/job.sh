@@ -128,7 +128,7 @@ main() {
         echo "$name: done in $(<"$job/seconds") s"
         exit 0
     fi
-    python3 "$base/scripts/explain.py" "$name" "$job/log" >&2
+    env -C "$base" python3 -m scripts.explain "$name" "$job/log" >&2
     exit 1
 }
 

@@ -29,6 +29,7 @@ DRAIN_SECONDS = 30
 SERVICE = (
     "common.sh",
     "serve.sh",
+    "access_log.py",
     "guard.py",
     "guard_connections.py",
     "generations.py",

@@ -24,11 +24,14 @@ FILES = (
 NOT_INSTALLING = frozenset(
     {
         "__init__.py",
+        "access_log.py",
         "check_config.py",
         "certificate.py",
         "download.sh",
         "download.py",
+        "ends.py",
         "explain.py",
+        "failures.py",
         "fetch.py",
         "generations.py",
         "guard.py",

@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 
+from components.counted import counted
 from scripts.local import cloud
 from scripts.local.cloud import CloudStatus
 from scripts.local.environment import process_environment, write_environment_file
@@ -127,7 +128,7 @@ def clear_after_a_kill(stack: Stack) -> None:
         say(f"a pulumi that was killed had left the stack {STACK} locked; the lock is gone (pulumi cancel)")
     ended = end_orphans()
     if ended:
-        say(f"a pulumi that was killed had left {ended} processes; they are ended")
+        say(f"a pulumi that was killed had left {counted(ended, 'process', 'processes')}, ended now")
 
 
 def say(line: str) -> None:

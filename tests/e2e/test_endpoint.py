@@ -1,6 +1,8 @@
 """The main job, end to end. Tests run from top to bottom; those that change the stack stand at the end."""
 
+import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -14,11 +16,14 @@ import pytest
 import requests
 from huggingface_hub import HfApi
 
+from components.vllm.scripts.stages import PHASES
 from tests.e2e.conftest import FLAGS, MODEL, Served
 from tests.local_cloud import EMPTY_ACCOUNT
+from tests.unit.vllm.log_samples.starts import CPU_STAGES
 
 pytestmark = pytest.mark.timeout(1200)
 
+ANSWERS = Path(__file__).with_name("answers_by_uvicorn.py")
 QUESTION = "What is the name of the capital of France?"
 OTHER_MODEL = "meta-llama/Llama-3.1-70B-Instruct"
 
@@ -153,6 +158,43 @@ def test_outputs_say_what_runs_where_what_it_costs_and_where_the_time_went(serve
     assert outputs["price_per_hour"] == 2.29
     assert outputs["reachable"] == "from here"
     assert all(outputs["timeline"][stage] is not None for stage in ("boot", "install", "download", "start"))
+
+
+def test_every_mark_of_a_stage_is_a_line_of_the_vllm_that_is_installed(served: Served) -> None:
+    (packages,) = (served.home() / ".local/share/lambda-vllm/venv/lib").glob("python3.*/site-packages")
+    for mark in (mark for phase in PHASES for mark in phase):
+        assert mark.text in (packages / mark.module).read_text(), mark
+
+
+def test_a_start_on_a_cpu_had_each_of_its_stages(served: Served) -> None:
+    starts = (served.home() / ".local/share/lambda-vllm/timeline.jsonl").read_text().splitlines()
+    start = json.loads(starts[0])
+    assert start["result"] == "served"
+    assert tuple(start["stages"]) == CPU_STAGES
+    assert sum(start["stages"].values()) == pytest.approx(start["start"], abs=2)
+
+
+def test_of_all_requests_those_that_failed_leave_a_line_in_the_log(served: Served) -> None:
+    assert served.client().models.list()
+    with pytest.raises(openai.NotFoundError):
+        served.client().completions.create(model="no/such-model", prompt=QUESTION, max_tokens=1)
+    log = (served.home() / ".local/share/lambda-vllm/logs/vllm.log").read_text(errors="replace")
+    assert 'POST /v1/completions HTTP/1.1" 404' in log
+    assert 'GET /v1/models HTTP/1.1" 401' in log
+    assert 'HTTP/1.1" 200' not in log
+
+
+def test_so_it_is_with_uvicorn_whatever_the_status(served: Served) -> None:
+    base = served.home() / ".local/share/lambda-vllm"
+    done = subprocess.run(
+        [base / "venv/bin/python", ANSWERS, "200", "401", "404", "500", "204"],
+        env={**os.environ, "PYTHONPATH": str(base / "scripts")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert re.findall(r'"GET /(\d+) HTTP/1.1"', done.stdout + done.stderr) == ["401", "404", "500"]
 
 
 def test_a_new_endpoint_key_and_room_for_the_log_count_at_once_without_loading_the_model_again(served: Served) -> None:

@@ -114,6 +114,9 @@ def test_an_engine_that_is_killed_comes_back_without_pulumi(stack: Stack) -> Non
     (engine,) = stack.engines()
     os.kill(engine.pid, signal.SIGKILL)
     until_true(lambda: stack.servers() and not stack.servers() & before, 120)
+    last = (stack.home / ".local/share/lambda-vllm/logs/failed.log").read_text().rstrip().rpartition("\n")[2]
+    assert last.startswith("error: the model server failed: the engine's process ended without a word while: serving: ")
+    assert "not killed by the kernel for want of memory" in last
     until_true(lambda: stack.answers(MODEL), 300)
 
 

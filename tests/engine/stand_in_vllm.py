@@ -3,10 +3,12 @@
 Its configuration file says how, beside the flags that count: `load-seconds`, and `behaviour`:
 
     crash       ends while it loads, as when the memory is too small
+    empty       ends while it loads, with an exception that has no message
     hang        loads for ever
     open        serves without asking for a key
     other-name  serves a model of another name
     refused     is refused by `check` (and crashes)
+    silent      ends while it loads, with status 0 and without a word
     stubborn    does not end when it is asked to
 
 and `crash-while`, a file of the home: while it is there, the server crashes.
@@ -30,6 +32,7 @@ from socketserver import TCPServer
 from typing import Any
 
 POLL_S = 0.05
+ENGINE_DEAD = "EngineCore encountered an issue. See stack trace (above) for the root cause."
 
 
 def main() -> int:
@@ -51,16 +54,20 @@ def main() -> int:
         return 2 if behaviour == "refused" else 0
     if behaviour == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    say("INFO 11-23 vLLM server version 0.32.0")
+    say(f"INFO 11-23 non-default args: {config}")
     server = Server((options.host, config["port"]), handler(config))
     engine = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)", "EngineCore"])
-    say("INFO 11-23 Starting to load model")
+    say(f"INFO 11-23 Starting to load model {config['model']}...")
     time.sleep(config.get("load-seconds", 0.2))
     broken = (Path.home() / config.get("crash-while", "never")).exists()
     if broken or behaviour in {"crash", "refused"}:
         say("ERROR torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB")
         engine.kill()
         return 1
+    if behaviour in {"empty", "silent"}:
+        engine.kill()
+        assert behaviour == "silent"
+        return 0
     while behaviour == "hang" or (Path.home() / config.get("hang-while", "never")).exists():
         time.sleep(POLL_S)
     if options.ssl_certfile:
@@ -71,8 +78,9 @@ def main() -> int:
     say("INFO:     Application startup complete.")
     while engine.poll() is None:
         time.sleep(POLL_S)
-    say("ERROR EngineDeadError: the engine died")
-    return 1
+    say("WARNING 11-23 [core_client.py:817] [shutdown] MPClient: engine core exited unexpectedly; starting cleanup")
+    say(f"ERROR 11-23 [async_llm.py:719] vllm.v1.engine.exceptions.EngineDeadError: {ENGINE_DEAD}")
+    return 0
 
 
 class Server(ThreadingHTTPServer):

@@ -68,6 +68,11 @@ class SwapMachine:
         (self.settings / "api-keys").write_text(f"{KEY}\n")
         self.install("vllm-0.32.0-cpu")
 
+    @property
+    def address(self) -> str:
+        """Where its server listens."""
+        return self._spec.ip
+
     def install(self, name: str, key: str = "installed") -> None:
         """Put a stand-in for vLLM in place, as the install with that key would."""
         programs = self.base / "venvs" / name / "bin"

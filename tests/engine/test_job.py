@@ -19,7 +19,7 @@ import pytest
 from tests.engine.pulumi_cli import REPOSITORY
 
 JOB = REPOSITORY / "components/machine/job.sh"
-EXPLAIN = REPOSITORY / "components/vllm/scripts/explain.py"
+EXPLAINING = ("explain.py", "failures.py", "ends.py")
 
 
 class Machine:
@@ -29,7 +29,8 @@ class Machine:
         self.home = home
         scripts = home / ".local/share/lambda-vllm/scripts"
         scripts.mkdir(parents=True)
-        (scripts / "explain.py").symlink_to(EXPLAIN)
+        for name in EXPLAINING:
+            (scripts / name).symlink_to(REPOSITORY / "components/vllm/scripts" / name)
 
     def start(self, command: str, key: str = "1", *options: str) -> "subprocess.Popen[str]":
         """Ask for a job named `work`, and go on; the asking process leads a session of its own, as SSH's does."""

@@ -12,7 +12,11 @@ from tests.engine.nspawn_cloud import Debian, debian_cloud
 from tests.engine.pulumi_cli import REPOSITORY
 
 BASE = ".local/share/lambda-vllm"
-FILES = (REPOSITORY / "components/machine/job.sh", REPOSITORY / "components/vllm/scripts/explain.py")
+SCRIPTS = REPOSITORY / "components/vllm/scripts"
+FILES = (
+    REPOSITORY / "components/machine/job.sh",
+    *(SCRIPTS / name for name in ("explain.py", "failures.py", "ends.py")),
+)
 WORK = "echo begun >> begun; echo one; while [ ! -e go ]; do sleep 0.2; done; echo two"
 JOB = f"bash {BASE}/scripts/job.sh work 1 bash -c '{WORK}'"
 BOOT = "cat /proc/sys/kernel/random/boot_id"

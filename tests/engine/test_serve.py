@@ -7,7 +7,11 @@ import pytest
 
 from tests.engine.gpu_machine import GpuMachine
 
-SAYS_ALL = 'printf "%s\\n" "$0 $*" "key file $LAMBDA_VLLM_API_KEYS" "offline $HF_HUB_OFFLINE" "own $OWN"'
+MIDDLEWARE = "--middleware access_log.FailuresOnly --middleware guard.Guard"
+SAYS_ALL = (
+    'printf "%s\\n" "$0 $*" "key file $LAMBDA_VLLM_API_KEYS" "flags $LAMBDA_VLLM_FLAGS" "offline $HF_HUB_OFFLINE" '
+    '"own $OWN"'
+)
 
 
 @pytest.fixture
@@ -34,8 +38,9 @@ def serve(machine: GpuMachine, *more: str) -> str:
 def test_the_server_gets_its_setting_the_guard_and_the_users_variables(machine: GpuMachine) -> None:
     folder = machine.settings / "generations/key"
     first, *rest = serve(machine).splitlines()
-    assert first == f"{folder}/venv/bin/vllm serve --config {folder}/vllm.yaml --host 0.0.0.0 --middleware guard.Guard"
-    assert rest == [f"key file {machine.settings}/api-keys", "offline 1", "own of the user"]
+    assert first == f"{folder}/venv/bin/vllm serve --config {folder}/vllm.yaml --host 0.0.0.0 {MIDDLEWARE}"
+    flags = f"flags {folder}/vllm.yaml"
+    assert rest == [f"key file {machine.settings}/api-keys", flags, "offline 1", "own of the user"]
 
 
 def test_a_certificate_is_given_as_one_file_that_is_read_anew(machine: GpuMachine) -> None:
@@ -58,7 +63,7 @@ def test_a_service_from_before_there_were_generations_serves_on_until_it_is_repl
     done = machine.run("serve.sh")
     first, *rest = done.stdout.splitlines()
     program, config = machine.base / "venv/bin/vllm", machine.settings / "vllm.yaml"
-    assert first == f"{program} serve --config {config} --host 0.0.0.0 --middleware guard.Guard"
+    assert first == f"{program} serve --config {config} --host 0.0.0.0 {MIDDLEWARE}"
     assert rest[-1] == "own of the user"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from components.vllm.scripts.explain import DISK_FULL, NETWORK_DOWN
+from components.vllm.scripts.failures import DISK_FULL, NETWORK_DOWN
 from localcloud.machines.small_disk import can_mount
 from tests.engine.customer import until
 from tests.engine.faulty_stack import HUB_CLIENT, FaultyStack, faulty_stack, told

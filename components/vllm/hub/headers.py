@@ -7,6 +7,7 @@ import json
 import struct
 from typing import Any, Protocol
 
+from components.counted import counted
 from components.vllm.hub.checkpoint import BITS, RepositoryFile, TensorHeader
 from components.vllm.hub.errors import HubError
 
@@ -52,7 +53,7 @@ def _parse(file: RepositoryFile, header: bytes) -> dict[str, TensorHeader]:
         known = not isinstance(error, _UnknownTypeError)
         raise _not_safetensors(file, "its header is damaged" if known else f"its tensors are of type {error}") from None
     if LENGTH_BYTES + len(header) + last != file.size:
-        raise _not_safetensors(file, f"its header and its size of {file.size} bytes do not match")
+        raise _not_safetensors(file, f"its header and its size of {counted(file.size, 'byte')} do not match")
     return tensors
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from components.counted import counted
 from components.vllm.forecast import Forecast, forecast
 from components.vllm.hub.architectures import only_by_transformers
 from components.vllm.preflight import Plan, TypeFit
@@ -131,7 +132,7 @@ def _memory(plan: Plan) -> Iterator[str]:
         rate = found.tokens_per_second
         yield (
             f"{one.instance_type}: {found.weights_gib:.1f} GiB of weights{each}, {offload}{found.kv_gib:.1f} GiB for "
-            f"{found.kv_tokens:,} tokens of KV cache, context {_context(plan, found):,}; "
+            f"{counted(found.kv_tokens, 'token')} of KV cache, context {_context(plan, found):,}; "
             f"one stream gets at most {rate:.{1 if rate < 10 else 0}f} tokens/s"
         )
 
@@ -158,7 +159,7 @@ def _offloaded_gib(shape: ModelShape, found: Fit) -> float:
 
 def _download(plan: Plan) -> Iterator[str]:
     if plan.facts is not None:
-        yield f"downloads: {plan.facts.files} files, {_size(plan.facts.download_bytes)}"
+        yield f"downloads: {counted(plan.facts.files, 'file')}, {_size(plan.facts.download_bytes)}"
 
 
 def _cost(plan: Plan) -> Iterator[str]:

@@ -282,6 +282,12 @@ def write_down(weights: Weights, seconds: float | None) -> None:
     subprocess.run([*manifest, "record", "weights", key, *words], check=True)
 
 
+def say_checked(weights: Weights, where: str) -> None:
+    """The last line for the user."""
+    files = f"{len(weights.files)} {'file' if len(weights.files) == 1 else 'files'}"
+    print(f"{weights.model} is {where} and checked: {files}, {amount(weights.total_bytes)}")
+
+
 def main(action: str, model: str, commit: str, planned_bytes: str, *excludes: str) -> int:
     """Look, or fetch; the exit status."""
     began = time.monotonic()
@@ -292,10 +298,10 @@ def main(action: str, model: str, commit: str, planned_bytes: str, *excludes: st
             return SOMETHING_TO_DO
         print(f"downloading {model} at {commit[:12]}, {amount(weights.total_bytes)}", flush=True)
         fetch(weights)
-        print(f"{model} is downloaded and checked: {len(weights.files)} files, {amount(weights.total_bytes)}")
+        say_checked(weights, "downloaded")
         write_down(weights, time.monotonic() - began)
     elif action == "look":
-        print(f"{model} is here and checked: {len(weights.files)} files, {amount(weights.total_bytes)}")
+        say_checked(weights, "here")
         write_down(weights, None)
     return 0
 

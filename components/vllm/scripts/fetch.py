@@ -68,7 +68,7 @@ def download(model: str, commit: str, listing: Path, snapshot: Path, excludes: l
     paths = [path for path in json.loads(listing.read_text()) if not any(fnmatch(path, each) for each in excludes)]
     missing = [path for path in paths if not (snapshot / path).is_file()]
     if missing:
-        raise OSError(f"{len(missing)} files did not come, {missing[0]} among them")
+        raise OSError(f"did not come: {missing[0]}" + (f", and {len(missing) - 1} more" if len(missing) > 1 else ""))
 
 
 def persist(
@@ -87,8 +87,8 @@ def persist(
             print(f"retried: {type(error).__name__}: {' '.join(str(error).split())[:400]}", file=sys.stderr, flush=True)
             if failures == MOST_FAILURES:
                 raise RefusedError(
-                    f"{answer}, {failures} times in a row: run `pulumi up` again in some minutes, it goes on with the "
-                    "files that are missing"
+                    f"{answer}, {MOST_FAILURES} times in a row: run `pulumi up` again in some minutes, it goes on with "
+                    "the files that are missing"
                 ) from None
             wait = retry_after(error) or FIRST_WAIT_S * 2 ** (failures - 1)
             print(f"{answer}: trying again in {wait:.0f} s", flush=True)

@@ -161,9 +161,14 @@ class Generations:
         for mark in ("tried", "failed"):
             (self._folder / key / mark).unlink(missing_ok=True)
 
-    def note_try(self, key: str) -> None:
-        """It was started; without `prove` it is not started a second time."""
-        (self._folder / key / "tried").touch()
+    def note_try(self, key: str, boot: str = "") -> None:
+        """It was started, in that time of the machine; without `prove` it is not started a second time."""
+        (self._folder / key / "tried").write_text(boot)
+
+    def tried_in(self, key: str) -> str:
+        """What `note_try` was told; empty when that is not known."""
+        file = self._folder / key / "tried"
+        return file.read_text() if file.exists() else ""
 
     def prove(self, key: str) -> None:
         """A token came from it. What is neither good, nor current, nor wanted is of no use any more."""

@@ -63,6 +63,12 @@ class LogFiles:
             with suppress(OSError):
                 self._stream.write(data)
 
+    def end_with(self, data: bytes) -> None:
+        """The last line of the present file, however full that is."""
+        if self._stream:
+            with suppress(OSError):
+                self._stream.write(data)
+
     def keep(self) -> Path:
         """A second name for the present file, which the next starts do not move: the log of a failed start."""
         kept = self.path.with_name("failed.log")

@@ -22,6 +22,7 @@ export HF_HUB_OFFLINE=1
 export VLLM_NO_USAGE_STATS=1
 export PYTHONPATH="$base/scripts"
 export LAMBDA_VLLM_API_KEYS="$settings/api-keys"
+export LAMBDA_VLLM_FLAGS="$generation/vllm.yaml"
 target=$(accelerator)
 flags=()
 if [[ $target == cpu ]]; then
@@ -45,4 +46,6 @@ set +a
 program=("$served_venv/bin/vllm")
 [[ $what == serve ]] || program=("$served_venv/bin/python" "$base/scripts/check_config.py")
 # Where several machines share one network stack, each has an address of its own to listen on.
-exec "${program[@]}" serve --config "$generation/vllm.yaml" --host "${BIND_ADDRESS:-0.0.0.0}" --middleware guard.Guard "${flags[@]}"
+# The guard is the outermost of the two, as the last.
+exec "${program[@]}" serve --config "$generation/vllm.yaml" --host "${BIND_ADDRESS:-0.0.0.0}" \
+    --middleware access_log.FailuresOnly --middleware guard.Guard "${flags[@]}"

@@ -43,8 +43,11 @@ class ServerProcess:
         return self._process.poll() is not None
 
     @property
-    def exit_status(self) -> int | None:
-        return self._process.returncode
+    def exit_status(self) -> int:
+        """Once it has ended; negative for the signal that ended it."""
+        status = self._process.poll()
+        assert status is not None
+        return status
 
     def end(self, *, drain: bool) -> None:
         """Ask it to end, with time for the requests that are under way or without, and see to it that it does."""

@@ -25,7 +25,8 @@ class State:
     offloaded_gib: float = 0.0
     """How much of the weights is in the machine's memory, by vLLM's log."""
     trouble: str = ""
-    """Why the last start ended, while it waits for the next; while it starts, why clients do not trust the server."""
+    """Why the last start ended, while it waits for the next or has ended itself; while it starts, why clients do not
+    trust the server."""
 
 
 def now() -> float:
@@ -79,17 +80,18 @@ class ServiceState:
         """From now on no model is served. Kept over tries that fail: only a served model ends it."""
         with suppress(OSError):
             if not self._down.exists():
-                self._down.write_text(f"{_boot_id()} {now()}\n")
+                self._down.write_text(f"{boot_id()} {now()}\n")
 
     def comes_up(self) -> float | None:
         """Seconds since no model was served; None when nobody knows, as after a reboot or before the first."""
         try:
-            boot_id, since = self._down.read_text().split()
+            boot, since = self._down.read_text().split()
             self._down.unlink()
-            return now() - float(since) if boot_id == _boot_id() else None
+            return now() - float(since) if boot == boot_id() else None
         except (OSError, ValueError):
             return None
 
 
-def _boot_id() -> str:
+def boot_id() -> str:
+    """Names the time from one boot of the machine to the next."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -12,12 +12,13 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from .explain import reason
+from .ends import End, MemoryWatch
+from .explain import WHERE, reason
 from .generations import Generation, Generations
 from .log_files import LogFiles
 from .probe import NOT_YET, NotReadyError, Probe, TrustError
 from .server_process import ServerProcess
-from .service_state import ServiceState, State, now
+from .service_state import ServiceState, State, boot_id, now
 from .stages import Stages
 from .timeline import Timeline
 
@@ -29,6 +30,7 @@ PAUSES_S = (2, 10, 30, 60, 120, 300)
 STEADY_S = 600
 """A server that served longer than this ended for a new reason, and is started again without a long pause."""
 LOG_MEGABYTES = "log-megabytes"
+STOPPED = "it was stopped, by systemd or by hand (SIGTERM)"
 GIVEN_UP = 3
 """Exit status when there is nothing to go back to: it would fail the same way again."""
 
@@ -47,6 +49,8 @@ class Supervisor:
         self.is_ending = False
         self.given_up: set[str] = set()
         """Keys, also where the disk takes no marks."""
+        self.last_trouble = ""
+        """Why the server before this one ended."""
 
     def run(self) -> int:
         """Serve until the service is stopped (0), has failed (1) or has nothing to serve (`GIVEN_UP`)."""
@@ -56,17 +60,18 @@ class Supervisor:
         failures, why = 0, ""
         while choice := self.generations.choose(self.given_up):
             if choice.given_up:
-                self.give_up(choice.given_up, "it was interrupted before it was ready")
+                self.give_up(choice.given_up)
                 why = "fall back"
             if not choice.is_proven:
                 # First of all: whatever ends this try, the next start is not another one.
                 with suppress(OSError):
-                    self.generations.note_try(choice.key)
+                    self.generations.note_try(choice.key, boot_id())
             start = Start(self, self.generations.get(choice.key), choice.is_proven, why)
             start.run()
             if self.is_ending:
-                self.state.write(State("stopped", choice.key))
+                self.state.write(State("stopped", choice.key, trouble=STOPPED))
                 return 0
+            self.last_trouble = start.trouble
             if not (choice.is_proven or start.served):
                 self.give_up(choice.key, start.trouble)
                 if self.generations.good is None:
@@ -80,8 +85,9 @@ class Supervisor:
                 break
             self.state.write(State("waiting", choice.key, trouble=start.trouble))
             if self.pause(PAUSES_S[failures - 1]):
+                self.state.write(State("stopped", choice.key, trouble=STOPPED))
                 return 0
-        self.state.write(State("failed"))
+        self.state.write(State("failed", trouble=self.last_trouble))
         return 1
 
     def end(self) -> None:
@@ -97,13 +103,20 @@ class Supervisor:
             self.wake.clear()
         return self.is_ending
 
-    def give_up(self, key: str, trouble: str) -> None:
-        """An unproven setting is not started again before it is asked for again."""
+    def give_up(self, key: str, trouble: str = "") -> None:
+        """An unproven setting is not started before it is asked for again. Without `trouble` it was interrupted."""
         self.given_up.add(key)
         # On a full disk nobody is told why, and the last good one is served nevertheless.
         with suppress(OSError):
             if self.generations.failure(key) is None:
-                self.generations.give_up(key, trouble)
+                self.generations.give_up(key, trouble or self._interrupted(key))
+
+    def _interrupted(self, key: str) -> str:
+        """Why a start came to nothing of which an earlier service left no more than a mark, and its log."""
+        boot = self.generations.tried_in(key)
+        who = "the machine was restarted" if boot not in {"", boot_id()} else "the service was stopped or killed"
+        self.last_trouble = f"{who} before it was ready"
+        return f"{self.last_trouble} ({WHERE}{self.log.keep()})"
 
 
 class Start:
@@ -118,6 +131,7 @@ class Start:
         self._generation = generation
         self._is_proven = is_proven
         self._why = why or self._why_now()
+        self._after = supervisor.last_trouble
         self._timeout_seconds = generation.start_timeout_seconds
         self._began = now()
         self._ready_at = 0.0
@@ -131,7 +145,14 @@ class Start:
 
     def run(self) -> None:
         """Start it, prove it, and wait until it has ended or the service is to end."""
-        server = ServerProcess(self._generation, self._all.base, self._all.log, self._stages.feed)
+        memory = MemoryWatch()
+        try:
+            server = ServerProcess(self._generation, self._all.base, self._all.log, self._stages.feed)
+        except OSError as error:
+            # As when the machine has no memory for another process.
+            self.trouble = self._refused(f"the model server could not be started: {error}")
+            self._record(self._failure(), None)
+            return
         prover = threading.Thread(target=self._prove, daemon=True)
         prover.start()
         self._tell("starting")
@@ -148,13 +169,27 @@ class Start:
             self._all.state.goes_down()
         if server.has_ended():
             server.sweep()
-            if not self._all.is_ending:
-                self.trouble = self._refusal or reason("the model server", self._all.log.keep())
         else:
             server.end(drain=self.served)
-            self.trouble = self._refusal
+        if self._refusal:
+            self.trouble = self._refused(self._refusal)
+        elif not self._all.is_ending:
+            doing = "serving" if self.served else str(self._stages)
+            self.trouble = self._ended(End(server.exit_status, doing, memory.has_killed()))
         if not self.served:
             self._record("stopped" if self._all.is_ending else self._failure(), None)
+
+    def _ended(self, end: End) -> str:
+        """Why it ended by itself, which is also the last line of its log."""
+        kept = self._all.log.keep()
+        told = reason("the model server", kept, end)
+        self._all.log.end_with(f"error: {told}\n".encode())
+        return told
+
+    def _refused(self, why: str) -> str:
+        """The same where it is known why."""
+        self._all.log.end_with(f"error: {why}\n".encode())
+        return f"{why} ({WHERE}{self._all.log.keep()})"
 
     def _why_now(self) -> str:
         if self._is_proven:
@@ -223,6 +258,8 @@ class Start:
                 start=round(now() - self._began, 1),
                 outage=None if outage is None else round(outage, 1),
                 result=result,
+                after=self._after,
+                trouble=self.trouble,
             )
         except OSError as error:
             print(f"no line in the timeline: {error}", flush=True)
@@ -252,7 +289,7 @@ def check_offload(generation: Generation, stages: Stages, *, has_gpu: bool) -> N
     if wanted and is_uva and has_gpu and stages.tells_of_memory and not stages.offloaded_gib:
         raise NotReadyError(
             f"{wanted:g} GiB of weights were to be kept in the machine's memory, and vLLM's log does not say that they "
-            "are: set cpuOffloadGb to 0, or take another vllmVersion"
+            "are: set `VLLM_USE_V2_MODEL_RUNNER: 0` in vllmEnv, set cpuOffloadGb to 0, or leave vllmVersion out"
         )
 
 

@@ -206,7 +206,10 @@ class Swap:
                     silent = "the service went back without a word; is the machine's disk full?"
                     raise SwapError(self._gone_back(said or silent))
             elif now() - seen > DEAD_S:
-                raise SwapError(f"the service does not run: {state.trouble or 'systemctl --user status lambda-vllm'}")
+                why = f" ({state.trouble})" if state.trouble else ""
+                raise SwapError(
+                    f"the service does not run{why}: see on the machine `systemctl --user status lambda-vllm`"
+                )
             if now() - began > patience:
                 raise SwapError(
                     f"the model server was not ready after {patience:.0f} s, its stage is: {state.stage}; it goes on: "

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from components.counted import counted
 from components.vllm.sizing.gpus import Gpu, MachineSize
 from components.vllm.sizing.model_shape import ModelShape
 from components.vllm.sizing.wish import Wish
@@ -65,7 +66,7 @@ def _parallel(shape: ModelShape, machine: MachineSize, wish: Wish) -> str:
     if not splits(shape, size):
         sizes = ", ".join(str(n) for n in range(1, machine.gpus + 1) if splits(shape, n))
         return (
-            f"tensor-parallel-size {size} does not divide the model's {shape.heads} heads and its matrices: "
+            f"tensor-parallel-size {size} does not divide the model's {counted(shape.heads, 'head')} and its matrices: "
             f"on {machine.name} use {sizes}"
         )
     return ""

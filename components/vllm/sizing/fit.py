@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import ceil
 
+from components.counted import counted
 from components.vllm.sizing.demands import obstacle, part_of_one_copy, tensor_parallel_size
 from components.vllm.sizing.gpus import MachineSize
 from components.vllm.sizing.kv_cache import KvCache, kv_bytes_per_token
@@ -101,7 +102,7 @@ def suggestions(shape: ModelShape, machines: Iterable[MachineSize], wish: Wish) 
         resident = [(machine, result) for machine, result in fitting if not result.cpu_offload_gib]
         for machine, result in dict.fromkeys([*fitting[:1], *resident[:1]]):
             how = f" with cpuOffloadGb {result.cpu_offload_gib:g}" if result.cpu_offload_gib else ""
-            found.append(f"{name} on {machine.name}{how}: context up to {result.max_model_len:,} tokens")
+            found.append(f"{name} on {machine.name}{how}: context up to {counted(result.max_model_len, 'token')}")
     return tuple(found)
 
 
@@ -205,7 +206,7 @@ class _Room:
         kv = self.cache.sequence_bytes(context) / GIB
         return (
             f"needs {weights:.1f} GiB for the weights{offload}, {self.overhead_gib:.1f} GiB to run and {kv:.1f} GiB "
-            f"for a context of {context:,} tokens; {where} {self.budget_gib:.1f} GiB for all that"
+            f"for a context of {counted(context, 'token')}; {where} {self.budget_gib:.1f} GiB for all that"
         )
 
     def _remedies(self, moved: Offloaded, longest: int) -> str:

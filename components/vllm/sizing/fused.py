@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
+from components.counted import counted
 from components.vllm.hub.checkpoint import TensorHeader
 from components.vllm.sizing.model_shape import LayerRun, ShapeError
 
@@ -58,8 +59,8 @@ def loaded_weights(tensors: Mapping[str, TensorHeader], layers: int) -> Weights:
     missing = sorted(set(range(layers)) - by_layer.keys())
     if missing:
         raise ShapeError(
-            f"config.json says {layers} layers, but the safetensors files have no tensor of layer {missing[0]}: "
-            "the repository is incomplete, or of a kind that cannot be sized"
+            f"config.json says {counted(layers, 'layer')}, but the safetensors files have no tensor of layer "
+            f"{missing[0]}: the repository is incomplete, or of a kind that cannot be sized"
         )
     each = [_layer(by_layer[index]) for index in range(layers)]
     runs = [(layer, len(list(same))) for layer, same in groupby(each)]

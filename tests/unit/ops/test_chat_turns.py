@@ -152,5 +152,5 @@ def test_a_benchmark_tells_latency_rate_and_price() -> None:
 
 def test_a_benchmark_without_one_answer_is_an_error_that_says_why() -> None:
     outputs = StackOutputs({"model": "m"})
-    with pytest.raises(OpsError, match=r"all 4 requests failed: Bad Request \(do 8 tokens in and 9 out fit"):
+    with pytest.raises(OpsError, match=r"every request failed, 4 in all: Bad Request \(do 8 tokens in and 9 out fit"):
         read_result(result(0, "Bad Request"), outputs, Load(4, 2, 8, 9))

@@ -94,6 +94,17 @@ def test_the_machine_tells_state_crashes_age_and_the_last_starts() -> None:
     assert [start_line(start) for start in found.starts] == ["2026-11-24T16:00:00Z, change, served, 73 s, outage 80 s"]
 
 
+def test_a_start_tells_what_made_it_necessary_and_what_it_failed_with() -> None:
+    start = {
+        "why": "restart",
+        "result": "failed",
+        "start": 9.0,
+        "after": "it was killed",
+        "trouble": "no memory",
+    }
+    assert start_line(start) == "restart, failed, 9 s, after: it was killed, trouble: no memory"
+
+
 @pytest.mark.parametrize(
     ("doing", "told"),
     [
@@ -126,7 +137,7 @@ def test_the_text_has_the_costs_and_the_problems() -> None:
     assert "up for              2 h 0 min" in text
     assert "$2.29 an hour for gpu_1x_gh200, $4.58 since its set-up began" in text
     assert "$6.36 per million output tokens" in text
-    assert "started again 1 times after crashes" in text
+    assert "started again 1 time after crashes" in text
     assert "problem             no SSH" in text
 
 

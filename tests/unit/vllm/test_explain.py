@@ -6,7 +6,8 @@ import pytest
 from pydantic.alias_generators import to_camel
 
 from components.settings import Settings
-from components.vllm.scripts.explain import LONGEST, ROWS, cause
+from components.vllm.scripts.explain import LONGEST, cause
+from components.vllm.scripts.failures import ROWS
 from tests.unit.vllm.log_samples import jobs, server
 
 SAMPLES = {**{f"server: {name}": sample for name, sample in server.SAMPLES.items()}, **jobs.SAMPLES}

@@ -63,6 +63,14 @@ def test_the_log_of_a_start_that_failed_is_kept_whatever_starts_after_it(tmp_pat
     assert kept.read_text() == "why\n"
 
 
+def test_the_line_with_the_cause_is_the_last_one_of_the_log_of_which_it_tells(tmp_path: Path) -> None:
+    log = LogFiles(tmp_path, most_bytes=10)
+    log.begin()
+    log.write(b"0123456789")
+    log.end_with(b"\nerror: why\n")
+    assert log.keep().read_bytes() == b"0123456789\nerror: why\n"
+
+
 def test_a_place_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "logs").write_text("a file in the place of the folder")
     log = LogFiles(tmp_path / "logs")

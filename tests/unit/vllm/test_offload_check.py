@@ -27,7 +27,7 @@ def log(offloaded: float, line: str = "Model loading took 15.0 GiB memory and 9.
 
 
 def test_offload_that_was_asked_for_and_is_not_in_the_log_is_no_success(tmp_path: Path) -> None:
-    with pytest.raises(NotReadyError, match=r"52\.5 GiB of weights .* set cpuOffloadGb to 0"):
+    with pytest.raises(NotReadyError, match=r"52\.5 GiB of weights .* set `VLLM_USE_V2_MODEL_RUNNER: 0` in vllmEnv"):
         check_offload(generation(tmp_path, 52.5), log(0), has_gpu=True)
 
 

@@ -249,6 +249,12 @@ SAMPLES: dict[str, tuple[str, tuple[str, ...]]] = {
         in_core("OSError: [Errno 5] while reading weights", ended="-9"),
         ("ran out of memory, not the GPU", "cpuOffloadGb"),
     ),
+    "no memory on the machine": (
+        in_core(
+            "RuntimeError: [enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried to"
+        ),
+        ("ran out of memory, not the GPU", "cpuOffloadGb"),
+    ),
     "disk full": (
         in_core("OSError: [Errno 28] No space left on device: '/home/ubuntu/.cache/vllm'"),
         ("disk is full",),
