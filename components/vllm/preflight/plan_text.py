@@ -176,7 +176,7 @@ def _waiting(plan: Plan) -> Iterator[str]:
     if not any(one.has_capacity and not plan.is_too_dear(one) for one in plan.candidates):
         minutes = plan.settings.capacity_timeout_minutes
         yield (
-            f"no acceptable machine is free now: the launch waits for one, up to {minutes} minutes; one that is to be "
+            f"no acceptable machine is free now: the launch waits for one, up to {counted(minutes, 'minute')}; one that is to be "
             "replaced is ended before that"
         )
 
