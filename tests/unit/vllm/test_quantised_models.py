@@ -1,0 +1,108 @@
+"""Quantised models: on which GPUs the pinned vLLM runs them, and what they weigh there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from components.settings import Settings
+from components.vllm.preflight import check_checkpoint
+from components.vllm.sizing.demands import obstacle
+from components.vllm.sizing.fit import Wish, fit
+from components.vllm.sizing.memory import GIB, Batch, peak_activation_gib
+from components.vllm.sizing.model_shape import ModelShape
+from components.vllm.sizing.shape import shape_of
+from tests.unit.vllm.catalogue_sizes import A10, B200, GH200, H100, machine
+from tests.unit.vllm.model_configs import checkpoint
+from tests.unit.vllm.quantised import MODELOPT_NVFP4_FILE, NVFP4, RUNS_ON
+
+LLAMA_8B = "meta-llama/Llama-3.1-8B-Instruct"
+SETTINGS = Settings.model_validate({"lambdaApiKey": "key"})
+MACHINES = tuple(
+    machine(f"gpu_{name}")
+    for name in ("1x_rtx6000", "8x_v100", "1x_a10", "1x_a6000", "1x_a100", "1x_h100_sxm5", "1x_gh200", "1x_b200_sxm6")
+)
+
+
+def shape(section: Mapping[str, Any]) -> ModelShape:
+    return shape_of(checkpoint(LLAMA_8B, "nvfp4", quantization_config=section))
+
+
+@pytest.mark.parametrize("kind", RUNS_ON)
+def test_every_kind_of_quantised_weights_is_refused_where_vllm_refuses_it_and_nowhere_else(kind: str) -> None:
+    section, runs_on = RUNS_ON[kind]
+    found = shape(section)
+    for size in MACHINES:
+        major, minor = size.gpu.compute_capability
+        # Cards without bfloat16 are asked in 16 bits of their own, unless vLLM runs the kind in bfloat16 alone.
+        reason = obstacle(found, size, Wish(dtype="auto" if size.gpu.has_bf16 else "half"))
+        assert (reason == "") == (10 * major + minor in runs_on), f"{size.name}: {reason or 'is taken'}"
+        assert "\n" not in reason
+
+
+@pytest.mark.parametrize("section", [NVFP4, MODELOPT_NVFP4_FILE], ids=["compressed", "modelopt"])
+def test_nvfp4_runs_on_a_gh200_at_four_bits_and_a_scale(section: Mapping[str, Any]) -> None:
+    found = fit(shape(section), GH200, Wish())
+    assert found.fits
+    # 6.98 billion weights of the layers at 4.5 bits, and 1.05 billion of embedding and head at 16
+    assert found.weights_gib == pytest.approx((6.98e9 * 4.5 / 8 + 1.05e9 * 2) / GIB, rel=0.01)
+
+
+def test_activations_are_of_four_bits_only_where_the_gpu_computes_in_them() -> None:
+    """On others Marlin multiplies by weights that it has unpacked, so the activations have their 16 bits."""
+    batch = Batch(16384, 16)
+    hopper, blackwell = (peak_activation_gib(shape(NVFP4), size.gpu, batch) for size in (H100, B200))
+    weights_only = shape(RUNS_ON["compressed nvfp4, weights only"][0])
+    assert hopper == peak_activation_gib(weights_only, H100.gpu, batch)
+    assert blackwell < hopper
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ({"quant_method": "aqlm"}, "does not load weights quantised by aqlm"),
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "does not load weights quantised by bitsandbytes"),
+        ({"quant_method": "ptpc_fp8"}, "does not load weights quantised by ptpc_fp8"),
+        ({"quant_method": "gguf"}, "does not load weights quantised by gguf"),
+        ({"bits": 4}, "does not say by which method"),
+        ({"quant_method": "torchao"}, "only with the package torchao"),
+        ({"quant_method": "fp_quant"}, "allow-deprecated-quantization"),
+        ({"quant_method": "modelopt", "quant_algo": "W4A8_AWQ"}, "quant_algo W4A8_AWQ"),
+        (
+            {**MODELOPT_NVFP4_FILE, "quantization": {"quant_algo": "MIXED_PRECISION"}},
+            "quant_algo MIXED_PRECISION in ModelOpt's old form",
+        ),
+        ({"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": True, "desc_act": True}, "desc_act"),
+        ({"quant_method": "gptq", "bits": 3, "group_size": 128, "sym": True}, "bits 3"),
+        ({"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": False}, "sym false"),
+        ({"quant_method": "awq", "bits": 8, "group_size": 128}, "bits 8"),
+        ({**NVFP4, "sparsity_config": {"format": "sparse-24-bitmask", "targets": ["Linear"]}}, "sparsity_config"),
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "config_groups": {"a": {"weights": {"num_bits": 4, "actorder": "group"}}},
+            },
+            "actorder group",
+        ),
+    ],
+)
+def test_what_vllm_does_not_load_is_one_line_before_a_machine_is_paid(section: Mapping[str, Any], told: str) -> None:
+    (line,) = check_checkpoint(SETTINGS, checkpoint(LLAMA_8B, quantization_config=dict(section)))
+    assert line.startswith("model: ")
+    assert told in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("kind", sorted(RUNS_ON.keys() - {"fbgemm_fp8", "fp_quant"}))
+def test_what_vllm_loads_is_not_refused(kind: str) -> None:
+    assert check_checkpoint(SETTINGS, checkpoint(LLAMA_8B, quantization_config=dict(RUNS_ON[kind][0]))) == []
+
+
+def test_a_deprecated_method_is_loaded_by_those_who_allow_it() -> None:
+    allowed = Settings.model_validate({"lambdaApiKey": "key", "vllmArgs": {"allow-deprecated-quantization": True}})
+    assert check_checkpoint(allowed, checkpoint(LLAMA_8B, quantization_config={"quant_method": "fbgemm_fp8"})) == []
+
+
+def test_a_type_of_activations_that_the_method_does_not_know_is_refused() -> None:
+    reason = obstacle(shape({"quant_method": "mxfp4"}), A10, Wish(dtype="half"))
+    assert "runs mxfp4 in bfloat16 only" in reason
