@@ -44,7 +44,7 @@ class Gpu:
 
     @property
     def has_fp4(self) -> bool:
-        """True when it computes in FP4, from Blackwell on."""
+        """True when it computes in FP4, and in blocks of FP8 with shared exponents (MXFP8): from Blackwell on."""
         return self.compute_capability >= (10, 0)
 
     @property

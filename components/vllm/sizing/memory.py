@@ -79,9 +79,15 @@ def _forward_bytes(shape: ModelShape, gpu: Gpu, batch: Batch, tensor_parallel: i
 
 
 def _input_bytes(shape: ModelShape, gpu: Gpu) -> int:
-    """Bytes of an element that goes into a matrix: one where activations are quantised and the GPU can use it."""
-    in_8_bits = shape.quantised_activations and (shape.weight_format != "fp8" or gpu.has_fp8)
-    return 1 if in_8_bits else 2
+    """Bytes of an element that goes into a matrix: one where activations are quantised and the GPU computes in such
+    numbers, else two; what four bits save on Blackwell is not counted."""
+    computes = {
+        "fp8": gpu.has_fp8,
+        "nvfp4": gpu.has_fp4,
+        "mxfp4": gpu.has_fp4,
+        "mxfp8": gpu.has_fp4,
+    }
+    return 1 if shape.quantised_activations and computes.get(shape.weight_format, True) else 2
 
 
 def _layer_copy_bytes(shape: ModelShape) -> int:

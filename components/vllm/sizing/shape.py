@@ -44,7 +44,7 @@ def _shape_of(checkpoint: Checkpoint) -> ModelShape:
         raise ShapeError(f"config.json says {layers} layers, which no model has")
     weights = loaded_weights(checkpoint.tensors, layers)
     attention = attention_of(config, layers)
-    quantisation = quantisation_of(config)
+    quantisation = quantisation_of(checkpoint.config)
     experts = config.number("num_local_experts", "num_experts", "n_routed_experts", default=0)
     hidden = config.number("hidden_size", "n_embd")
     intermediate = config.number("intermediate_size", "n_inner", default=4 * hidden)
@@ -57,6 +57,7 @@ def _shape_of(checkpoint: Checkpoint) -> ModelShape:
         weight_format=quantisation.weights,
         quantised_activations=quantisation.activations,
         quantisation_block=quantisation.block,
+        quantisation_schemes=quantisation.schemes,
         weights_bytes=weights.nbytes,
         decoder=weights.decoder,
         layers=layers,

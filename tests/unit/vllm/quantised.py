@@ -49,8 +49,21 @@ RUNS_ON: Mapping[str, tuple[Mapping[str, Any], tuple[int, ...]]] = {
     "awq": ({"quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True}, FROM_75),
     "gptq": ({"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": True, "desc_act": False}, FROM_75),
     "fp8": ({"quant_method": "fp8", "activation_scheme": "dynamic", "weight_block_size": [128, 128]}, FROM_75),
-    "fbgemm_fp8": ({"quant_method": "fbgemm_fp8", "activation_scale_ub": 1200.0}, FROM_80),
-    "fp_quant": ({"quant_method": "fp_quant"}, BLACKWELL),
+    "fbgemm_fp8": (
+        {"quant_method": "fbgemm_fp8", "activation_scale_ub": 1200.0, "modules_to_not_convert": ["lm_head"]},
+        FROM_80,
+    ),
+    "fp_quant": (
+        {
+            "quant_method": "fp_quant",
+            "forward_dtype": "mxfp4",
+            "forward_method": "abs_max",
+            "hadamard_group_size": 32,
+            "pseudoquantization": False,
+            "modules_to_not_convert": ["lm_head"],
+        },
+        BLACKWELL,
+    ),
     "experts_int8": ({"quant_method": "experts_int8"}, FROM_80),
     "mxfp4": ({"quant_method": "mxfp4"}, FROM_80),
     "mxfp8": ({"quant_method": "mxfp8", "ignored_layers": ["lm_head"]}, FROM_80),
@@ -97,3 +110,39 @@ RUNS_ON: Mapping[str, tuple[Mapping[str, Any], tuple[int, ...]]] = {
     ),
 }
 """Name to what config.json says and the capabilities, tens times major plus minor, on which vLLM 0.32 runs it."""
+
+REFUSED: tuple[tuple[Mapping[str, Any], str], ...] = (
+    ({"quant_method": "aqlm"}, "does not load weights quantised by aqlm"),
+    ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "does not load weights quantised by bitsandbytes"),
+    ({"quant_method": "ptpc_fp8"}, "does not load weights quantised by ptpc_fp8"),
+    ({"quant_method": "gguf"}, "does not load weights quantised by gguf"),
+    ({"bits": 4}, "does not say by which method"),
+    ({"quant_method": "torchao"}, "only with the package torchao"),
+    ({"quant_method": "fp_quant"}, "allow-deprecated-quantization"),
+    ({"quant_method": "modelopt", "quant_algo": "W4A8_AWQ"}, "quant_algo W4A8_AWQ"),
+    (
+        {**MODELOPT_NVFP4_FILE, "quantization": {"quant_algo": "MIXED_PRECISION"}},
+        "quant_algo MIXED_PRECISION in ModelOpt's old form",
+    ),
+    ({"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": True, "desc_act": True}, "desc_act"),
+    ({"quant_method": "gptq", "bits": 3, "group_size": 128, "sym": True}, "bits 3"),
+    ({"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": False}, "sym false"),
+    ({"quant_method": "awq", "bits": 8, "group_size": 128, "zero_point": True}, "bits 8"),
+    (
+        {
+            **NVFP4,
+            "sparsity_config": {
+                "format": "sparse-24-bitmask",
+                "targets": ["Linear"],
+                "sparsity_structure": "2:4",
+                "global_sparsity": 0.5,
+            },
+        },
+        "sparsity_config",
+    ),
+    (
+        _compressed("pack-quantized", _number(4, "int", "group", group_size=128, actorder="group")),
+        "actorder group",
+    ),
+)
+"""What vLLM 0.32 loads on no GPU, and what is told of it."""

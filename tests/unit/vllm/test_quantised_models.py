@@ -1,6 +1,8 @@
 """Quantised models: on which GPUs the pinned vLLM runs them, and what they weigh there."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from components.vllm.sizing.model_shape import ModelShape
 from components.vllm.sizing.shape import shape_of
 from tests.unit.vllm.catalogue_sizes import A10, B200, GH200, H100, machine
 from tests.unit.vllm.model_configs import checkpoint
-from tests.unit.vllm.quantised import MODELOPT_NVFP4_FILE, NVFP4, RUNS_ON
+from tests.unit.vllm.quantised import MODELOPT_NVFP4_FILE, NVFP4, REFUSED, RUNS_ON
 
 LLAMA_8B = "meta-llama/Llama-3.1-8B-Instruct"
 SETTINGS = Settings.model_validate({"lambdaApiKey": "key"})
@@ -57,35 +59,7 @@ def test_activations_are_of_four_bits_only_where_the_gpu_computes_in_them() -> N
     assert blackwell < hopper
 
 
-@pytest.mark.parametrize(
-    ("section", "told"),
-    [
-        ({"quant_method": "aqlm"}, "does not load weights quantised by aqlm"),
-        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "does not load weights quantised by bitsandbytes"),
-        ({"quant_method": "ptpc_fp8"}, "does not load weights quantised by ptpc_fp8"),
-        ({"quant_method": "gguf"}, "does not load weights quantised by gguf"),
-        ({"bits": 4}, "does not say by which method"),
-        ({"quant_method": "torchao"}, "only with the package torchao"),
-        ({"quant_method": "fp_quant"}, "allow-deprecated-quantization"),
-        ({"quant_method": "modelopt", "quant_algo": "W4A8_AWQ"}, "quant_algo W4A8_AWQ"),
-        (
-            {**MODELOPT_NVFP4_FILE, "quantization": {"quant_algo": "MIXED_PRECISION"}},
-            "quant_algo MIXED_PRECISION in ModelOpt's old form",
-        ),
-        ({"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": True, "desc_act": True}, "desc_act"),
-        ({"quant_method": "gptq", "bits": 3, "group_size": 128, "sym": True}, "bits 3"),
-        ({"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": False}, "sym false"),
-        ({"quant_method": "awq", "bits": 8, "group_size": 128}, "bits 8"),
-        ({**NVFP4, "sparsity_config": {"format": "sparse-24-bitmask", "targets": ["Linear"]}}, "sparsity_config"),
-        (
-            {
-                "quant_method": "compressed-tensors",
-                "config_groups": {"a": {"weights": {"num_bits": 4, "actorder": "group"}}},
-            },
-            "actorder group",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("section", "told"), REFUSED)
 def test_what_vllm_does_not_load_is_one_line_before_a_machine_is_paid(section: Mapping[str, Any], told: str) -> None:
     (line,) = check_checkpoint(SETTINGS, checkpoint(LLAMA_8B, quantization_config=dict(section)))
     assert line.startswith("model: ")
@@ -106,3 +80,11 @@ def test_a_deprecated_method_is_loaded_by_those_who_allow_it() -> None:
 def test_a_type_of_activations_that_the_method_does_not_know_is_refused() -> None:
     reason = obstacle(shape({"quant_method": "mxfp4"}), A10, Wish(dtype="half"))
     assert "runs mxfp4 in bfloat16 only" in reason
+
+
+def test_the_schemes_survive_the_state_file_and_are_missing_in_an_older_one() -> None:
+    found = shape(NVFP4)
+    stored = json.loads(json.dumps(found.to_json()), parse_int=float)
+    assert ModelShape.from_json(stored) == found
+    del stored["quantisation_schemes"]
+    assert ModelShape.from_json(stored) == replace(found, quantisation_schemes=())

@@ -7,7 +7,7 @@ import pytest
 from components.vllm.sizing.fit import Wish, fit, fits_by_type, suggestions
 from components.vllm.sizing.offload import offloaded
 from components.vllm.sizing.shape import shape_of
-from tests.unit.vllm.catalogue_sizes import A10, A100, B200, BY_PRICE, GH200, H100, machine
+from tests.unit.vllm.catalogue_sizes import A10, A100, BY_PRICE, GH200, H100, machine
 from tests.unit.vllm.model_configs import checkpoint
 
 LLAMA_8B = "meta-llama/Llama-3.1-8B-Instruct"
@@ -122,12 +122,6 @@ def test_old_gpus_are_refused_with_the_flag_that_helps() -> None:
     assert "set dtype half" in fit(shape, turing, Wish()).reason
     assert fit(shape, turing, Wish(dtype="half")).fits
     assert "need 7.5" in fit(shape, machine("gpu_8x_v100"), Wish(dtype="half")).reason
-
-
-def test_nvfp4_needs_blackwell() -> None:
-    shape = replace(shape_of(checkpoint(LLAMA_70B, "int4")), weight_format="nvfp4")
-    assert "NVFP4 weights need 10.0 (Blackwell)" in fit(shape, GH200, Wish()).reason
-    assert fit(shape, B200, Wish()).fits
 
 
 def test_fp8_weights_run_on_an_a100_without_quantised_activations() -> None:
