@@ -10,7 +10,14 @@ from math import ceil
 from components.vllm.sizing.demands import obstacle, part_of_one_copy, tensor_parallel_size
 from components.vllm.sizing.gpus import MachineSize
 from components.vllm.sizing.kv_cache import KvCache, kv_bytes_per_token
-from components.vllm.sizing.memory import GIB, default_batch, graphs_gib, non_torch_gib, peak_activation_gib
+from components.vllm.sizing.memory import (
+    GIB,
+    default_batch,
+    graphs_gib,
+    kept_gib,
+    non_torch_gib,
+    peak_activation_gib,
+)
 from components.vllm.sizing.model_shape import ModelShape
 from components.vllm.sizing.offload import NOTHING, USABLE_HOST_SHARE, Offloaded, fits_host, most_offload_gib, offloaded
 from components.vllm.sizing.speed import Speed, speed
@@ -48,7 +55,7 @@ class Fit:
     tensor_parallel_size: int
     peak_activation_gib: float
     tokens_per_second: float
-    """Of one stream while it decodes, at most; 0 when it does not fit."""
+    """Of one stream while it decodes, at most, as no link and no memory carries more; 0 when it does not fit."""
     formula: str
     """Where that bound comes from, with its numbers."""
 
@@ -62,11 +69,11 @@ def _fit_part(shape: ModelShape, machine: MachineSize, wish: Wish) -> Fit:
     if reason := obstacle(shape, machine, wish):
         return _refused(reason)
     tensor_parallel = tensor_parallel_size(shape, machine.gpus, wish)
-    peak = peak_activation_gib(shape, machine.gpu, wish.batch(default_batch(machine.gpu)), tensor_parallel)
+    batch = wish.batch(default_batch(machine.gpu))
+    peak = peak_activation_gib(shape, machine.gpu, batch, tensor_parallel, wish.runner)
+    stays = kept_gib(shape, batch, wish.runner) + non_torch_gib(tensor_parallel)
     graphs = 0.0 if wish.enforce_eager else graphs_gib(shape, wish.runner)
-    return replace(
-        fit_within(shape, machine, wish, peak + non_torch_gib(tensor_parallel) + graphs), peak_activation_gib=peak
-    )
+    return replace(fit_within(shape, machine, wish, peak + stays + graphs), peak_activation_gib=peak)
 
 
 def fit_within(
@@ -130,7 +137,7 @@ class _Room:
     @property
     def weights_gib(self) -> float:
         """Of one GPU, before offload, with the table of positions that each holds whole."""
-        positions = 2 * self.shape.max_context * self.shape.rotary_dim
+        positions = 2 * (self.shape.rotary_rows or self.shape.max_context) * self.shape.rotary_dim
         return (self.shape.weights_bytes / self.tensor_parallel + positions) / GIB
 
     @property

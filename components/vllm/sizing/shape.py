@@ -5,6 +5,7 @@ from components.vllm.sizing.attention_config import attention_of
 from components.vllm.sizing.config_reader import ConfigReader
 from components.vllm.sizing.fused import loaded_weights
 from components.vllm.sizing.model_shape import LayerRun, ModelShape, ShapeError
+from components.vllm.sizing.positions import rotary_rows
 from components.vllm.sizing.quantisation import quantisation_of
 
 MOST_LAYERS = 10_000
@@ -72,6 +73,7 @@ def _shape_of(checkpoint: Checkpoint) -> ModelShape:
         vocabulary=config.number("vocab_size"),
         max_context=config.max_context,
         rotary_dim=attention.rotary_dim,
+        rotary_rows=rotary_rows(config),
         sliding_window=attention.window,
         windowed_layers=attention.windowed_layers,
         latent_dim=attention.latent_dim,
