@@ -33,6 +33,9 @@ LEAST_CONTEXT = 2048
 OFFLOAD_SLACK_GIB = 2.0
 """Offloaded beyond what the context needs, for what differs from one version of vLLM to the next."""
 
+UNPINNED = "VLLM_WEIGHT_OFFLOADING_DISABLE_PIN_MEMORY"
+"""vLLM's variable that keeps offloaded weights in memory that is not pinned."""
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -162,11 +165,12 @@ class _Room:
         if missing <= 0 or not self.machine.gpu.has_fast_link:
             return 0.0
         least = ceil(2 * (missing + self.slack_gib)) / 2
-        return min(least, most_offload_gib(self.shape, self.machine.host_memory_gib, self.tensor_parallel))
+        host, pins = self.machine.host_memory_gib, self.wish.pins_offloaded
+        return min(least, most_offload_gib(self.shape, host, self.tensor_parallel, pins))
 
     def fit(self) -> Fit:
         asked = self.offload_gib()
-        moved = offloaded(self.shape, asked, self.tensor_parallel) if asked else NOTHING
+        moved = offloaded(self.shape, asked, self.tensor_parallel, self.wish.pins_offloaded) if asked else NOTHING
         moved_gib = moved.nbytes / GIB
         room = self.budget_gib - self.weights_gib + moved_gib - self.overhead_gib
         longest = self.cache.longest_sequence(room * GIB)
@@ -192,10 +196,11 @@ class _Room:
 
     def _reason(self, moved: Offloaded, longest: int) -> str:
         if not fits_host(moved, self.tensor_parallel, self.machine.host_memory_gib):
+            rounded = f", or set {UNPINNED}=1 in vllmEnv, which saves the rounding to powers of two"
             return (
-                f"cpuOffloadGb pins {self.tensor_parallel * moved.pinned_bytes / GIB:.1f} GiB of the host's memory, "
-                f"{USABLE_HOST_SHARE:.0%} of {self.machine.host_memory_gib:g} GiB are free for it: ask for less, or "
-                "set VLLM_WEIGHT_OFFLOADING_DISABLE_PIN_MEMORY=1 in vllmEnv, which saves the rounding to powers of two"
+                f"cpuOffloadGb takes {self.tensor_parallel * moved.pinned_bytes / GIB:.1f} GiB of the host's memory, "
+                f"{USABLE_HOST_SHARE:.0%} of {self.machine.host_memory_gib:g} GiB are free for it: ask for less"
+                f"{rounded if self.wish.pins_offloaded else ''}"
             )
         context = self.needs_context(LEAST_CONTEXT)
         if longest >= context:
@@ -222,6 +227,8 @@ class _Room:
             found.append("cpuOffloadGb auto")
         if self.wish.kv_cache_dtype == "auto" and self._other(self.shape, replace(self.wish, kv_cache_dtype="fp8")):
             found.append("kv-cache-dtype fp8")
+        if self.wish.pins_offloaded and self._other(self.shape, replace(self.wish, pins_offloaded=False)):
+            found.append(f"{UNPINNED} 1 in vllmEnv")
         if longest >= LEAST_CONTEXT:
             found.append(f"maxModelLen {longest} or less")
         found.append("an instance type with more GPU memory")
@@ -232,6 +239,6 @@ class _Room:
         other = replace(self, shape=shape, wish=wish)
         if obstacle(shape, self.machine, wish):
             return False
-        moved = offloaded(shape, other.offload_gib(), other.tensor_parallel)
+        moved = offloaded(shape, other.offload_gib(), other.tensor_parallel, wish.pins_offloaded)
         on_host = fits_host(moved, other.tensor_parallel, self.machine.host_memory_gib)
         return on_host and other.missing_gib(other.needs_context(LEAST_CONTEXT), moved.nbytes / GIB) <= 0

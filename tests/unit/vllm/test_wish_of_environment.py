@@ -25,6 +25,7 @@ def test_weights_that_are_not_pinned_take_their_own_size_of_the_host() -> None:
     shape = shape_of(checkpoint("meta-llama/Llama-3.1-405B-Instruct", "fp8"))
     refused = fit(shape, GH200, wish_of(settings()))
     assert not refused.fits
+    assert "VLLM_WEIGHT_OFFLOADING_DISABLE_PIN_MEMORY 1 in vllmEnv" in refused.reason
     asked = wish_of(settings(VLLM_WEIGHT_OFFLOADING_DISABLE_PIN_MEMORY=1))
     found = fit(shape, GH200, asked)
     assert found.fits, found.reason
