@@ -19,6 +19,7 @@ from tests.unit.vllm.model_configs import checkpoint
 from tests.unit.vllm.quantised import MODELOPT_NVFP4_FILE, NVFP4, REFUSED, RUNS_ON
 
 LLAMA_8B = "meta-llama/Llama-3.1-8B-Instruct"
+FP8_CACHE = {"num_bits": 8, "type": "float", "strategy": "tensor", "dynamic": False, "symmetric": True}
 SETTINGS = Settings.model_validate({"lambdaApiKey": "key"})
 MACHINES = tuple(
     machine(f"gpu_{name}")
@@ -88,3 +89,22 @@ def test_the_schemes_survive_the_state_file_and_are_missing_in_an_older_one() ->
     assert ModelShape.from_json(stored) == found
     del stored["quantisation_schemes"]
     assert ModelShape.from_json(stored) == replace(found, quantisation_schemes=())
+
+
+@pytest.mark.parametrize(
+    ("section", "halves"),
+    [
+        (MODELOPT_NVFP4_FILE, True),
+        ({"quant_method": "modelopt", "quant_algo": "FP8", "kv_cache_scheme": FP8_CACHE}, True),
+        ({"quant_method": "modelopt", "quant_algo": "FP8", "kv_cache_scheme": {**FP8_CACHE, "dynamic": True}}, False),
+        ({"quant_method": "modelopt", "quant_algo": "FP8", "kv_cache_quant_algo": None}, False),
+        ({**NVFP4, "kv_cache_scheme": FP8_CACHE}, True),
+        ({**NVFP4, "kv_cache_scheme": None}, False),
+        ({"quant_method": "fp8"}, False),
+    ],
+)
+def test_a_checkpoint_that_was_made_for_an_fp8_cache_gets_one(section: Mapping[str, Any], halves: bool) -> None:
+    """vLLM resolves `kv-cache-dtype: auto` so; who names a type gets that one."""
+    tokens = [fit(shape(section), GH200, Wish(kv_cache_dtype=dtype)).kv_tokens for dtype in ("auto", "bfloat16", "fp8")]
+    assert tokens == [tokens[2] if halves else tokens[1], tokens[1], tokens[2]]
+    assert tokens[2] == pytest.approx(2 * tokens[1], rel=0.001)
