@@ -1,7 +1,8 @@
 """Asks vLLM itself which quantised weights it loads on which GPUs; run by a Python that has vLLM.
 
 Standard input: a JSON object of names and what a config.json says of its quantisation. Standard output: for each name
-vLLM's method, and whether it takes the weights on a GPU of each capability (ten times major plus minor version). Only
+vLLM's method, the capabilities (ten times major plus minor version) of the GPUs on which it takes the weights, and what
+type it gives the KV cache when it is left to it. Only
 vLLM's own functions decide: the capability is put in the place of the platform's, and the classes that would compile
 kernels in the place of such that only know their name.
 """
@@ -28,7 +29,7 @@ def main() -> None:
     answer = {}
     for name, section in asked.items():
         method, section = _method(section)
-        answer[name] = [method, [one for one in CAPABILITIES if _runs(method, section, one)]]
+        answer[name] = [method, [one for one in CAPABILITIES if _runs(method, section, one)], _cache(section)]
     json.dump(answer, sys.stdout)
 
 
@@ -52,6 +53,12 @@ def _method(section: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         if claimed := claims(section, None, hf_config=SimpleNamespace(model_type="llama")):
             return claimed, section
     return section["quant_method"], section
+
+
+def _cache(section: dict[str, Any]) -> str:
+    """By ModelOpt's words, which are resolved before the model is built; by others' when its attention is."""
+    named = import_module("vllm.utils.torch_utils").get_kv_cache_quant_algo_string(section)
+    return str(named or ("fp8" if section.get("kv_cache_scheme") else "auto"))
 
 
 def _runs(method: str, section: dict[str, Any], capability: int) -> bool:

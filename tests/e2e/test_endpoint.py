@@ -15,7 +15,7 @@ import pytest
 import requests
 from huggingface_hub import HfApi
 
-from components.vllm.hub.quantisation import method_of
+from components.vllm.hub.quantisation import cache_dtype_of, method_of
 from scripts.quantisation import LIST, of_the_source
 from scripts.release_source import ReleaseSource
 from tests.e2e.conftest import FLAGS, MODEL, Served
@@ -65,7 +65,8 @@ def test_vllm_itself_gives_our_verdict_on_every_kind_of_quantised_weights_and_gp
     answer = json.loads(done.stdout.splitlines()[-1])
     assert [told for _, told in REFUSED if answer[told][1]] == []
     for name, (section, runs_on) in RUNS_ON.items():
-        method, capabilities = answer[name]
+        method, capabilities, cache = answer[name]
+        assert cache.removesuffix("_e4m3") == cache_dtype_of({"quantization_config": section}), name
         # On a CPU vLLM leaves AWQ its old name, and what only the compiled kernels refuse it does not know.
         assert {"awq": "auto_awq"}.get(method, method) == method_of({"quantization_config": section}), name
         assert set(runs_on) <= set(capabilities) <= set(runs_on) | ({100} if "int8" in name else set()), name

@@ -73,6 +73,28 @@ def algorithm_of(section: Mapping[str, Any]) -> str:
     return str(source.get("quant_algo") or "").upper()
 
 
+def cache_dtype_of(config: Mapping[str, Any]) -> str:
+    """What `--kv-cache-dtype auto` comes to: `fp8` where the checkpoint brings scales for such a cache, else `auto`.
+
+    As in vLLM's `resolve_kv_cache_dtype_string`; a cache of four bits counts as one of eight.
+    """
+    section, method = section_of(config), method_of(config) or ""
+    if section is None:
+        return "auto"
+    if method == "compressed-tensors":
+        return "fp8" if section.get("kv_cache_scheme") else "auto"
+    if not method.startswith("modelopt"):
+        return "auto"
+    nested = section.get("quantization")
+    places = (nested if isinstance(nested, Mapping) else section, section)
+    named = [place.get(key) for key in ("kv_cache_scheme", "kv_cache_quant_algo") for place in places]
+    scheme = next(filter(None, named), None)
+    if isinstance(scheme, Mapping):
+        is_fp8 = scheme.get("num_bits") == 8 and scheme.get("dynamic") is False
+        return "fp8" if scheme.get("type") == "float" and (is_fp8 or scheme.get("num_bits") == 4) else "auto"
+    return "fp8" if str(scheme).lower() in ("fp8", "nvfp4") else "auto"
+
+
 def support(method: str | None, schemes: Sequence[str] = ()) -> Support | None:
     """Where weights run that are quantised so; None when they are not, or vLLM does not know the method.
 

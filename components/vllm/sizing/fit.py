@@ -146,7 +146,8 @@ class _Room:
     @property
     def cache(self) -> KvCache:
         tokens = self.wish.batch(default_batch(self.machine.gpu)).tokens
-        return KvCache(self.shape, self.wish.kv_cache_dtype, self.tensor_parallel, tokens)
+        dtype = self.shape.cache_dtype if self.wish.kv_cache_dtype == "auto" else self.wish.kv_cache_dtype
+        return KvCache(self.shape, dtype, self.tensor_parallel, tokens)
 
     def needs_context(self, default: int) -> int:
         """Tokens that one sequence must have."""

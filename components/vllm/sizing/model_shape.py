@@ -73,6 +73,8 @@ class ModelShape:
     """Layers with linear attention: they keep a state of fixed size for a sequence, and nothing for a token."""
     state_bytes: int
     """Of one such layer and one sequence."""
+    cache_dtype: str = "auto"
+    """What `--kv-cache-dtype auto` comes to: `fp8` where the checkpoint was made for it."""
     rotary_rows: int = 0
     """Of the tables of positions; 0 in a state that does not say, where they are as many as the context."""
     quantisation_schemes: tuple[str, ...] = ()

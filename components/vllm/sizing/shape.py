@@ -1,6 +1,7 @@
 """Reading the shape of a model from what its repository holds: config.json and the headers of the weights."""
 
 from components.vllm.hub.checkpoint import Checkpoint
+from components.vllm.hub.quantisation import cache_dtype_of
 from components.vllm.sizing.attention_config import attention_of
 from components.vllm.sizing.config_reader import ConfigReader
 from components.vllm.sizing.fused import loaded_weights
@@ -59,6 +60,7 @@ def _shape_of(checkpoint: Checkpoint) -> ModelShape:
         quantised_activations=quantisation.activations,
         quantisation_block=quantisation.block,
         quantisation_schemes=quantisation.schemes,
+        cache_dtype=cache_dtype_of(checkpoint.config),
         weights_bytes=weights.nbytes,
         decoder=weights.decoder,
         layers=layers,

@@ -89,6 +89,14 @@ RUNS_ON: Mapping[str, tuple[Mapping[str, Any], tuple[int, ...]]] = {
         FROM_75,
     ),
     "compressed fp8": (_compressed("float-quantized", _number(8, "float", "channel"), _BY_TOKEN), FROM_75),
+    "compressed fp8 with a cache of fp8": (
+        {
+            **_compressed("float-quantized", _number(8, "float", "channel"), _BY_TOKEN),
+            "kv_cache_scheme": _number(8, "float", "tensor"),
+        },
+        FROM_75,
+    ),
+    "modelopt fp8 with a cache of fp8": (_modelopt("FP8", kv_cache_scheme=_number(8, "float", "tensor")), FROM_80),
     "compressed fp8, weights only": (_compressed("float-quantized", _number(8, "float", "channel")), FROM_75),
     "compressed int4": (_compressed("pack-quantized", _number(4, "int", "group", group_size=128)), FROM_75),
     "compressed int8": (
