@@ -56,13 +56,14 @@ def _quantised(shape: ModelShape, gpu: Gpu, element_type: str) -> str:
         return ""
     major, minor = gpu.compute_capability
     has = f"{gpu.name} has compute capability {major}.{minor}"
-    what = f"{shape.quantisation} weights"
-    if shape.weight_format not in str(shape.quantisation):
-        what = f"{shape.weight_format.upper()} weights ({shape.quantisation})"
+    what = (
+        f"{shape.weight_format.upper()} weights ({', '.join([str(shape.quantisation), *shape.quantisation_schemes])})"
+    )
     if 10 * major + minor < found.least:
         return f"{has}, and {what} need {_version(found.least)}: use {_elsewhere(found)}"
     if found.most is not None and 10 * major + minor > found.most:
-        return f"{has}, and vLLM runs {what} up to {_version(found.most)} only: use an FP8 or INT4 checkpoint"
+        where = f"on {_version(found.most)}" if found.most == found.least else f"below {_version(found.most + 1)}"
+        return f"{has}, and vLLM runs {what} {where} only: use an FP8 checkpoint, or INT4 by AWQ or GPTQ"
     if {"half": "float16"}.get(element_type, element_type) not in found.dtypes:
         return f"vLLM runs {shape.quantisation} in {' and '.join(found.dtypes)} only: leave dtype out of vllmArgs"
     return ""
@@ -71,7 +72,7 @@ def _quantised(shape: ModelShape, gpu: Gpu, element_type: str) -> str:
 def _elsewhere(found: Support) -> str:
     """What would do."""
     cards = "a B200" if found.least > 90 else "an H100 or GH200" if found.least > 86 else "an A10, A100 or newer"
-    return f"an INT4 (AWQ, GPTQ) or 16-bit checkpoint, or {cards}"
+    return f"a checkpoint in 16 bits or INT4 by AWQ or GPTQ, or {cards}"
 
 
 def _version(capability: int) -> str:
