@@ -56,9 +56,8 @@ def _quantised(shape: ModelShape, gpu: Gpu, element_type: str) -> str:
         return ""
     major, minor = gpu.compute_capability
     has = f"{gpu.name} has compute capability {major}.{minor}"
-    what = (
-        f"{shape.weight_format.upper()} weights ({', '.join([str(shape.quantisation), *shape.quantisation_schemes])})"
-    )
+    kinds = ", ".join([str(shape.quantisation), *shape.quantisation_schemes])
+    what = f"{shape.weight_format.upper()} weights ({kinds})"
     if 10 * major + minor < found.least:
         return f"{has}, and {what} need {_version(found.least)}: use {_elsewhere(found)}"
     if found.most is not None and 10 * major + minor > found.most:
