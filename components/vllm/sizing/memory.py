@@ -60,10 +60,13 @@ def default_batch(gpu: Gpu) -> Batch:
 def peak_activation_gib(
     shape: ModelShape, gpu: Gpu, batch: Batch, tensor_parallel: int = 1, runner: Runner = "v2"
 ) -> float:
-    """GiB for each GPU that the trial run needs at its peak, which is in a layer or in the sampler."""
+    """GiB for each GPU that the trial run needs at its peak, which is in a layer, in the sampler, or in the encoder of
+    pictures before them. What that gives lies beside the text."""
     experts = batch.tokens * _experts_bytes(shape, tensor_parallel)
     layer = batch.tokens * _token_bytes(shape, gpu, tensor_parallel) + _layer_copy_bytes(shape) / tensor_parallel
-    return WORKSPACE_GIB + (experts + max(layer, _sampler_bytes(shape, batch, runner))) / GIB
+    pictures = 2 * batch.tokens * shape.hidden_size if shape.encoder_token_bytes else 0
+    text = pictures + experts + max(layer, _sampler_bytes(shape, batch, runner))
+    return WORKSPACE_GIB + max(text, batch.tokens * shape.encoder_token_bytes) / GIB
 
 
 def kept_gib(shape: ModelShape, batch: Batch, runner: Runner = "v2") -> float:

@@ -73,6 +73,8 @@ class ModelShape:
     """Layers with linear attention: they keep a state of fixed size for a sequence, and nothing for a token."""
     state_bytes: int
     """Of one such layer and one sequence."""
+    encoder_token_bytes: int = 0
+    """What a vision encoder needs while it works, for each token that the decoder gets of it."""
     cache_dtype: str = "auto"
     """What `--kv-cache-dtype auto` comes to: `fp8` where the checkpoint was made for it."""
     rotary_rows: int = 0

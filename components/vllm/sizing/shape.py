@@ -4,6 +4,7 @@ from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.hub.quantisation import cache_dtype_of
 from components.vllm.sizing.attention_config import attention_of
 from components.vllm.sizing.config_reader import ConfigReader
+from components.vllm.sizing.encoder import encoder_token_bytes
 from components.vllm.sizing.fused import loaded_weights
 from components.vllm.sizing.model_shape import LayerRun, ModelShape, ShapeError
 from components.vllm.sizing.positions import rotary_rows
@@ -60,6 +61,7 @@ def _shape_of(checkpoint: Checkpoint) -> ModelShape:
         quantised_activations=quantisation.activations,
         quantisation_block=quantisation.block,
         quantisation_schemes=quantisation.schemes,
+        encoder_token_bytes=encoder_token_bytes(checkpoint.config),
         cache_dtype=cache_dtype_of(checkpoint.config),
         weights_bytes=weights.nbytes,
         decoder=weights.decoder,
