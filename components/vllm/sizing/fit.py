@@ -140,7 +140,7 @@ class _Room:
     @property
     def weights_gib(self) -> float:
         """Of one GPU, before offload, with the table of positions that each holds whole."""
-        positions = 2 * (self.shape.rotary_rows or self.shape.max_context) * self.shape.rotary_dim
+        positions = 2 * (self.shape.position_rows or self.shape.max_context) * self.shape.rotary_dim
         return (self.shape.weights_bytes / self.tensor_parallel + positions) / GIB
 
     @property

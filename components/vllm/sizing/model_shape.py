@@ -77,8 +77,8 @@ class ModelShape:
     """What a vision encoder needs while it works, for each token that the decoder gets of it."""
     cache_dtype: str = "auto"
     """What `--kv-cache-dtype auto` comes to: `fp8` where the checkpoint was made for it."""
-    rotary_rows: int = 0
-    """Of the tables of positions; 0 in a state that does not say, where they are as many as the context."""
+    position_rows: int = 0
+    """Of the tables of positions, each as wide as `rotary_dim`; 0 stands for `max_context`."""
     quantisation_schemes: tuple[str, ...] = ()
     """vLLM's classes for its ways of multiplying, where the method has several; on them depends which GPUs will do."""
 
@@ -106,18 +106,20 @@ class ModelShape:
         """As plain data, for a state file."""
         data = asdict(self)
         data["decoder"] = [{**run, "parameters": list(run["parameters"])} for run in data["decoder"]]
-        data["quantisation_schemes"] = list(data["quantisation_schemes"])
         return data
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "ModelShape":
         """Read back what `to_json` gave; numbers may have become floats. `ShapeError` when it is something else.
 
-        A state of an earlier version of this program lacks what has a default.
+        An older version of this program has written fewer fields; those have a default.
         """
         try:
-            known = [field.name for field in fields(cls) if field.name in data or field.default is MISSING]
-            values = {name: _as_typed(data[name]) for name in known if name != "decoder"}
+            values = {
+                field.name: _as_typed(data[field.name])
+                for field in fields(cls)
+                if field.name != "decoder" and (field.name in data or field.default is MISSING)
+            }
             runs = tuple(
                 LayerRun(
                     int(run["layers"]),
@@ -133,7 +135,7 @@ class ModelShape:
 
 
 def _as_typed(value: Any) -> Any:
-    """State files know one kind of number, and every number of a shape is whole; and one kind of sequence."""
+    """State files know one kind of number; every number of a shape is whole."""
     if isinstance(value, list):
-        return tuple(value)
+        return tuple(_as_typed(item) for item in value)
     return int(value) if isinstance(value, float) else value

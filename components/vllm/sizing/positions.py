@@ -9,7 +9,7 @@ MULTIMODAL_FACTOR = 4
 """By which vLLM lengthens the table of models that count positions in three dimensions."""
 
 
-def rotary_rows(config: ConfigReader) -> int:
+def position_rows(config: ConfigReader) -> int:
     """Rows of all tables together: layers with a base or a scaling of their own have their own table."""
     longest = config.number("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
     scaling = config.section("rope_parameters") or config.section("rope_scaling")

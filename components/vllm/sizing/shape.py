@@ -7,7 +7,7 @@ from components.vllm.sizing.config_reader import ConfigReader
 from components.vllm.sizing.encoder import encoder_token_bytes
 from components.vllm.sizing.fused import loaded_weights
 from components.vllm.sizing.model_shape import LayerRun, ModelShape, ShapeError
-from components.vllm.sizing.positions import rotary_rows
+from components.vllm.sizing.positions import position_rows
 from components.vllm.sizing.quantisation import quantisation_of
 
 MOST_LAYERS = 10_000
@@ -77,7 +77,7 @@ def _shape_of(checkpoint: Checkpoint) -> ModelShape:
         vocabulary=config.number("vocab_size"),
         max_context=config.max_context,
         rotary_dim=attention.rotary_dim,
-        rotary_rows=rotary_rows(config),
+        position_rows=position_rows(config),
         sliding_window=attention.window,
         windowed_layers=attention.windowed_layers,
         latent_dim=attention.latent_dim,
