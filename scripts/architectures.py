@@ -10,9 +10,10 @@ import re
 import sys
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
 
-LIST = Path(__file__).parent.parent / "components" / "vllm" / "architectures.json"
+from scripts.release_source import ReleaseSource, named
+
+LIST = Path(__file__).parent.parent / "components" / "vllm" / "hub" / "architectures.json"
 
 MODELS = "vllm/model_executor/models/"
 KINDS = {
@@ -32,22 +33,17 @@ GENERATES = ("MODEL_FOR_CAUSAL_LM_MAPPING_NAMES", "MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 
 def main(vllm: Path, transformers: Path) -> None:
     """Write the list."""
-    with ZipFile(vllm) as wheel:
-        registry = _assignments(wheel, f"{MODELS}registry.py")
-        quantisation = _assignments(wheel, "vllm/model_executor/layers/quantization/__init__.py")
-        kinds = _kinds(registry, _transcribers(wheel))
+    source = ReleaseSource(vllm)
+    registry = source.assignments(f"{MODELS}registry.py")
+    kinds = _kinds(registry, _transcribers(source))
     own = {name for names in kinds.values() for name in names}
-    with ZipFile(transformers) as wheel:
-        kinds["transformers"] = _backend_models(wheel) - own
-    methods = ast.literal_eval(_named(quantisation, "QuantizationMethods").slice)
+    kinds["transformers"] = _backend_models(ReleaseSource(transformers)) - own
     document = {
         "vllm": vllm.name.split("-")[1],
         "transformers": transformers.name.split("-")[1],
         "kinds": {kind: sorted(names) for kind, names in kinds.items()},
-        "retired": dict(sorted(ast.literal_eval(_named(registry, "_PREVIOUSLY_SUPPORTED_MODELS")).items())),
-        "plugins": dict(sorted(ast.literal_eval(_named(registry, "_OOT_SUPPORTED_MODELS")).items())),
-        "quantisation": sorted(methods),
-        "deprecated_quantisation": sorted(ast.literal_eval(_named(quantisation, "DEPRECATED_QUANTIZATION_METHODS"))),
+        "retired": dict(sorted(ast.literal_eval(named(registry, "_PREVIOUSLY_SUPPORTED_MODELS")).items())),
+        "plugins": dict(sorted(ast.literal_eval(named(registry, "_OOT_SUPPORTED_MODELS")).items())),
     }
     LIST.write_text(json.dumps(document, indent=1) + "\n")
     print(f"{LIST.name}: " + ", ".join(f"{len(names)} {kind}" for kind, names in kinds.items()))
@@ -58,7 +54,7 @@ def _kinds(registry: dict[str, Any], transcribers: set[str]) -> dict[str, set[st
     seen: set[str] = set()
     for kind, dictionaries in KINDS.items():
         for dictionary in dictionaries:
-            for name, implementation in _entries(_named(registry, dictionary)).items():
+            for name, implementation in _entries(named(registry, dictionary)).items():
                 if name not in seen:
                     kinds["transcription" if implementation in transcribers else _kind(name, kind)].add(name)
                     seen.add(name)
@@ -81,52 +77,36 @@ def _entries(dictionary: ast.Dict) -> dict[str, str]:
     }
 
 
-def _transcribers(wheel: ZipFile) -> set[str]:
+def _transcribers(source: ReleaseSource) -> set[str]:
     """Classes that turn speech into text and take no prompt."""
     found: set[str] = set()
-    for path in wheel.namelist():
-        if path.startswith(MODELS) and path.endswith(".py"):
-            for body in re.split(r"^(?=class )", wheel.read(path).decode(), flags=re.MULTILINE):
-                if re.search(r"^    supports_transcription_only = True", body, re.MULTILINE):
-                    found |= set(re.findall(r"\Aclass (\w+)", body))
+    for path in source.paths(MODELS.rstrip("/")):
+        for body in re.split(r"^(?=class )", source.read(path).decode(), flags=re.MULTILINE):
+            if re.search(r"^    supports_transcription_only = True", body, re.MULTILINE):
+                found |= set(re.findall(r"\Aclass (\w+)", body))
     return found
 
 
-def _backend_models(wheel: ZipFile) -> set[str]:
+def _backend_models(source: ReleaseSource) -> set[str]:
     """Classes of transformers that write text and let vLLM's backend replace their attention.
 
     The test is the one of transformers (`_can_set_attn_implementation`), which vLLM asks.
     """
-    mappings = _assignments(wheel, AUTO_MODELS)
+    mappings = source.assignments(AUTO_MODELS)
     generating = {
         pair.elts[1].value
         for mapping in GENERATES
-        for pair in ast.walk(_named(mappings, mapping))
+        for pair in ast.walk(named(mappings, mapping))
         if isinstance(pair, ast.Tuple) and len(pair.elts) == 2 and isinstance(pair.elts[1], ast.Constant)
     }
     replaceable: set[str] = set()
-    for path in wheel.namelist():
+    for path in source.paths("transformers"):
         if re.fullmatch(r"transformers/models/\w+/modeling_\w+\.py", path):
-            code = wheel.read(path).decode()
+            code = source.read(path).decode()
             has_attention = re.search(r"^class \w*Attention\w*\(nn\.Module\):", code, re.MULTILINE)
             if not has_attention or "ALL_ATTENTION_FUNCTIONS.get_interface(" in code:
                 replaceable |= set(re.findall(r"^class (\w+)", code, re.MULTILINE))
     return {str(name) for name in generating} & replaceable
-
-
-def _assignments(wheel: ZipFile, path: str) -> dict[str, Any]:
-    """The syntax tree of every value that the module gives a name."""
-    return {
-        statement.targets[0].id: statement.value
-        for statement in ast.parse(wheel.read(path)).body
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
-    }
-
-
-def _named(assignments: dict[str, Any], name: str) -> Any:
-    if name not in assignments:
-        sys.exit(f"this release keeps {name} elsewhere: read its registry and adapt this script")
-    return assignments[name]
 
 
 if __name__ == "__main__":

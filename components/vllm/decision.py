@@ -100,8 +100,15 @@ def wish_of(settings: Settings) -> Wish:
     return Wish(
         max_model_len=None if settings.max_model_len == "auto" else settings.max_model_len,
         cpu_offload_gib=None if settings.cpu_offload_gb == "auto" else settings.cpu_offload_gb,
+        runner="v1" if _is_set(settings, "VLLM_USE_V2_MODEL_RUNNER", "0") else "v2",
+        pins_offloaded=not _is_set(settings, "VLLM_WEIGHT_OFFLOADING_DISABLE_PIN_MEMORY", "1"),
         **given,
     )
+
+
+def _is_set(settings: Settings, variable: str, value: str) -> bool:
+    """Whether a variable of `vllmEnv` has this value, in quotes or not."""
+    return str(settings.vllm_env.get(variable, "")) == value
 
 
 def loaded_shape(shape: ModelShape, settings: Settings) -> ModelShape:

@@ -16,16 +16,21 @@ import pytest
 import requests
 from huggingface_hub import HfApi
 
+from components.vllm.hub.quantisation import cache_dtype_of, method_of
 from components.vllm.scripts.stages import PHASES
+from scripts.quantisation import LIST, of_the_source
+from scripts.release_source import ReleaseSource
 from tests.e2e.conftest import FLAGS, MODEL, Served
 from tests.local_cloud import EMPTY_ACCOUNT
 from tests.unit.vllm.log_samples.starts import CPU_STAGES
+from tests.unit.vllm.quantised import REFUSED, RUNS_ON
 
 pytestmark = pytest.mark.timeout(1200)
 
 ANSWERS = Path(__file__).with_name("answers_by_uvicorn.py")
 QUESTION = "What is the name of the capital of France?"
 OTHER_MODEL = "meta-llama/Llama-3.1-70B-Instruct"
+QUANTISATION_BY_VLLM = Path(__file__).with_name("quantisation_by_vllm.py")
 
 
 def server_processes(served: Served) -> set[int]:
@@ -43,6 +48,32 @@ def test_an_up_killed_during_the_install_goes_on_with_the_same_machine_and_the_s
     assert served.cloud.billing() == [served.killed_instance] == [served.outputs["instance_id"]]
     assert served.cloud.calls("launch") == 1
     assert "install: under way, following it" in served.second_up.output or "before this run" in served.second_up.output
+
+
+def venv_of(served: Served) -> Path:
+    """Where the machine has its vLLM."""
+    return served.home() / ".local/share/lambda-vllm/venv"
+
+
+def test_our_list_of_quantised_weights_says_what_the_installed_source_says(served: Served) -> None:
+    (packages,) = venv_of(served).glob("lib/python3.*/site-packages")
+    found = json.loads(json.dumps(of_the_source(ReleaseSource(packages))))
+    listed = json.loads(LIST.read_text())
+    assert found == {key: listed[key] for key in found}
+
+
+def test_vllm_itself_gives_our_verdict_on_every_kind_of_quantised_weights_and_gpu(served: Served) -> None:
+    asked = {name: section for name, (section, _) in RUNS_ON.items()} | {told: section for section, told in REFUSED}
+    command = [str(venv_of(served) / "bin/python"), str(QUANTISATION_BY_VLLM)]
+    done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, timeout=600, check=True)
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert [told for _, told in REFUSED if answer[told][1]] == []
+    for name, (section, runs_on) in RUNS_ON.items():
+        method, capabilities, cache = answer[name]
+        assert cache.removesuffix("_e4m3") == cache_dtype_of({"quantization_config": section}), name
+        # On a CPU vLLM leaves AWQ its old name, and what only the compiled kernels refuse it does not know.
+        assert {"awq": "auto_awq"}.get(method, method) == method_of({"quantization_config": section}), name
+        assert set(runs_on) <= set(capabilities) <= set(runs_on) | ({100} if "int8" in name else set()), name
 
 
 def test_curl_gets_the_tutorials_completion(served: Served) -> None:

@@ -1,4 +1,4 @@
-"""What the pinned vLLM can serve: architectures and ways of quantising, as its release lists them.
+"""What the pinned vLLM can serve: architectures, as its release lists them.
 
 The list, architectures.json, is taken from the release's wheel by `python -m scripts.architectures`.
 """
@@ -8,8 +8,6 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from components.vllm.hub.checkpoint import Checkpoint
 
 _LIST: Mapping[str, Any] = json.loads(Path(__file__).with_name("architectures.json").read_text())
 
@@ -67,33 +65,6 @@ def only_by_transformers(architectures: Sequence[str]) -> bool:
     return next((kind for kind in map(_kind, architectures) if kind is not None), None) == "transformers"
 
 
-def quantisation(checkpoint: Checkpoint) -> str | None:
-    """How the weights are quantised, by vLLM's name of the method (`--quantization`); `None` when they are not.
-
-    Read as vLLM reads it: `quantization_config` or `compression_config` of config.json, or of its `text_config`. That
-    of NVIDIA's ModelOpt may lie in a file of its own, which `Hub.resolve` has put in its place.
-    """
-    config = checkpoint.config
-    for place in (config, config.get("text_config")):
-        if isinstance(place, Mapping):
-            found = place.get("quantization_config") or place.get("compression_config")
-            if isinstance(found, Mapping):
-                return _method(found, config.get("model_type"))
-    return None
-
-
-def unsupported_quantisation(method: str | None) -> str | None:
-    """Why the pinned vLLM does not load weights that are quantised so, in one line; `None` when it does."""
-    if method is None or (method in _LIST["quantisation"] and method not in _LIST["deprecated_quantisation"]):
-        return None
-    if method in _LIST["deprecated_quantisation"]:
-        return (
-            f"vLLM {VLLM_VERSION} loads weights quantised by {method} only with "
-            "allow-deprecated-quantization in vllmArgs: set it, or choose another checkpoint"
-        )
-    return f"vLLM {VLLM_VERSION} does not load weights quantised by {method}: choose an FP8, AWQ or GPTQ checkpoint"
-
-
 def _kind(architecture: str) -> str | None:
     if architecture in _KIND:
         return _KIND[architecture]
@@ -110,23 +81,3 @@ def _nearest(name: str) -> str:
     names = [known for known, kind in _KIND.items() if kind in _WRITES]
     found = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
     return f" (the nearest it knows is {found[0]})" if found else ""
-
-
-def _method(config: Mapping[str, Any], model_type: object) -> str:
-    method = str(config.get("quant_method") or "").lower().replace("compressed_tensors", "compressed-tensors")
-    details = config.get("quantization")
-    is_modelopt = isinstance(config.get("producer"), Mapping) and config["producer"].get("name") == "modelopt"
-    if is_modelopt or method.startswith("modelopt"):
-        source = details if isinstance(details, Mapping) else config
-        return _modelopt_method(str(source.get("quant_algo", "")).upper())
-    if method == "mxfp4" and model_type == "gpt_oss":
-        return "gpt_oss_mxfp4"
-    return {"gptq": "auto_gptq", "awq": "auto_awq", "auto-round": "inc"}.get(method, method or "unknown")
-
-
-def _modelopt_method(algorithm: str) -> str:
-    if "MXFP8" in algorithm:
-        return "modelopt_mxfp8"
-    if "FP4" in algorithm:
-        return "modelopt_fp4"
-    return "modelopt_mixed" if algorithm == "MIXED_PRECISION" else "modelopt"

@@ -9,9 +9,10 @@ from components.cloud.errors import CloudError
 from components.cloud.models import REGIONS_WITHOUT_FIREWALL, Offer
 from components.settings import Settings
 from components.vllm.decision import Decision, UnfitError, check_flags, decide, loaded_shape, wish_of
-from components.vllm.hub.architectures import quantisation, unsupported, unsupported_quantisation
+from components.vllm.hub.architectures import unsupported
 from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.hub.client import Hub, HubError
+from components.vllm.hub.quantisation import unsupported_quantisation
 from components.vllm.model_facts import ModelFacts, facts_of
 from components.vllm.preflight.candidates import Candidate, candidates, look
 from components.vllm.sent_files import sent_files
@@ -151,7 +152,7 @@ def check_checkpoint(settings: Settings, checkpoint: Checkpoint) -> list[str]:
     allowed = settings.vllm_args.get("allow-deprecated-quantization") is True
     found = [
         None if brings_code else unsupported(architectures),
-        None if allowed else unsupported_quantisation(quantisation(checkpoint)),
+        unsupported_quantisation(checkpoint.config, allowed),
     ]
     return [f"model: {line}" for line in found if line]
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from components.counted import counted
+from components.vllm.hub.quantisation import Support, support
 from components.vllm.sizing.gpus import Gpu, MachineSize
 from components.vllm.sizing.model_shape import ModelShape
 from components.vllm.sizing.wish import Wish
@@ -46,11 +47,36 @@ def _formats(shape: ModelShape, gpu: Gpu, wish: Wish) -> str:
     element_type = shape.element_type if wish.dtype == "auto" else wish.dtype
     if element_type == "bfloat16" and not gpu.has_bf16:
         return f"{has}, and bfloat16 needs 8.0: set dtype half in vllmArgs, or use another instance type"
-    if shape.weight_format == "nvfp4" and not gpu.has_fp4:
-        return f"{has}, and NVFP4 weights need 10.0 (Blackwell): use an FP8 or INT4 checkpoint, or a B200"
-    if shape.weight_format in ("fp8", "mxfp4") and not gpu.has_bf16:
-        return f"{has}, and {shape.weight_format.upper()} weights need 8.0: use a 16-bit or INT4 checkpoint"
+    return _quantised(shape, gpu, element_type)
+
+
+def _quantised(shape: ModelShape, gpu: Gpu, element_type: str) -> str:
+    """Whether vLLM runs the weights on this GPU: by its own list, in hub/quantisation.json."""
+    found = support(shape.quantisation, shape.quantisation_schemes)
+    if found is None:
+        return ""
+    major, minor = gpu.compute_capability
+    has = f"{gpu.name} has compute capability {major}.{minor}"
+    kinds = ", ".join([str(shape.quantisation), *shape.quantisation_schemes])
+    what = f"{shape.weight_format.upper()} weights ({kinds})"
+    if 10 * major + minor < found.least:
+        return f"{has}, and {what} need {_version(found.least)}: use {_elsewhere(found)}"
+    if found.most is not None and 10 * major + minor > found.most:
+        where = f"on {_version(found.most)}" if found.most == found.least else f"below {_version(found.most + 1)}"
+        return f"{has}, and vLLM runs {what} {where} only: use an FP8 checkpoint, or INT4 by AWQ or GPTQ"
+    if {"half": "float16"}.get(element_type, element_type) not in found.dtypes:
+        return f"vLLM runs {shape.quantisation} in {' and '.join(found.dtypes)} only: leave dtype out of vllmArgs"
     return ""
+
+
+def _elsewhere(found: Support) -> str:
+    """What would do."""
+    cards = "a B200" if found.least > 90 else "an H100 or GH200" if found.least > 86 else "an A10, A100 or newer"
+    return f"a checkpoint in 16 bits or INT4 by AWQ or GPTQ, or {cards}"
+
+
+def _version(capability: int) -> str:
+    return f"{capability // 10}.{capability % 10}"
 
 
 def _parallel(shape: ModelShape, machine: MachineSize, wish: Wish) -> str:

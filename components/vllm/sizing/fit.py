@@ -11,7 +11,14 @@ from components.counted import counted
 from components.vllm.sizing.demands import obstacle, part_of_one_copy, tensor_parallel_size
 from components.vllm.sizing.gpus import MachineSize
 from components.vllm.sizing.kv_cache import KvCache, kv_bytes_per_token
-from components.vllm.sizing.memory import GIB, default_batch, graphs_gib, non_torch_gib, peak_activation_gib
+from components.vllm.sizing.memory import (
+    GIB,
+    default_batch,
+    graphs_gib,
+    kept_gib,
+    non_torch_gib,
+    peak_activation_gib,
+)
 from components.vllm.sizing.model_shape import ModelShape
 from components.vllm.sizing.offload import NOTHING, USABLE_HOST_SHARE, Offloaded, fits_host, most_offload_gib, offloaded
 from components.vllm.sizing.speed import Speed, speed
@@ -26,6 +33,9 @@ LEAST_CONTEXT = 2048
 """Tokens below which a model is said not to fit when no context is asked for."""
 OFFLOAD_SLACK_GIB = 2.0
 """Offloaded beyond what the context needs, for what differs from one version of vLLM to the next."""
+
+UNPINNED = "VLLM_WEIGHT_OFFLOADING_DISABLE_PIN_MEMORY"
+"""vLLM's variable that keeps offloaded weights in memory that is not pinned."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,7 @@ class Fit:
     tensor_parallel_size: int
     peak_activation_gib: float
     tokens_per_second: float
-    """Of one stream while it decodes, at most; 0 when it does not fit."""
+    """Of one stream while it decodes, at most, as no link and no memory carries more; 0 when it does not fit."""
     formula: str
     """Where that bound comes from, with its numbers."""
 
@@ -63,11 +73,11 @@ def _fit_part(shape: ModelShape, machine: MachineSize, wish: Wish) -> Fit:
     if reason := obstacle(shape, machine, wish):
         return _refused(reason)
     tensor_parallel = tensor_parallel_size(shape, machine.gpus, wish)
-    peak = peak_activation_gib(shape, machine.gpu, wish.batch(default_batch(machine.gpu)), tensor_parallel)
+    batch = wish.batch(default_batch(machine.gpu))
+    peak = peak_activation_gib(shape, machine.gpu, batch, tensor_parallel, wish.runner)
+    stays = kept_gib(shape, batch, wish.runner) + non_torch_gib(tensor_parallel)
     graphs = 0.0 if wish.enforce_eager else graphs_gib(shape, wish.runner)
-    return replace(
-        fit_within(shape, machine, wish, peak + non_torch_gib(tensor_parallel) + graphs), peak_activation_gib=peak
-    )
+    return replace(fit_within(shape, machine, wish, peak + stays + graphs), peak_activation_gib=peak)
 
 
 def fit_within(
@@ -131,13 +141,14 @@ class _Room:
     @property
     def weights_gib(self) -> float:
         """Of one GPU, before offload, with the table of positions that each holds whole."""
-        positions = 2 * self.shape.max_context * self.shape.rotary_dim
+        positions = 2 * (self.shape.position_rows or self.shape.max_context) * self.shape.rotary_dim
         return (self.shape.weights_bytes / self.tensor_parallel + positions) / GIB
 
     @property
     def cache(self) -> KvCache:
         tokens = self.wish.batch(default_batch(self.machine.gpu)).tokens
-        return KvCache(self.shape, self.wish.kv_cache_dtype, self.tensor_parallel, tokens)
+        dtype = self.shape.cache_dtype if self.wish.kv_cache_dtype == "auto" else self.wish.kv_cache_dtype
+        return KvCache(self.shape, dtype, self.tensor_parallel, tokens)
 
     def needs_context(self, default: int) -> int:
         """Tokens that one sequence must have."""
@@ -156,11 +167,12 @@ class _Room:
         if missing <= 0 or not self.machine.gpu.has_fast_link:
             return 0.0
         least = ceil(2 * (missing + self.slack_gib)) / 2
-        return min(least, most_offload_gib(self.shape, self.machine.host_memory_gib, self.tensor_parallel))
+        host, pins = self.machine.host_memory_gib, self.wish.pins_offloaded
+        return min(least, most_offload_gib(self.shape, host, self.tensor_parallel, pins))
 
     def fit(self) -> Fit:
         asked = self.offload_gib()
-        moved = offloaded(self.shape, asked, self.tensor_parallel) if asked else NOTHING
+        moved = offloaded(self.shape, asked, self.tensor_parallel, self.wish.pins_offloaded) if asked else NOTHING
         moved_gib = moved.nbytes / GIB
         room = self.budget_gib - self.weights_gib + moved_gib - self.overhead_gib
         longest = self.cache.longest_sequence(room * GIB)
@@ -186,10 +198,11 @@ class _Room:
 
     def _reason(self, moved: Offloaded, longest: int) -> str:
         if not fits_host(moved, self.tensor_parallel, self.machine.host_memory_gib):
+            rounded = f", or set {UNPINNED}=1 in vllmEnv, which saves the rounding to powers of two"
             return (
-                f"cpuOffloadGb pins {self.tensor_parallel * moved.pinned_bytes / GIB:.1f} GiB of the host's memory, "
-                f"{USABLE_HOST_SHARE:.0%} of {self.machine.host_memory_gib:g} GiB are free for it: ask for less, or "
-                "set VLLM_WEIGHT_OFFLOADING_DISABLE_PIN_MEMORY=1 in vllmEnv, which saves the rounding to powers of two"
+                f"cpuOffloadGb takes {self.tensor_parallel * moved.pinned_bytes / GIB:.1f} GiB of the host's memory, "
+                f"{USABLE_HOST_SHARE:.0%} of {self.machine.host_memory_gib:g} GiB are free for it: ask for less"
+                f"{rounded if self.wish.pins_offloaded else ''}"
             )
         context = self.needs_context(LEAST_CONTEXT)
         if longest >= context:
@@ -216,6 +229,8 @@ class _Room:
             found.append("cpuOffloadGb auto")
         if self.wish.kv_cache_dtype == "auto" and self._other(self.shape, replace(self.wish, kv_cache_dtype="fp8")):
             found.append("kv-cache-dtype fp8")
+        if self.wish.pins_offloaded and self._other(self.shape, replace(self.wish, pins_offloaded=False)):
+            found.append(f"{UNPINNED} 1 in vllmEnv")
         if longest >= LEAST_CONTEXT:
             found.append(f"maxModelLen {longest} or less")
         found.append("an instance type with more GPU memory")
@@ -226,6 +241,6 @@ class _Room:
         other = replace(self, shape=shape, wish=wish)
         if obstacle(shape, self.machine, wish):
             return False
-        moved = offloaded(shape, other.offload_gib(), other.tensor_parallel)
+        moved = offloaded(shape, other.offload_gib(), other.tensor_parallel, wish.pins_offloaded)
         on_host = fits_host(moved, other.tensor_parallel, self.machine.host_memory_gib)
         return on_host and other.missing_gib(other.needs_context(LEAST_CONTEXT), moved.nbytes / GIB) <= 0

@@ -1,7 +1,8 @@
 """The GPUs that Lambda rents, as far as the size and speed of a model depend on them.
 
-Memory is what `nvidia-smi` calls total (ECC on where the card comes so); bandwidth is the data sheet's unless a comment
-says that it was measured.
+Memory is what CUDA gives a program (`cudaMemGetInfo`), on which vLLM reckons: 0.4 to 1.1 GiB less than `nvidia-smi`
+calls total. It differs a little from driver to driver; here stands the least that torch was seen to print in public
+logs. Bandwidths are data sheets', which nothing surpasses: the speeds that follow are bounds.
 """
 
 from collections.abc import Mapping
@@ -10,12 +11,12 @@ from types import MappingProxyType
 
 from components.cloud.models import InstanceType
 
-# Effective rates of weights read from the host's memory, GB/s. NVLink-C2C peaks at 450 and gives 300 to 400; fifth
-# generation PCIe gave 24 with vLLM's zero-copy reads; the older two are assumed to lose the same share.
-NVLINK_C2C = 350.0
-PCIE_5 = 24.0
-PCIE_4 = 15.0
-PCIE_3 = 8.0
+# What a link carries in one direction, GB/s: sixteen lanes of PCIe at their rate less the coding of the line, and
+# NVLink-C2C. Of fifth generation PCIe 52 were seen, of NVLink-C2C 300 to 400.
+NVLINK_C2C = 450.0
+PCIE_5 = 63.0
+PCIE_4 = 31.5
+PCIE_3 = 15.75
 
 FAST_LINK_GB_S = 200.0
 """From here on a link is fast enough that weights in the host's memory make a model slow, not useless."""
@@ -30,12 +31,12 @@ class Gpu:
     name: str
     """As in Lambda's `gpu_description`, without the brackets."""
     memory_gib: float
-    """Usable total."""
+    """Total by CUDA's account."""
     bandwidth_gb_s: float
     """Of its own memory, GB/s."""
     compute_capability: Capability
     host_link_gb_s: float
-    """Effective, host to device, GB/s."""
+    """From the host's memory, at most, GB/s."""
 
     @property
     def has_fp8(self) -> bool:
@@ -44,7 +45,7 @@ class Gpu:
 
     @property
     def has_fp4(self) -> bool:
-        """True when it computes in FP4, from Blackwell on."""
+        """True when it computes in FP4, and in blocks of FP8 with shared exponents (MXFP8): from Blackwell on."""
         return self.compute_capability >= (10, 0)
 
     @property
@@ -71,18 +72,19 @@ class MachineSize:
 
 GPUS: Mapping[str, Gpu] = MappingProxyType(
     {
-        "RTX 6000 (24 GB)": Gpu("RTX 6000", 23.6, 672, (7, 5), PCIE_3),
-        "A6000 (48 GB)": Gpu("A6000", 48.0, 768, (8, 6), PCIE_4),
-        "A10 (24 GB PCIe)": Gpu("A10", 22.5, 600, (8, 6), PCIE_4),
-        "A100 (40 GB PCIe)": Gpu("A100 40 GB", 40.0, 1555, (8, 0), PCIE_4),
-        "A100 (40 GB SXM4)": Gpu("A100 40 GB", 40.0, 1555, (8, 0), PCIE_4),
-        "A100 (80 GB SXM4)": Gpu("A100 80 GB", 80.0, 2039, (8, 0), PCIE_4),
-        # 97,871 MiB; a triad measured 3,726 GB/s of the 4,000 on the data sheet.
-        "GH200 (96 GB)": Gpu("GH200", 95.6, 3700, (9, 0), NVLINK_C2C),
-        "H100 (80 GB PCIe)": Gpu("H100 PCIe", 79.6, 2000, (9, 0), PCIE_5),
-        "H100 (80 GB SXM5)": Gpu("H100", 79.6, 3350, (9, 0), PCIE_5),
-        "B200 (180 GB SXM6)": Gpu("B200", 179.0, 7700, (10, 0), PCIE_5),
-        "Tesla V100 (16 GB)": Gpu("V100", 16.0, 900, (7, 0), PCIE_3),
+        # Its error correction takes a sixteenth: 22.5 GiB by nvidia-smi; the difference to CUDA's is assumed.
+        "RTX 6000 (24 GB)": Gpu("RTX 6000", 21.9, 672, (7, 5), PCIE_3),
+        "A6000 (48 GB)": Gpu("A6000", 47.4, 768, (8, 6), PCIE_4),
+        "A10 (24 GB PCIe)": Gpu("A10", 21.98, 600, (8, 6), PCIE_4),
+        "A100 (40 GB PCIe)": Gpu("A100 40 GB", 39.38, 1555, (8, 0), PCIE_4),
+        "A100 (40 GB SXM4)": Gpu("A100 40 GB", 39.38, 1555, (8, 0), PCIE_4),
+        "A100 (80 GB SXM4)": Gpu("A100 80 GB", 79.14, 2039, (8, 0), PCIE_4),
+        # nvidia-smi: 97,871 MiB. A triad measured 3,726 GB/s.
+        "GH200 (96 GB)": Gpu("GH200", 94.5, 4000, (9, 0), NVLINK_C2C),
+        "H100 (80 GB PCIe)": Gpu("H100 PCIe", 79.1, 2039, (9, 0), PCIE_5),
+        "H100 (80 GB SXM5)": Gpu("H100", 79.1, 3352, (9, 0), PCIE_5),
+        "B200 (180 GB SXM6)": Gpu("B200", 178.35, 8000, (10, 0), PCIE_5),
+        "Tesla V100 (16 GB)": Gpu("V100", 15.75, 900, (7, 0), PCIE_3),
     }
 )
 """By Lambda's `gpu_description`."""

@@ -1,11 +1,13 @@
 """What vLLM takes of a GPU besides the weights, before the rest becomes KV cache.
 
 vLLM measures it at every start: it runs one forward pass of `max_num_batched_tokens` and one round of sampling, and
-gives to the cache `utilisation · total - weights - peak of that run - non-torch memory - estimate for CUDA graphs`.
-This module foresees those terms. They were fitted to starts of vLLM 0.26 on an H200 (Llama 3.1 8B and 70B, Qwen3 32B;
-16 bits, FP8, offload), and give each of their peaks within 0.1 GiB.
+gives to the cache `utilisation · total - weights - what its runner keeps - peak of that run - non-torch memory -
+estimate for CUDA graphs`. This module foresees those terms. Their structure is that of the source of 0.32, their
+constants were fitted to 18 starts of 0.26 on an H200 (dense models, mixtures of experts, windows; 16 bits, FP8,
+offload; both runners), whose peaks they give within 0.1 GiB below and 0.2 above.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +20,7 @@ Runner = Literal["v1", "v2"]
 """vLLM's model runner; v2 is the default for what it supports, `VLLM_USE_V2_MODEL_RUNNER=0` asks for v1."""
 
 # Workspaces of matrix multiplication and attention, of the same size for every model.
-WORKSPACE_GIB = 0.19
+WORKSPACE_GIB = 0.21
 # The CUDA context and what libraries take past torch's allocator; NCCL takes buffers when there are several GPUs.
 NON_TORCH_GIB = 0.22
 NCCL_GIB = 1.0
@@ -26,6 +28,14 @@ NCCL_GIB = 1.0
 GRAPHS_GIB = 0.37
 GRAPHS_GIB_PER_LAYER = 0.021
 GRAPHS_GIB_PER_LAYER_V1 = 0.018
+
+# Bytes for each sequence and each word of the vocabulary. In the trial run of the v2 runner nobody asks for a
+# temperature or a penalty, so that its logits stay as they are, in 16 bits. The v1 runner asks for all of it: beside
+# those it holds the logits, the probabilities and the noise in 32 bits.
+LOGITS: Mapping[Runner, int] = {"v1": 2 + 3 * 4, "v2": 2}
+# What the v2 runner keeps from the start: a count of each word written, a bit for each word of the prompt, and a bit
+# for each word that a grammar allows.
+KEPT_BY_V2 = 4 + 2 / 8
 
 DEFAULT_UTILISATION = 0.92
 
@@ -47,9 +57,21 @@ def default_batch(gpu: Gpu) -> Batch:
     return Batch(2048, 256)
 
 
-def peak_activation_gib(shape: ModelShape, gpu: Gpu, batch: Batch, tensor_parallel: int = 1) -> float:
-    """GiB for each GPU that the trial run needs at its peak, which is in a layer or in the sampler."""
-    return max(_forward_bytes(shape, gpu, batch, tensor_parallel), _sampler_bytes(shape, batch)) / GIB
+def peak_activation_gib(
+    shape: ModelShape, gpu: Gpu, batch: Batch, tensor_parallel: int = 1, runner: Runner = "v2"
+) -> float:
+    """GiB for each GPU that the trial run needs at its peak, which is in a layer, in the sampler, or in the encoder of
+    pictures before them. What that gives lies beside the text."""
+    experts = batch.tokens * _experts_bytes(shape, tensor_parallel)
+    layer = batch.tokens * _token_bytes(shape, gpu, tensor_parallel) + _layer_copy_bytes(shape) / tensor_parallel
+    pictures = 2 * batch.tokens * shape.hidden_size if shape.encoder_token_bytes else 0
+    text = pictures + experts + max(layer, _sampler_bytes(shape, batch, runner))
+    return WORKSPACE_GIB + max(text, batch.tokens * shape.encoder_token_bytes) / GIB
+
+
+def kept_gib(shape: ModelShape, batch: Batch, runner: Runner = "v2") -> float:
+    """GiB that the runner itself holds on each GPU, which vLLM counts by 0.32; 0.26 did not."""
+    return batch.sequences * shape.vocabulary * KEPT_BY_V2 / GIB if runner == "v2" else 0.0
 
 
 def graphs_gib(shape: ModelShape, runner: Runner = "v2") -> float:
@@ -64,24 +86,35 @@ def non_torch_gib(tensor_parallel: int) -> float:
     return NON_TORCH_GIB + (NCCL_GIB if tensor_parallel > 1 else 0.0)
 
 
-def _forward_bytes(shape: ModelShape, gpu: Gpu, batch: Batch, tensor_parallel: int) -> float:
-    """A layer's MLP is the widest place of the pass. Alive there are, for each token: gate and up (two of the
-    intermediate size), their product, the residual stream, what the attention gave, and one of its keys and values."""
+def _token_bytes(shape: ModelShape, gpu: Gpu, tensor_parallel: int) -> float:
+    """Of a token of the batch at the widest place of the pass, the MLP of a layer. Alive are there: gate and up (two of
+    the intermediate size), their product, the residual stream, what the attention gave, and one of its keys and
+    values."""
     inputs = _input_bytes(shape, gpu)
     dense = (4 + inputs) * shape.intermediate_size / tensor_parallel
-    expert = shape.expert_intermediate_size / tensor_parallel
-    # The buffer of the experts serves both their inner and their outer side, so it has the width of the wider.
-    routed = shape.experts_per_token * (2 * max(2 * expert, shape.hidden_size) + 2 * expert)
     keys = shape.latent_dim or max(1.0, shape.kv_heads / tensor_parallel) * shape.head_dim
     attention = inputs * shape.heads * shape.value_head_dim / tensor_parallel + 2 * keys
-    token = max(dense, routed) + 2 * shape.hidden_size + attention
-    return WORKSPACE_GIB * GIB + batch.tokens * token + _layer_copy_bytes(shape) / tensor_parallel
+    return dense + 2 * shape.hidden_size + attention
+
+
+def _experts_bytes(shape: ModelShape, tensor_parallel: int) -> float:
+    """Of a token in the two workspaces of routed experts, which stay from the first layer on. Each serves an inner and
+    an outer side of the experts, so it has the width of the wider (`TritonExperts.workspace_shapes`)."""
+    inner = shape.expert_intermediate_size / tensor_parallel
+    widths = max(2 * inner, shape.hidden_size) + max(inner, shape.hidden_size)
+    return 2 * shape.experts_per_token * widths
 
 
 def _input_bytes(shape: ModelShape, gpu: Gpu) -> int:
-    """Bytes of an element that goes into a matrix: one where activations are quantised and the GPU can use it."""
-    in_8_bits = shape.quantised_activations and (shape.weight_format != "fp8" or gpu.has_fp8)
-    return 1 if in_8_bits else 2
+    """Bytes of an element that goes into a matrix: one where activations are quantised and the GPU computes in such
+    numbers, else two; what four bits save on Blackwell is not counted."""
+    computes = {
+        "fp8": gpu.has_fp8,
+        "nvfp4": gpu.has_fp4,
+        "mxfp4": gpu.has_fp4,
+        "mxfp8": gpu.has_fp4,
+    }
+    return 1 if shape.quantised_activations and computes.get(shape.weight_format, True) else 2
 
 
 def _layer_copy_bytes(shape: ModelShape) -> int:
@@ -91,7 +124,7 @@ def _layer_copy_bytes(shape: ModelShape) -> int:
     return max((run.linear_bytes for run in shape.decoder), default=0)
 
 
-def _sampler_bytes(shape: ModelShape, batch: Batch) -> float:
-    """Logits and probabilities of every sequence in 32 bits, beside the batch's last hidden and residual states."""
+def _sampler_bytes(shape: ModelShape, batch: Batch, runner: Runner) -> float:
+    """Logits of every sequence, and what becomes of them, beside the batch's last hidden states."""
     sequences = min(batch.sequences, batch.tokens)
-    return 2 * 4 * sequences * shape.vocabulary + 2 * 2 * batch.tokens * shape.hidden_size
+    return LOGITS[runner] * sequences * shape.vocabulary + 2 * (batch.tokens + sequences) * shape.hidden_size

@@ -1,10 +1,10 @@
 """The shape of a model: what its size in memory and its speed depend on, and nothing else."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal
 
-WeightFormat = Literal["16-bit", "fp8", "int8", "int4", "nvfp4", "mxfp4"]
+WeightFormat = Literal["16-bit", "fp8", "mxfp8", "int8", "int4", "nvfp4", "mxfp4"]
 """How most of the weights are stored; the embedding and the head stay at 16 bits in nearly every checkpoint."""
 
 
@@ -39,10 +39,10 @@ class ModelShape:
     element_type: str
     """Of activations and unquantised weights: `bfloat16`, `float16`; a float32 checkpoint is loaded as bfloat16."""
     quantisation: str | None
-    """`quant_method` of the checkpoint: `fp8`, `awq`, `gptq`, `compressed-tensors`, `mxfp4`, …"""
+    """vLLM's name of the method: `fp8`, `auto_awq`, `auto_gptq`, `compressed-tensors`, `modelopt_fp4`, …"""
     weight_format: WeightFormat
     quantised_activations: bool
-    """True when matrices are multiplied in 8 bits where the GPU can."""
+    """True when matrices are multiplied in 8 bits or fewer where the GPU can."""
     quantisation_block: int
     """Rows that share a scale, which no GPU may split; 1 when there is no such rule."""
     weights_bytes: int
@@ -73,6 +73,14 @@ class ModelShape:
     """Layers with linear attention: they keep a state of fixed size for a sequence, and nothing for a token."""
     state_bytes: int
     """Of one such layer and one sequence."""
+    encoder_token_bytes: int = 0
+    """What a vision encoder needs while it works, for each token that the decoder gets of it."""
+    cache_dtype: str = "auto"
+    """What `--kv-cache-dtype auto` comes to: `fp8` where the checkpoint was made for it."""
+    position_rows: int = 0
+    """Of the tables of positions, each as wide as `rotary_dim`; 0 stands for `max_context`."""
+    quantisation_schemes: tuple[str, ...] = ()
+    """vLLM's classes for its ways of multiplying, where the method has several; on them depends which GPUs will do."""
 
     @property
     def decoder_bytes(self) -> int:
@@ -102,9 +110,16 @@ class ModelShape:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "ModelShape":
-        """Read back what `to_json` gave; numbers may have become floats. `ShapeError` when it is something else."""
+        """Read back what `to_json` gave; numbers may have become floats. `ShapeError` when it is something else.
+
+        An older version of this program has written fewer fields; those have a default.
+        """
         try:
-            values = {field.name: _as_typed(data[field.name]) for field in fields(cls) if field.name != "decoder"}
+            values = {
+                field.name: _as_typed(data[field.name])
+                for field in fields(cls)
+                if field.name != "decoder" and (field.name in data or field.default is MISSING)
+            }
             runs = tuple(
                 LayerRun(
                     int(run["layers"]),
@@ -121,4 +136,6 @@ class ModelShape:
 
 def _as_typed(value: Any) -> Any:
     """State files know one kind of number; every number of a shape is whole."""
+    if isinstance(value, list):
+        return tuple(_as_typed(item) for item in value)
     return int(value) if isinstance(value, float) else value

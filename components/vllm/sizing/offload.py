@@ -25,8 +25,9 @@ class Offloaded:
 NOTHING = Offloaded(0.0, 0)
 
 
-def offloaded(shape: ModelShape, wished_gib: float, tensor_parallel: int = 1) -> Offloaded:
-    """What `--cpu-offload-gb` of that many GiB moves from each GPU; all decoder layers at most."""
+def offloaded(shape: ModelShape, wished_gib: float, tensor_parallel: int = 1, pins: bool = True) -> Offloaded:
+    """What `--cpu-offload-gb` of that many GiB moves from each GPU; all decoder layers at most. Without pinning nothing
+    is rounded."""
     wished = wished_gib * GIB
     moved, pinned = 0.0, 0
     for run in shape.decoder:
@@ -43,7 +44,7 @@ def offloaded(shape: ModelShape, wished_gib: float, tensor_parallel: int = 1) ->
             moved += size / tensor_parallel
             pinned += _pinned(size / tensor_parallel)
         break
-    return Offloaded(moved, pinned)
+    return Offloaded(moved, pinned if pins else round(moved))
 
 
 def fits_host(offload: Offloaded, tensor_parallel: int, host_memory_gib: float) -> bool:
@@ -51,12 +52,12 @@ def fits_host(offload: Offloaded, tensor_parallel: int, host_memory_gib: float) 
     return tensor_parallel * offload.pinned_bytes <= USABLE_HOST_SHARE * host_memory_gib * GIB
 
 
-def most_offload_gib(shape: ModelShape, host_memory_gib: float, tensor_parallel: int = 1) -> float:
+def most_offload_gib(shape: ModelShape, host_memory_gib: float, tensor_parallel: int = 1, pins: bool = True) -> float:
     """The most, in half GiB for each GPU, that the decoder layers hold and the host can pin."""
     low, high = 0, int(2 * shape.decoder_bytes / tensor_parallel / GIB)
     while low < high:
         middle = (low + high + 1) // 2
-        if fits_host(offloaded(shape, middle / 2, tensor_parallel), tensor_parallel, host_memory_gib):
+        if fits_host(offloaded(shape, middle / 2, tensor_parallel, pins), tensor_parallel, host_memory_gib):
             low = middle
         else:
             high = middle - 1

@@ -1,10 +1,13 @@
 """Reading the shape of a model from what its repository holds: config.json and the headers of the weights."""
 
 from components.vllm.hub.checkpoint import Checkpoint
+from components.vllm.hub.quantisation import cache_dtype_of
 from components.vllm.sizing.attention_config import attention_of
 from components.vllm.sizing.config_reader import ConfigReader
+from components.vllm.sizing.encoder import encoder_token_bytes
 from components.vllm.sizing.fused import loaded_weights
 from components.vllm.sizing.model_shape import LayerRun, ModelShape, ShapeError
+from components.vllm.sizing.positions import position_rows
 from components.vllm.sizing.quantisation import quantisation_of
 
 MOST_LAYERS = 10_000
@@ -44,7 +47,7 @@ def _shape_of(checkpoint: Checkpoint) -> ModelShape:
         raise ShapeError(f"config.json says {layers} layers, which no model has")
     weights = loaded_weights(checkpoint.tensors, layers)
     attention = attention_of(config, layers)
-    quantisation = quantisation_of(config)
+    quantisation = quantisation_of(checkpoint.config)
     experts = config.number("num_local_experts", "num_experts", "n_routed_experts", default=0)
     hidden = config.number("hidden_size", "n_embd")
     intermediate = config.number("intermediate_size", "n_inner", default=4 * hidden)
@@ -57,6 +60,9 @@ def _shape_of(checkpoint: Checkpoint) -> ModelShape:
         weight_format=quantisation.weights,
         quantised_activations=quantisation.activations,
         quantisation_block=quantisation.block,
+        quantisation_schemes=quantisation.schemes,
+        encoder_token_bytes=encoder_token_bytes(checkpoint.config),
+        cache_dtype=cache_dtype_of(checkpoint.config),
         weights_bytes=weights.nbytes,
         decoder=weights.decoder,
         layers=layers,
@@ -71,6 +77,7 @@ def _shape_of(checkpoint: Checkpoint) -> ModelShape:
         vocabulary=config.number("vocab_size"),
         max_context=config.max_context,
         rotary_dim=attention.rotary_dim,
+        position_rows=position_rows(config),
         sliding_window=attention.window,
         windowed_layers=attention.windowed_layers,
         latent_dim=attention.latent_dim,

@@ -9,6 +9,9 @@ from components.vllm.sizing.model_shape import LayerRun, ModelShape, WeightForma
 # Bits of a weight with its scales: FP8 has one for each row, INT4 one of 16 bits for each group of 128.
 _BITS: Mapping[WeightFormat, float] = {"fp8": 8.0, "int4": 4 + 16 / 128}
 
+# The kind that is common for each.
+_SCHEMES: Mapping[WeightFormat, str] = {"fp8": "CompressedTensorsW8A16Fp8", "int4": "CompressedTensorsWNA16"}
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -29,6 +32,7 @@ def quantised(shape: ModelShape, weights: WeightFormat) -> ModelShape:
     return replace(
         shape,
         quantisation="compressed-tensors",
+        quantisation_schemes=(_SCHEMES[weights],),
         weight_format=weights,
         quantised_activations=weights == "fp8",
         weights_bytes=shape.weights_bytes - saved,

@@ -24,6 +24,8 @@ class Wish:
     dtype: str = "auto"
     runner: Runner = "v2"
     """Which of vLLM's model runners serves."""
+    pins_offloaded: bool = True
+    """False when offloaded weights take pageable memory of the host, without rounding."""
 
     def batch(self, default: Batch) -> Batch:
         """The batch that results, given vLLM's default for the GPU."""

@@ -1,5 +1,7 @@
 """The machines of Lambda's catalogue, cheapest first, as the code under test gets them."""
 
+from dataclasses import replace
+
 from components.cloud.models import InstanceType, Specs
 from components.vllm.sizing.gpus import GPUS, Gpu, MachineSize, machine_size
 from localcloud.catalogue import INSTANCE_TYPES
@@ -31,5 +33,13 @@ BY_PRICE: tuple[MachineSize, ...] = tuple(
     machine(row.name) for row in sorted(INSTANCE_TYPES.values(), key=lambda row: row.price_cents_per_hour) if row.gpus
 )
 
+
+def with_memory(size: MachineSize, gib: float) -> MachineSize:
+    """The same with another total of each GPU, such as `gpu_memory_utilization` makes of a larger one."""
+    return replace(size, gpu=replace(size.gpu, memory_gib=gib))
+
+
+LIKE_GH200 = with_memory(GH200, 95.6)
+"""The budget with which most was measured: nvidia-smi's total of a GH200."""
 H200 = MachineSize(Gpu("H200", 139.8, 4800, (9, 0), GPUS["H100 (80 GB SXM5)"].host_link_gb_s), 1, 500.0, "h200")
 """Not in the catalogue; what was measured ran on it."""

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from components.vllm.hub.checkpoint import Checkpoint, TensorHeader
+from tests.unit.vllm.quantised import NVFP4
 
-Stored = Literal["bf16", "fp8", "int4"]
+Stored = Literal["bf16", "fp8", "int4", "nvfp4"]
 
 
 def _llama(hidden: int, intermediate: int, heads: int, layers: int) -> dict[str, Any]:
@@ -199,6 +200,7 @@ _QUANTISATION: Mapping[Stored, Mapping[str, Any] | None] = {
     "bf16": None,
     "fp8": COMPRESSED_FP8,
     "int4": COMPRESSED_INT4,
+    "nvfp4": NVFP4,
 }
 
 
@@ -233,6 +235,11 @@ def _matrix(name: str, rows: int, columns: int, stored: Stored) -> Iterator[tupl
         yield f"{name}.weight_packed", TensorHeader("I32", (rows, columns // 8))
         yield f"{name}.weight_scale", _bf16(rows, columns // 128)
         yield f"{name}.weight_shape", TensorHeader("I64", (2,))
+    elif stored == "nvfp4":
+        yield f"{name}.weight_packed", TensorHeader("U8", (rows, columns // 2))
+        yield f"{name}.weight_scale", TensorHeader("F8_E4M3", (rows, columns // 16))
+        yield f"{name}.weight_global_scale", TensorHeader("F32", (1,))
+        yield f"{name}.input_global_scale", TensorHeader("F32", (1,))
     else:
         yield f"{name}.weight", _bf16(rows, columns)
 

@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 import pytest
 from huggingface_hub import HfApi
 
-from components.vllm.hub.architectures import quantisation, unsupported
+from components.vllm.hub.architectures import unsupported
 from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.hub.client import Hub, HubError, HubUnreachableError
 from components.vllm.hub.files import download_excludes
+from components.vllm.hub.quantisation import method_of
 from tests.unit.emulated import EmulatedCloud, emulated_cloud
 
 LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
@@ -78,7 +79,7 @@ def test_the_70b_is_known_in_full_size_without_its_141_gigabytes(cloud: Emulated
     assert 0 < found.download_bytes - 141_107_412_992 < 2_000_000
     assert found.tensors["model.layers.79.mlp.down_proj.weight"].shape == (8192, 28672)
     assert found.config["num_key_value_heads"] == 8
-    assert quantisation(found) is None
+    assert method_of(found.config) is None
     assert unsupported(found.config["architectures"]) is None
 
 
@@ -89,7 +90,7 @@ def test_the_8b_and_the_fp8_checkpoint_have_the_sizes_of_the_real_ones(cloud: Em
     assert sum(tensor.nbytes for tensor in small.tensors.values()) == 16_060_522_496
     assert round(sum(tensor.nbytes for tensor in fp8.tensors.values()) / 1e9, 1) == 72.7
     assert {tensor.dtype for tensor in fp8.tensors.values()} == {"BF16", "F8_E4M3"}
-    assert quantisation(fp8) == "compressed-tensors"
+    assert method_of(fp8.config) == "compressed-tensors"
 
 
 def test_thirty_shards_cost_one_request_each(cloud: EmulatedCloud) -> None:

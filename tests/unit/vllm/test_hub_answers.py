@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from components.vllm.hub import connection
-from components.vllm.hub.architectures import quantisation
 from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.hub.client import Hub, HubError, HubUnreachableError
 from components.vllm.hub.headers import FIRST_READ
+from components.vllm.hub.quantisation import method_of
+from tests.unit.vllm.quantised import NVFP4
 from tests.unit.vllm.small_hub import (
     COMMIT,
     CONFIG,
@@ -273,4 +274,12 @@ def test_only_the_shards_of_the_index_are_read(hub: SmallHub) -> None:
 def test_the_quantisation_of_modelopt_is_found_in_its_own_file(hub: SmallHub) -> None:
     said = {"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "NVFP4"}}
     hub.files["hf_quant_config.json"] = json.dumps(said).encode()
-    assert quantisation(resolve(hub)) == "modelopt_fp4"
+    assert method_of(resolve(hub).config) == "modelopt_fp4"
+    assert hub.asked[path_of("hf_quant_config.json")] == 1
+
+
+def test_the_file_of_modelopt_is_not_asked_for_where_config_json_says_it_all(hub: SmallHub) -> None:
+    hub.files["hf_quant_config.json"] = b"{}"
+    hub.files["config.json"] = json.dumps({**json.loads(CONFIG), "quantization_config": NVFP4}).encode()
+    assert method_of(resolve(hub).config) == "compressed-tensors"
+    assert hub.asked[path_of("hf_quant_config.json")] == 0

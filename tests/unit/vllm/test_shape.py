@@ -59,10 +59,10 @@ def test_a_quantised_checkpoint_says_how() -> None:
 @pytest.mark.parametrize(
     ("section", "expected"),
     [
-        ({"quant_method": "awq", "bits": 4, "group_size": 128}, ("awq", "int4", False, 1)),
-        ({"quant_method": "gptq", "bits": 8}, ("gptq", "int8", False, 1)),
+        ({"quant_method": "awq", "bits": 4, "group_size": 128}, ("auto_awq", "int4", False, 1)),
+        ({"quant_method": "gptq", "bits": 8}, ("auto_gptq", "int8", False, 1)),
         ({"quant_method": "fp8", "weight_block_size": [128, 128]}, ("fp8", "fp8", True, 128)),
-        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, ("modelopt", "nvfp4", True, 1)),
+        ({"quant_method": "modelopt", "quant_algo": "NVFP4"}, ("modelopt_fp4", "nvfp4", True, 1)),
         ({"quant_method": "modelopt", "quant_algo": "FP8"}, ("modelopt", "fp8", True, 1)),
     ],
 )
