@@ -1,7 +1,7 @@
 """The shape of a model: what its size in memory and its speed depend on, and nothing else."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal
 
 WeightFormat = Literal["16-bit", "fp8", "int8", "int4", "nvfp4", "mxfp4"]
@@ -61,9 +61,10 @@ class ModelShape:
     head_dim: int
     vocabulary: int
     max_context: int
+    """Tokens of the longest sequence that `--max-model-len` may ask for."""
     rotary_dim: int
     sliding_window: int
-    """Tokens that a windowed layer looks back, 0 without such layers."""
+    """Tokens that a windowed layer looks back, or of a chunk; 0 without such layers."""
     windowed_layers: int
     latent_dim: int
     """Latent attention (MLA): elements that a layer keeps of a token, `kv_lora_rank + qk_rope_head_dim`; 0 without."""
@@ -73,6 +74,16 @@ class ModelShape:
     """Layers with linear attention: they keep a state of fixed size for a sequence, and nothing for a token."""
     state_bytes: int
     """Of one such layer and one sequence."""
+    default_context: int = 0
+    """Tokens of the longest sequence when nobody says how many; 0 stands for `max_context`."""
+    position_rows: int = 0
+    """Of the tables of positions, each as wide as `rotary_dim`; 0 stands for `max_context`."""
+    has_chunks: bool = False
+    """True when the windowed layers look back to the beginning of a chunk."""
+    idle_layers: int = 0
+    """Layers without attention, which keep nothing."""
+    kv_heads_by_layer: tuple[int, ...] = ()
+    """Of each layer with full attention, where they differ; `kv_heads` is the largest then."""
 
     @property
     def decoder_bytes(self) -> int:
@@ -87,7 +98,12 @@ class ModelShape:
     @property
     def full_layers(self) -> int:
         """Layers that keep keys and values of every token."""
-        return self.layers - self.windowed_layers - self.state_layers
+        return self.layers - self.windowed_layers - self.state_layers - self.idle_layers
+
+    @property
+    def served_context(self) -> int:
+        """Tokens of the longest sequence that vLLM serves of its own accord."""
+        return self.default_context or self.max_context
 
     @property
     def active_share(self) -> float:
@@ -102,9 +118,16 @@ class ModelShape:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "ModelShape":
-        """Read back what `to_json` gave; numbers may have become floats. `ShapeError` when it is something else."""
+        """Read back what `to_json` gave; numbers may have become floats. `ShapeError` when it is something else.
+
+        An older version of this program has written fewer fields; those have a default.
+        """
         try:
-            values = {field.name: _as_typed(data[field.name]) for field in fields(cls) if field.name != "decoder"}
+            values = {
+                field.name: _as_typed(data[field.name])
+                for field in fields(cls)
+                if field.name != "decoder" and (field.name in data or field.default is MISSING)
+            }
             runs = tuple(
                 LayerRun(
                     int(run["layers"]),
@@ -121,4 +144,6 @@ class ModelShape:
 
 def _as_typed(value: Any) -> Any:
     """State files know one kind of number; every number of a shape is whole."""
+    if isinstance(value, list):
+        return tuple(_as_typed(item) for item in value)
     return int(value) if isinstance(value, float) else value

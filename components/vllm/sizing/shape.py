@@ -1,13 +1,18 @@
 """Reading the shape of a model from what its repository holds: config.json and the headers of the weights."""
 
+from typing import Any
+
 from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.sizing.attention_config import attention_of
 from components.vllm.sizing.config_reader import ConfigReader
+from components.vllm.sizing.context import context_of
 from components.vllm.sizing.fused import loaded_weights
+from components.vllm.sizing.layer_kinds import widest_block
 from components.vllm.sizing.model_shape import LayerRun, ModelShape, ShapeError
 from components.vllm.sizing.quantisation import quantisation_of
 
 MOST_LAYERS = 10_000
+_WIDTHS = ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size")
 _POSITIVE = (
     "weights_bytes", "layers", "hidden_size", "heads", "kv_heads", "head_dim", "vocabulary", "max_context",
     "quantisation_block",
@@ -32,7 +37,7 @@ def _sound(shape: ModelShape) -> ModelShape:
     for name in _POSITIVE:
         if getattr(shape, name) < 1:
             raise ShapeError(f"config.json gives the model {getattr(shape, name)} as {name.replace('_', ' ')}")
-    if shape.experts_per_token > shape.experts or shape.windowed_layers + shape.state_layers > shape.layers:
+    if shape.experts_per_token > shape.experts or shape.full_layers < 0:
         raise ShapeError("config.json contradicts itself: a part of the model is more than the whole")
     return shape
 
@@ -43,11 +48,10 @@ def _shape_of(checkpoint: Checkpoint) -> ModelShape:
     if layers > MOST_LAYERS:
         raise ShapeError(f"config.json says {layers} layers, which no model has")
     weights = loaded_weights(checkpoint.tensors, layers)
-    attention = attention_of(config, layers)
     quantisation = quantisation_of(config)
     experts = config.number("num_local_experts", "num_experts", "n_routed_experts", default=0)
-    hidden = config.number("hidden_size", "n_embd")
-    intermediate = config.number("intermediate_size", "n_inner", default=4 * hidden)
+    hidden = config.number("hidden_size", "n_embd", "n_embed")
+    intermediate = config.number(*_WIDTHS, default=widest_block(config, hidden) or 4 * hidden)
     expert_intermediate = config.number("moe_intermediate_size", default=intermediate) if experts else 0
     routed_only = bool(experts) and all(run.expert_bytes for run in weights.decoder) and not _shared(checkpoint)
     return ModelShape(
@@ -65,19 +69,20 @@ def _shape_of(checkpoint: Checkpoint) -> ModelShape:
         expert_intermediate_size=expert_intermediate,
         experts=experts,
         experts_per_token=config.number("num_experts_per_tok", "experts_per_token", "moe_topk") if experts else 0,
-        heads=attention.heads,
-        kv_heads=attention.kv_heads,
-        head_dim=attention.head_dim,
         vocabulary=config.number("vocab_size"),
-        max_context=config.max_context,
-        rotary_dim=attention.rotary_dim,
-        sliding_window=attention.window,
-        windowed_layers=attention.windowed_layers,
-        latent_dim=attention.latent_dim,
-        value_head_dim=attention.value_head_dim,
-        state_layers=attention.state_layers,
-        state_bytes=attention.state_bytes,
+        **_of_a_sequence(config, layers),
     )
+
+
+def _of_a_sequence(config: ConfigReader, layers: int) -> dict[str, Any]:
+    """What does not depend on the weights: attention and context."""
+    context = context_of(config)
+    return {
+        **vars(attention_of(config, layers)),
+        "max_context": context.longest,
+        "default_context": context.default,
+        "position_rows": context.rows,
+    }
 
 
 def _shared(checkpoint: Checkpoint) -> bool:
