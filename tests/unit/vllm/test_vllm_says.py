@@ -8,24 +8,33 @@ from typing import Any
 import pytest
 
 from components.settings import Settings
-from components.vllm.decision import loaded_shape, wish_of
+from components.vllm.decision import check_flags, loaded_shape, wish_of
 from components.vllm.hub.architectures import unsupported
 from components.vllm.hub.checkpoint import Checkpoint
+from components.vllm.model_facts import ModelFacts, facts_of
+from components.vllm.preflight import check_checkpoint
 from components.vllm.sizing.fit import Fit, Wish, fit
 from components.vllm.sizing.gpus import GPUS, MachineSize
 from components.vllm.sizing.kv_cache import KvCache
 from components.vllm.sizing.shape import ModelShape, ShapeError, shape_of
 from tests.unit.vllm.families import FAMILIES
 from tests.unit.vllm.families_tensors import checkpoint_of
-from tests.unit.vllm.vllm_cases import ANSWERS, NOT_LAID_OUT
+from tests.unit.vllm.vllm_cases import ANSWERS, CHANGED, FLAGGED, NOT_LAID_OUT, OVERRIDDEN, changed
 
 SAID: Mapping[str, Mapping[str, Any]] = json.loads(ANSWERS.read_text())
 LAID_OUT = [name for name in FAMILIES if "kv" in SAID[name]]
 BATCHED_TOKENS = 8192
+QWEN = "Qwen/Qwen2.5-7B-Instruct"
+# vLLM takes the configuration and then fails to make the model.
+FAILS_WHEN_LOADED = ("a type that nobody knows", "a window that is switched on")
 
 
 def as_published(name: str) -> Checkpoint:
-    return checkpoint_of(name, FAMILIES[name], SAID[name].get("checkpoint"))
+    return with_changes(name, {})
+
+
+def with_changes(name: str, changes: Mapping[str, Any]) -> Checkpoint:
+    return checkpoint_of(name, changed(name, changes), SAID[name].get("checkpoint"))
 
 
 def settings(**keys: Any) -> Settings:
@@ -33,7 +42,7 @@ def settings(**keys: Any) -> Settings:
 
 
 def shape(checkpoint: Checkpoint, given: Settings) -> ModelShape:
-    return loaded_shape(shape_of(checkpoint), given)
+    return shape_as_loaded(shape_of(checkpoint), given)
 
 
 def served(found: ModelShape, wish: Wish) -> Fit:
@@ -58,8 +67,12 @@ def test_context_of_a_family_is_what_vllm_says(name: str) -> None:
 
 @pytest.mark.parametrize("name", LAID_OUT)
 def test_a_sequence_takes_what_vllm_gives_it(name: str) -> None:
-    cache = KvCache(shape(as_published(name), settings()), "auto", 1, BATCHED_TOKENS)
-    for tokens, nbytes in SAID[name]["kv"].items():
+    assert_cache(shape(as_published(name), settings()), SAID[name])
+
+
+def assert_cache(found: ModelShape, said: Mapping[str, Any]) -> None:
+    cache = KvCache(found, "auto", 1, BATCHED_TOKENS)
+    for tokens, nbytes in said.get("kv", {}).items():
         assert cache.sequence_bytes(int(tokens)) == pytest.approx(nbytes, rel=0.001)
 
 
@@ -80,3 +93,70 @@ def test_architectures_of_the_families_are_served(name: str) -> None:
 def test_what_the_sizing_does_not_know_it_does_not_guess(name: str) -> None:
     with pytest.raises(ShapeError, match="cannot be sized"):
         shape_of(as_published(name))
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_a_configuration_is_read_as_vllm_reads_it(name: str) -> None:
+    model, changes = CHANGED[name]
+    said, checkpoint = SAID[f"config: {name}"], with_changes(model, changes)
+    if "refused" in said:
+        assert "vLLM 0.32 refuses" in one_line(check_checkpoint(settings(), checkpoint))
+        return
+    assert check_checkpoint(settings(), checkpoint) == []
+    if name in FAILS_WHEN_LOADED:
+        with pytest.raises(ShapeError, match="cannot be sized"):
+            shape_of(checkpoint)
+        return
+    found = shape(checkpoint, settings())
+    assert_context(found, said, settings())
+    assert_cache(found, said)
+
+
+@pytest.mark.parametrize("name", OVERRIDDEN)
+def test_overrides_count_as_vllm_applies_them(name: str) -> None:
+    model, overrides = OVERRIDDEN[name]
+    said, given = SAID[f"hf-overrides: {name}"], settings(vllmArgs={"hf-overrides": overrides})
+    if "refused" in said:
+        assert "hf-overrides" in one_line(check_checkpoint(given, as_published(model)))
+        return
+    assert check_checkpoint(given, as_published(model)) == []
+    found = shape(as_published(model), given)
+    assert_context(found, said, given)
+    assert_cache(found, said)
+
+
+@pytest.mark.parametrize("name", FLAGGED)
+def test_flags_and_variables_count_as_vllm_applies_them(name: str) -> None:
+    model, flags, variables = FLAGGED[name]
+    said = SAID[f"flags: {name}"]
+    given = settings(vllmArgs={flag.replace("_", "-"): value for flag, value in flags.items()}, vllmEnv=variables)
+    found = shape(as_published(model), given)
+    assert_context(found, said, given)
+    assert_cache(found, said)
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_overrides_that_are_pinned_with_the_model_count_later_too(as_text: bool) -> None:
+    pinned = ModelFacts.from_json(facts_of(as_published(QWEN)).to_json())
+    overrides: Any = {"max_position_embeddings": 131072}
+    given = settings(vllmArgs={"hf-overrides": json.dumps(overrides) if as_text else overrides})
+    assert pinned.shape
+    assert served(shape_as_loaded(pinned.shape, given), Wish(max_model_len=131072)).fits
+    assert not served(pinned.shape, Wish(max_model_len=131072)).fits
+
+
+@pytest.mark.parametrize("overrides", ["my_module.my_function", "[1]", "{", ["max_position_embeddings"]])
+def test_overrides_that_are_no_object_are_refused(overrides: Any) -> None:
+    assert "hf-overrides" in one_line(check_flags(settings(vllmArgs={"hf-overrides": overrides})))
+
+
+def shape_as_loaded(found: ModelShape, given: Settings) -> ModelShape:
+    loaded = loaded_shape(found, given)
+    assert loaded
+    return loaded
+
+
+def one_line(lines: list[str]) -> str:
+    (line,) = lines
+    assert "\n" not in line
+    return line

@@ -25,6 +25,8 @@ LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
 QWEN = "Qwen/Qwen2.5-7B-Instruct"
 PHI = "microsoft/Phi-4-mini-instruct"
 SEES = "mistralai/Mistral-Small-3.1-24B-Instruct-2503"
+VIDEO = "Qwen/Qwen2-VL-7B-Instruct"
+GPT_2 = "openai-community/gpt2"
 GEMMA = "google/gemma-3-1b-it"
 MISTRAL = "mistralai/Mistral-7B-v0.1"
 YARN = {**QWEN_YARN, "rope_type": "yarn", "rope_theta": 1000000.0}
@@ -114,6 +116,11 @@ OVERRIDDEN: Mapping[str, tuple[str, Mapping[str, Any]]] = {
         {"text_config": {"rope_parameters": {"rope_type": "linear", "factor": 2.0}}},
     ),
     "beside the text model": (SEES, {"max_position_embeddings": 65536}),
+    "in a text model that is written flat": (VIDEO, {"text_config": {"max_position_embeddings": 65536}}),
+    "flat in a model that is written flat": (VIDEO, {"max_position_embeddings": 65536}),
+    "a rope that is written flat": (VIDEO, {"rope_parameters": {**YARN, "mrope_section": [16, 24, 24]}}),
+    "a longer context by the name of all": (GPT_2, {"max_position_embeddings": 2048}),
+    "a longer context by its own name": (GPT_2, {"n_positions": 2048}),
     "another window": (MISTRAL, {"sliding_window": 1024}),
     "no window": (MISTRAL, {"sliding_window": None}),
     "fewer heads of keys": (QWEN, {"num_key_value_heads": 2}),
@@ -148,7 +155,7 @@ def cases() -> dict[str, dict[str, Any]]:
     }
     asked |= {f"config: {name}": {"config": changed(*case), "layout": name in KEPT} for name, case in CHANGED.items()}
     asked |= {
-        f"hf-overrides: {name}": {"config": FAMILIES[model], "flags": {"hf_overrides": overrides}}
+        f"hf-overrides: {name}": {"config": FAMILIES[model], "flags": {"hf_overrides": dict(overrides)}}
         for name, (model, overrides) in OVERRIDDEN.items()
     }
     return asked | {
