@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from components.cloud.client import LambdaClient
 from components.cloud.errors import CloudError
@@ -14,9 +15,11 @@ from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.hub.client import Hub, HubError
 from components.vllm.model_facts import ModelFacts, facts_of
 from components.vllm.preflight.candidates import Candidate, candidates, look
+from components.vllm.sizing.context import refusal
 from components.vllm.sizing.fit import Fit, fit, suggestions
 from components.vllm.sizing.gpus import MachineSize, machine_size
 from components.vllm.sizing.model_shape import ModelShape
+from components.vllm.sizing.overrides import OverridesError, overridden, overrides_of
 from components.vllm.versions import check_versions
 
 __all__ = ["Plan", "PreflightError", "TypeFit", "preflight"]
@@ -149,7 +152,8 @@ def stays(client: LambdaClient, settings: Settings, machine_name: str) -> bool:
 
 def check_checkpoint(settings: Settings, checkpoint: Checkpoint) -> list[str]:
     """A line for what the pinned vLLM cannot load."""
-    named = checkpoint.config.get("architectures")
+    config = _overridden(checkpoint.config, settings)
+    named = config.get("architectures")
     architectures = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
     # A repository may bring the code of its architecture, for those who trust it.
     brings_code = "auto_map" in checkpoint.config and settings.vllm_args.get("trust-remote-code") is True
@@ -157,8 +161,17 @@ def check_checkpoint(settings: Settings, checkpoint: Checkpoint) -> list[str]:
     found = [
         None if brings_code else unsupported(architectures),
         None if allowed else unsupported_quantisation(quantisation(checkpoint)),
+        refusal(config),
     ]
     return [f"model: {line}" for line in found if line]
+
+
+def _overridden(config: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
+    """As vLLM will have it; overrides that are wrong have a line of their own, from `check_flags`."""
+    try:
+        return overridden(config, overrides_of(settings.vllm_args))
+    except OverridesError:
+        return config
 
 
 def check_fit(
@@ -173,7 +186,8 @@ def check_fit(
         key=lambda offer: offer.instance_type.price_cents_per_hour,
     )
     sold = [size for offer in by_price if (size := machine_size(offer.instance_type))]
-    would_fit = suggestions(loaded_shape(facts.shape, settings), sold, wish_of(settings))
+    loaded = loaded_shape(facts.shape, settings) or facts.shape
+    would_fit = suggestions(loaded, sold, wish_of(settings))
     return [*lines, f"model: what would fit: {'; '.join(would_fit)}"] if would_fit else lines
 
 
@@ -197,4 +211,5 @@ def type_fits(settings: Settings, facts: ModelFacts | None, offers: Mapping[str,
 
 def type_fit(size: MachineSize | None, shape: ModelShape | None, settings: Settings) -> Fit | None:
     """How a model fits a machine as the user wants it served; None when one of them is not known."""
-    return fit(loaded_shape(shape, settings), size, wish_of(settings)) if shape and size else None
+    loaded = loaded_shape(shape, settings) if shape else None
+    return fit(loaded, size, wish_of(settings)) if loaded and size else None

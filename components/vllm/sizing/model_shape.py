@@ -84,6 +84,8 @@ class ModelShape:
     """Layers without attention, which keep nothing."""
     kv_heads_by_layer: tuple[int, ...] = ()
     """Of each layer with full attention, where they differ; `kv_heads` is the largest then."""
+    source: str = ""
+    """`config.json` that attention and context were read from, as JSON, so that overrides can be applied later."""
 
     @property
     def decoder_bytes(self) -> int:

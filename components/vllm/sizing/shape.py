@@ -1,5 +1,8 @@
 """Reading the shape of a model from what its repository holds: config.json and the headers of the weights."""
 
+import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from components.vllm.hub.checkpoint import Checkpoint
@@ -9,6 +12,7 @@ from components.vllm.sizing.context import context_of
 from components.vllm.sizing.fused import loaded_weights
 from components.vllm.sizing.layer_kinds import widest_block
 from components.vllm.sizing.model_shape import LayerRun, ModelShape, ShapeError
+from components.vllm.sizing.overrides import overridden
 from components.vllm.sizing.quantisation import quantisation_of
 
 MOST_LAYERS = 10_000
@@ -18,7 +22,10 @@ _POSITIVE = (
     "quantisation_block",
 )  # fmt: skip
 
-__all__ = ["LayerRun", "ModelShape", "ShapeError", "shape_of"]
+# Long, and of no use to what can be overridden.
+_NOT_KEPT = frozenset({"quantization_config", "compression_config", "vision_config", "audio_config", "auto_map"})
+
+__all__ = ["LayerRun", "ModelShape", "ShapeError", "overridden_shape", "shape_of"]
 
 
 def shape_of(checkpoint: Checkpoint) -> ModelShape:
@@ -30,6 +37,20 @@ def shape_of(checkpoint: Checkpoint) -> ModelShape:
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         # A config.json may hold anything anywhere.
         raise ShapeError(f"{checkpoint.model}: config.json is of no known form ({type(error).__name__})") from None
+
+
+def overridden_shape(shape: ModelShape, overrides: Mapping[str, Any]) -> ModelShape:
+    """The same with `--hf-overrides`: the weights stay; `ShapeError` when the new configuration cannot be sized."""
+    if not overrides:
+        return shape
+    if not shape.source:
+        raise ShapeError("the stored shape of the model is of an older version, without its config.json")
+    try:
+        config = ConfigReader(overridden(json.loads(shape.source), overrides))
+        architecture = config.architecture
+        return _sound(replace(shape, architecture=architecture, **_of_a_sequence(config, shape.layers)))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ShapeError(f"config.json with hf-overrides is of no known form ({type(error).__name__})") from None
 
 
 def _sound(shape: ModelShape) -> ModelShape:
@@ -70,6 +91,7 @@ def _shape_of(checkpoint: Checkpoint) -> ModelShape:
         experts=experts,
         experts_per_token=config.number("num_experts_per_tok", "experts_per_token", "moe_topk") if experts else 0,
         vocabulary=config.number("vocab_size"),
+        source=json.dumps({key: value for key, value in checkpoint.config.items() if key not in _NOT_KEPT}),
         **_of_a_sequence(config, layers),
     )
 

@@ -1,0 +1,19 @@
+"""The same model with other windows: what flags and variables make of them."""
+
+from dataclasses import replace
+
+from components.vllm.sizing.model_shape import ModelShape
+
+
+def without_windows(shape: ModelShape) -> ModelShape:
+    """With `disable-sliding-window`: no sequence is longer than a window, so that every layer keeps all of it."""
+    if not shape.windowed_layers or shape.has_chunks:
+        return shape
+    shortest = min(shape.max_context, shape.sliding_window)
+    served = min(shape.served_context, shortest)
+    return replace(shape, max_context=shortest, default_context=served, windowed_layers=0, sliding_window=0)
+
+
+def with_whole_windows(shape: ModelShape) -> ModelShape:
+    """Without the hybrid cache manager: where some layers keep all tokens, all do."""
+    return replace(shape, windowed_layers=0, has_chunks=False) if shape.full_layers else shape
