@@ -89,7 +89,7 @@ def _answer(case: Mapping[str, Any]) -> dict[str, Any]:
         try:
             config = _engine_config(folder, case.get("flags", {}))
         except Exception as error:  # whatever vLLM refuses a configuration with
-            return {"refused": _line(error)}
+            return {"refused": _line(error).replace(folder, "the repository")}
         model = config.model_config
         answer = {"context": model.max_model_len, "longest": _longest(folder, case.get("flags", {}))}
         if case.get("checkpoint", False):
@@ -209,7 +209,7 @@ def _ranges(numbers: list[int]) -> str:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300]
+    return " ".join(f"{type(error).__name__}: {error}".split())[:250]
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from components.vllm.sizing.kv_cache import KvCache
 from components.vllm.sizing.shape import ModelShape, ShapeError, shape_of
 from tests.unit.vllm.families import FAMILIES
 from tests.unit.vllm.families_tensors import checkpoint_of
-from tests.unit.vllm.vllm_cases import ANSWERS, CHANGED, FLAGGED, NOT_LAID_OUT, OVERRIDDEN, changed
+from tests.unit.vllm.vllm_cases import ANSWERS, CHANGED, FLAGGED, NOT_LAID_OUT, OVERRIDDEN, UNREAD, changed
 
 SAID: Mapping[str, Mapping[str, Any]] = json.loads(ANSWERS.read_text())
 LAID_OUT = [name for name in FAMILIES if "kv" in SAID[name]]
@@ -110,6 +110,24 @@ def test_a_configuration_is_read_as_vllm_reads_it(name: str) -> None:
     found = shape(checkpoint, settings())
     assert_context(found, said, settings())
     assert_cache(found, said)
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_a_configuration_that_vllm_cannot_read_is_told_before_it_is_downloaded(name: str) -> None:
+    assert "refused" in SAID[f"unread: {name}"]
+    config = UNREAD[name]
+    refused = one_line(check_checkpoint(settings(), Checkpoint(name, "0" * 40, config, (), {})))
+    assert config["model_type"] in refused
+    if "auto_map" in config:
+        assert "trust-remote-code" in refused
+        trusting = settings(vllmArgs={"trust-remote-code": True})
+        assert check_checkpoint(trusting, Checkpoint(name, "0" * 40, config, (), {})) == []
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_configurations_of_the_families_can_be_read(name: str) -> None:
+    trusting = settings(vllmArgs={"trust-remote-code": "auto_map" in FAMILIES[name]})
+    assert check_checkpoint(trusting, as_published(name)) == []
 
 
 @pytest.mark.parametrize("name", OVERRIDDEN)

@@ -128,6 +128,32 @@ OVERRIDDEN: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }
 """As `hf-overrides`."""
 
+UNREAD: Mapping[str, Mapping[str, Any]] = {
+    "internlm/internlm2_5-7b-chat": {
+        "architectures": ["InternLM2ForCausalLM"],
+        "model_type": "internlm2",
+        "auto_map": {"AutoConfig": "configuration_internlm2.InternLM2Config"},
+        "max_position_embeddings": 32768,
+        "num_attention_heads": 32,
+        "hidden_size": 4096,
+        "num_hidden_layers": 32,
+        "num_key_value_heads": 8,
+        "vocab_size": 92544,
+    },
+    "openbmb/MiniCPM-2B-sft-bf16": {
+        "architectures": ["MiniCPMForCausalLM"],
+        "model_type": "minicpm",
+        "auto_map": {"AutoConfig": "configuration_minicpm.MiniCPMConfig"},
+        "hidden_size": 2304,
+        "max_position_embeddings": 4096,
+        "num_attention_heads": 36,
+        "num_hidden_layers": 40,
+        "vocab_size": 122753,
+    },
+    "a type that nobody has heard of": {"architectures": ["LlamaForCausalLM"], "model_type": "lama"},
+}
+"""config.json that vLLM has no code to read, though it knows the architecture."""
+
 FLAGGED: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, str]]] = {
     "no window of a model with nothing else": (MISTRAL, {"disable_sliding_window": True}, {}),
     "no window of a model of two kinds": ("google/gemma-2-9b-it", {"disable_sliding_window": True}, {}),
@@ -158,6 +184,7 @@ def cases() -> dict[str, dict[str, Any]]:
         f"hf-overrides: {name}": {"config": FAMILIES[model], "flags": {"hf_overrides": dict(overrides)}}
         for name, (model, overrides) in OVERRIDDEN.items()
     }
+    asked |= {f"unread: {name}": {"config": config, "layout": False} for name, config in UNREAD.items()}
     return asked | {
         f"flags: {name}": {"config": FAMILIES[model], "flags": flags, "env": env}
         for name, (model, flags, env) in FLAGGED.items()
