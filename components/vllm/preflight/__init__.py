@@ -13,6 +13,7 @@ from components.vllm.decision import Decision, UnfitError, check_flags, decide, 
 from components.vllm.hub.architectures import quantisation, unsupported, unsupported_quantisation
 from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.hub.client import Hub, HubError
+from components.vllm.hub.model_types import unreadable
 from components.vllm.model_facts import ModelFacts, facts_of
 from components.vllm.preflight.candidates import Candidate, candidates, look
 from components.vllm.sizing.context import refusal
@@ -156,11 +157,13 @@ def check_checkpoint(settings: Settings, checkpoint: Checkpoint) -> list[str]:
     named = config.get("architectures")
     architectures = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
     # A repository may bring the code of its architecture, for those who trust it.
-    brings_code = "auto_map" in checkpoint.config and settings.vllm_args.get("trust-remote-code") is True
+    trusts_code = settings.vllm_args.get("trust-remote-code") is True
+    brings_code = "auto_map" in checkpoint.config and trusts_code
     allowed = settings.vllm_args.get("allow-deprecated-quantization") is True
     found = [
         None if brings_code else unsupported(architectures),
         None if allowed else unsupported_quantisation(quantisation(checkpoint)),
+        unreadable(config, trusts_code),
         refusal(config),
     ]
     return [f"model: {line}" for line in found if line]
