@@ -117,7 +117,11 @@ def _engine_config(folder: str, flags: Mapping[str, Any]) -> Any:
     config = arguments(model=folder, enforce_eager=True, **given).create_engine_config()
     config.cache_config.mamba_ssm_cache_dtype = flags.get("mamba_ssm_cache_dtype", "auto")
     config.scheduler_config.async_scheduling = True
-    config.scheduler_config.disable_hybrid_kv_cache_manager = False
+    # The rule of `VllmConfig` on a GPU; the build for CPUs switches it off in any case.
+    allowed = import_module("vllm.envs").VLLM_ALLOW_CHUNKED_LOCAL_ATTN_WITH_HYBRID_KV_CACHE
+    config.scheduler_config.disable_hybrid_kv_cache_manager = flags.get("disable_hybrid_kv_cache_manager", False) or (
+        config.model_config.attention_chunk_size is not None and not allowed
+    )
     config.cache_config.kv_cache_layout = "LBNHC"
     return config
 

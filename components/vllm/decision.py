@@ -8,11 +8,11 @@ from typing import Any
 from components.settings import Settings
 from components.vllm.sizing.fit import Wish, fit
 from components.vllm.sizing.gpus import MachineSize
+from components.vllm.sizing.layouts import with_whole_windows, without_latent, without_windows
 from components.vllm.sizing.model_shape import ModelShape, ShapeError
 from components.vllm.sizing.overrides import OverridesError, overrides_of
 from components.vllm.sizing.shape import overridden_shape
 from components.vllm.sizing.variants import quantised
-from components.vllm.sizing.windows import with_whole_windows, without_windows
 
 DTYPES = ("auto", "half", "float16", "bfloat16", "float", "float32")
 """What `--dtype` takes."""
@@ -116,7 +116,7 @@ def loaded_shape(shape: ModelShape, settings: Settings) -> ModelShape | None:
     """The shape as vLLM holds it with the user's flags; None when they make it one that cannot be sized.
 
     With `quantization: fp8` vLLM quantises weights of 16 bits while it loads them. `hf-overrides` change what
-    config.json says; other flags and variables what is made of its windows.
+    config.json says; other flags and variables how its cache is laid out.
     """
     args = settings.vllm_args
     try:
@@ -125,17 +125,20 @@ def loaded_shape(shape: ModelShape, settings: Settings) -> ModelShape | None:
         return None
     if args.get("quantization") == "fp8" and loaded.weight_format == "16-bit":
         loaded = quantised(loaded, "fp8")
+    return _laid_out(loaded, args, settings.vllm_env)
+
+
+def _laid_out(shape: ModelShape, args: Mapping[str, Any], environment: Mapping[str, Any]) -> ModelShape:
     if args.get("disable-sliding-window") is True:
-        loaded = without_windows(loaded)
-    if args.get("disable-hybrid-kv-cache-manager") is True or (
-        loaded.has_chunks and _is_no(settings.vllm_env.get("VLLM_ALLOW_CHUNKED_LOCAL_ATTN_WITH_HYBRID_KV_CACHE"))
-    ):
-        loaded = with_whole_windows(loaded)
-    return loaded
+        shape = without_windows(shape)
+    chunks_are_whole = _is_no(environment.get("VLLM_ALLOW_CHUNKED_LOCAL_ATTN_WITH_HYBRID_KV_CACHE"))
+    if args.get("disable-hybrid-kv-cache-manager") is True or (shape.has_chunks and chunks_are_whole):
+        shape = with_whole_windows(shape)
+    return without_latent(shape) if _is_yes(environment.get("VLLM_MLA_DISABLE")) else shape
 
 
 def _is_yes(value: object) -> bool:
-    """As vLLM reads `VLLM_ALLOW_LONG_MAX_MODEL_LEN`."""
+    """As vLLM reads a variable that is unset by default."""
     return str(value).strip().lower() in ("1", "true")
 
 

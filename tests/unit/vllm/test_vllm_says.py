@@ -76,6 +76,19 @@ def assert_cache(found: ModelShape, said: Mapping[str, Any]) -> None:
         assert cache.sequence_bytes(int(tokens)) == pytest.approx(nbytes, rel=0.001)
 
 
+@pytest.mark.parametrize(
+    ("name", "tokens"),
+    [("nvidia/Llama-3_3-Nemotron-Super-49B-v1", 65536), ("meta-llama/Llama-4-Scout-17B-16E-Instruct", 131072)],
+)
+def test_the_room_that_a_plan_leaves_holds_what_it_promises_by_vllm_s_own_count(name: str, tokens: int) -> None:
+    machine = MachineSize(GPUS["GH200 (96 GB)"], 1, 432.0, "gpu_1x_gh200")
+    planned = fit(shape(as_published(name), settings()), machine, Wish(max_model_len=tokens))
+    assert planned.fits
+    bytes_of_a_token = SAID[name]["kv"]["131072"] / 131072
+    assert planned.kv_gib * 2**30 >= tokens * bytes_of_a_token
+    assert planned.max_model_len < FAMILIES[name].get("text_config", FAMILIES[name])["max_position_embeddings"]
+
+
 @pytest.mark.parametrize("name", LAID_OUT)
 def test_weights_of_a_family_are_what_vllm_lays_out(name: str) -> None:
     said = SAID[name]

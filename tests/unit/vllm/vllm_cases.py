@@ -26,6 +26,7 @@ QWEN = "Qwen/Qwen2.5-7B-Instruct"
 PHI = "microsoft/Phi-4-mini-instruct"
 SEES = "mistralai/Mistral-Small-3.1-24B-Instruct-2503"
 VIDEO = "Qwen/Qwen2-VL-7B-Instruct"
+CHUNKS = "meta-llama/Llama-4-Scout-17B-16E-Instruct"
 GPT_2 = "openai-community/gpt2"
 GEMMA = "google/gemma-3-1b-it"
 MISTRAL = "mistralai/Mistral-7B-v0.1"
@@ -157,6 +158,10 @@ UNREAD: Mapping[str, Mapping[str, Any]] = {
 FLAGGED: Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, str]]] = {
     "no window of a model with nothing else": (MISTRAL, {"disable_sliding_window": True}, {}),
     "no window of a model of two kinds": ("google/gemma-2-9b-it", {"disable_sliding_window": True}, {}),
+    "whole windows": ("google/gemma-2-9b-it", {"disable_hybrid_kv_cache_manager": True}, {}),
+    "whole windows of a model with nothing else": (MISTRAL, {"disable_hybrid_kv_cache_manager": True}, {}),
+    "whole chunks": (CHUNKS, {}, {"VLLM_ALLOW_CHUNKED_LOCAL_ATTN_WITH_HYBRID_KV_CACHE": "0"}),
+    "no latent": ("deepseek-ai/DeepSeek-V2-Lite", {}, {"VLLM_MLA_DISABLE": "1"}),
     "a context beyond the model's": (LLAMA, {}, {"VLLM_ALLOW_LONG_MAX_MODEL_LEN": "1"}),
 }
 """Flags of `vllm serve` and variables of its environment."""

@@ -1,4 +1,4 @@
-"""The same model with other windows: what flags and variables make of them."""
+"""The same model with another layout of its cache: what flags and variables make of windows and latents."""
 
 from dataclasses import replace
 
@@ -17,3 +17,8 @@ def without_windows(shape: ModelShape) -> ModelShape:
 def with_whole_windows(shape: ModelShape) -> ModelShape:
     """Without the hybrid cache manager: where some layers keep all tokens, all do."""
     return replace(shape, windowed_layers=0, has_chunks=False) if shape.full_layers else shape
+
+
+def without_latent(shape: ModelShape) -> ModelShape:
+    """With `VLLM_MLA_DISABLE`: the keys and values of all heads, the values as wide as the keys."""
+    return replace(shape, latent_dim=0)
