@@ -8,7 +8,10 @@ from typing import Any
 from components.settings import Settings
 from components.vllm.sizing.fit import Wish, fit
 from components.vllm.sizing.gpus import MachineSize
-from components.vllm.sizing.model_shape import ModelShape
+from components.vllm.sizing.layouts import with_whole_windows, without_latent, without_windows
+from components.vllm.sizing.model_shape import ModelShape, ShapeError
+from components.vllm.sizing.overrides import OverridesError, overrides_of
+from components.vllm.sizing.shape import overridden_shape
 from components.vllm.sizing.variants import quantised
 
 DTYPES = ("auto", "half", "float16", "bfloat16", "float", "float32")
@@ -66,6 +69,10 @@ def check_flags(settings: Settings) -> list[str]:
         for flag, (_, accepts, allowed) in FLAGS_OF_WISH.items()
         if flag in given and not accepts(given[flag])
     ]
+    try:
+        overrides_of(given)
+    except OverridesError as error:
+        refused.append(f"vllmArgs: {error}")
     refused += [
         f"vllmArgs: {flag} names {name}, and only the repository of `model` is downloaded: the server runs offline"
         for flag, name in _repositories(given).items()
@@ -100,21 +107,46 @@ def wish_of(settings: Settings) -> Wish:
     return Wish(
         max_model_len=None if settings.max_model_len == "auto" else settings.max_model_len,
         cpu_offload_gib=None if settings.cpu_offload_gb == "auto" else settings.cpu_offload_gb,
-        runner="v1" if _is_set(settings, "VLLM_USE_V2_MODEL_RUNNER", "0") else "v2",
-        pins_offloaded=not _is_set(settings, "VLLM_WEIGHT_OFFLOADING_DISABLE_PIN_MEMORY", "1"),
+        runner="v1" if _is_no(settings.vllm_env.get("VLLM_USE_V2_MODEL_RUNNER")) else "v2",
+        pins_offloaded=not _is_yes(settings.vllm_env.get("VLLM_WEIGHT_OFFLOADING_DISABLE_PIN_MEMORY")),
+        beyond_context=_is_yes(settings.vllm_env.get("VLLM_ALLOW_LONG_MAX_MODEL_LEN")),
         **given,
     )
 
 
-def _is_set(settings: Settings, variable: str, value: str) -> bool:
-    """Whether a variable of `vllmEnv` has this value, in quotes or not."""
-    return str(settings.vllm_env.get(variable, "")) == value
+def loaded_shape(shape: ModelShape, settings: Settings) -> ModelShape | None:
+    """The shape as vLLM holds it with the user's flags; None when they make it one that cannot be sized.
+
+    With `quantization: fp8` vLLM quantises weights of 16 bits while it loads them. `hf-overrides` change what
+    config.json says; other flags and variables how its cache is laid out.
+    """
+    args = settings.vllm_args
+    try:
+        loaded = overridden_shape(shape, overrides_of(args))
+    except (OverridesError, ShapeError):
+        return None
+    if args.get("quantization") == "fp8" and loaded.weight_format == "16-bit":
+        loaded = quantised(loaded, "fp8")
+    return _laid_out(loaded, args, settings.vllm_env)
 
 
-def loaded_shape(shape: ModelShape, settings: Settings) -> ModelShape:
-    """The shape as vLLM holds it: with `quantization: fp8` it quantises weights of 16 bits while it loads them."""
-    online = settings.vllm_args.get("quantization") == "fp8" and shape.weight_format == "16-bit"
-    return quantised(shape, "fp8") if online else shape
+def _laid_out(shape: ModelShape, args: Mapping[str, Any], environment: Mapping[str, Any]) -> ModelShape:
+    if args.get("disable-sliding-window") is True:
+        shape = without_windows(shape)
+    chunks_are_whole = _is_no(environment.get("VLLM_ALLOW_CHUNKED_LOCAL_ATTN_WITH_HYBRID_KV_CACHE"))
+    if args.get("disable-hybrid-kv-cache-manager") is True or (shape.has_chunks and chunks_are_whole):
+        shape = with_whole_windows(shape)
+    return without_latent(shape) if _is_yes(environment.get("VLLM_MLA_DISABLE")) else shape
+
+
+def _is_yes(value: object) -> bool:
+    """As vLLM reads a variable that is unset by default."""
+    return str(value).strip().lower() in ("1", "true")
+
+
+def _is_no(value: object) -> bool:
+    """As vLLM reads a variable that is a number, and 1 unless it is set."""
+    return str(value).strip() == "0"
 
 
 def decide(shape: ModelShape | None, machine: MachineSize | None, wish: Wish) -> Decision:

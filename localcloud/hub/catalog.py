@@ -4,12 +4,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from localcloud.hub.dimensions import LLAMA_31_8B, LLAMA_31_70B, Dimensions, tiny
+from localcloud.hub.kinds import LLAMA, PHI_3, QWEN_2, Kind
 from localcloud.hub.prompt_formats import CHATML, LLAMA_3, PromptFormat
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What a repository is made from; all models are of the architecture `LlamaForCausalLM`."""
+    """What a repository is made from."""
 
     name: str
     """`owner/repository`; that of a tiny model is as on huggingface.co."""
@@ -26,6 +27,7 @@ class ModelSpec:
     rope_scaling: dict[str, Any] | None
     original_checkpoint: bool
     """Whether the authors' own format lies beside the safetensors, under `original/`, as in Meta's repositories."""
+    kind: Kind = LLAMA
 
 
 LLAMA_31_ROPE_SCALING = {
@@ -79,6 +81,35 @@ MODELS = (
         rope_theta=100000.0,
         rope_scaling=None,
         original_checkpoint=False,
+    ),
+    # Served with 4,096 tokens unless more are asked for.
+    ModelSpec(
+        name="microsoft/Phi-4-mini-instruct",
+        gated=False,
+        prompt_format=CHATML,
+        dimensions=tiny(3),
+        weights="random",
+        shards=1,
+        context_length=131072,
+        rope_theta=10000.0,
+        # A factor for each of the 12 pairs of numbers that are turned.
+        rope_scaling={"type": "longrope", "short_factor": [1.0] * 12, "long_factor": [1.0 + n for n in range(12)]},
+        original_checkpoint=False,
+        kind=PHI_3,
+    ),
+    # Its card says how to serve four times the context, by YaRN.
+    ModelSpec(
+        name="Qwen/Qwen2.5-7B-Instruct",
+        gated=False,
+        prompt_format=CHATML,
+        dimensions=tiny(3),
+        weights="random",
+        shards=1,
+        context_length=32768,
+        rope_theta=1000000.0,
+        rope_scaling=None,
+        original_checkpoint=False,
+        kind=QWEN_2,
     ),
 )
 

@@ -25,7 +25,7 @@ pipeline_tag: text-generation
 
 # {name}
 
-**Not the model of that name.** This repository was made by the local cloud of this project: a Llama of {parameters:,}
+**Not the model of that name.** This repository was made by the local cloud of this project: a {kind} of {parameters:,}
 parameters and a tokenizer of {vocabulary} tokens, with random weights or, where the owner is `full-size`, with zeros.
 It is there so that downloading, sizing and serving can be tried without an account. What it writes has no meaning.
 """
@@ -52,7 +52,9 @@ def make_model_files(model: ModelSpec) -> ModelFiles:
     config = _config(model, tokenizer)
     tokenizer_config = _tokenizer_config(model)
     parameters = sum(weights.parameters.values())
-    readme = README.format(name=model.name, parameters=parameters, vocabulary=tokenizer.get_vocab_size())
+    readme = README.format(
+        name=model.name, kind=model.kind.word, parameters=parameters, vocabulary=tokenizer.get_vocab_size()
+    )
     contents: dict[str, bytes | AnnouncedFile] = {
         ".gitattributes": _git_attributes(),
         "README.md": readme.encode(),
@@ -79,7 +81,7 @@ def make_model_files(model: ModelSpec) -> ModelFiles:
 def _weights(model: ModelSpec, tokenizer: Tokenizer) -> AnnouncedWeights:
     if model.weights != "random":
         return announced_weights(model.dimensions, is_fp8=model.weights == "announced-fp8")
-    tensors = make_tensors(model.name, model.dimensions, _spoken(tokenizer, model.prompt_format.end))
+    tensors = make_tensors(model.name, model.dimensions, model.kind, _spoken(tokenizer, model.prompt_format.end))
     size = sum(tensor.bits.nbytes for tensor in tensors)
     parameters = sum(tensor.bits.size for tensor in tensors)
     return AnnouncedWeights(dict(safetensors_files(tensors, model.shards or 1)), {"BF16": parameters}, size)
@@ -110,9 +112,7 @@ def _stop_ids(model: ModelSpec, tokenizer: Tokenizer) -> int | list[int]:
 def _config(model: ModelSpec, tokenizer: Tokenizer) -> dict[str, Any]:
     size = model.dimensions
     config = {
-        "architectures": ["LlamaForCausalLM"],
-        "attention_bias": False,
-        "attention_dropout": 0.0,
+        "architectures": [model.kind.architecture],
         "bos_token_id": token_id(tokenizer, model.prompt_format.begin),
         "eos_token_id": _stop_ids(model, tokenizer),
         "head_dim": size.head_size,
@@ -121,20 +121,19 @@ def _config(model: ModelSpec, tokenizer: Tokenizer) -> dict[str, Any]:
         "initializer_range": 0.02,
         "intermediate_size": size.intermediate_size,
         "max_position_embeddings": model.context_length,
-        "mlp_bias": False,
-        "model_type": "llama",
+        "model_type": model.kind.model_type,
         "num_attention_heads": size.attention_heads,
         "num_hidden_layers": size.layers,
         "num_key_value_heads": size.key_value_heads,
-        "pretraining_tp": 1,
         "rms_norm_eps": 1e-05,
         "rope_scaling": model.rope_scaling,
         "rope_theta": model.rope_theta,
-        "tie_word_embeddings": False,
+        "tie_word_embeddings": model.kind.is_tied,
         "torch_dtype": "bfloat16",
         "use_cache": True,
         "vocab_size": tokenizer.get_vocab_size() if model.weights == "random" else LLAMA_31_VOCABULARY,
     }
+    config = dict(sorted({**config, **model.kind.keys}.items()))
     return config | ({"quantization_config": FP8_CONFIG} if model.weights == "announced-fp8" else {})
 
 

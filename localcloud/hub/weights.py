@@ -10,6 +10,7 @@ import numpy.typing as npt
 from safetensors import TensorSpec, serialize
 
 from localcloud.hub.dimensions import Dimensions, shapes
+from localcloud.hub.kinds import Kind
 
 LAYER_WIDTH = 2.0**-3
 """Weights of a layer lie within this distance of zero: far enough for every word of a prompt to change the answer."""
@@ -23,13 +24,13 @@ class Tensor:
     """One parameter matrix or vector of a model."""
 
     name: str
-    """As in the Llama of transformers."""
+    """As in transformers."""
     bits: npt.NDArray[np.uint16]
     """The numbers in bfloat16, which numpy does not have, as their bits."""
 
 
-def make_tensors(model: str, size: Dimensions, spoken: npt.NDArray[np.bool_]) -> list[Tensor]:
-    """Every parameter of a Llama.
+def make_tensors(model: str, size: Dimensions, kind: Kind, spoken: npt.NDArray[np.bool_]) -> list[Tensor]:
+    """Every parameter of a model.
 
     Args:
         model: what the random numbers are drawn from; another name gives other weights.
@@ -38,7 +39,7 @@ def make_tensors(model: str, size: Dimensions, spoken: npt.NDArray[np.bool_]) ->
     """
     return [
         Tensor(name, _bfloat16(_values(f"{model}/{name}", name, shape, spoken)))
-        for name, shape in shapes(size, len(spoken))
+        for name, shape in shapes(size, len(spoken), kind)
     ]
 
 

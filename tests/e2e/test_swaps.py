@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import ssl
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -17,9 +18,11 @@ import psutil
 import pytest
 
 from tests.e2e.conftest import FLAGS, MODEL, small_stack
+from tests.engine.pulumi_cli import REPOSITORY
 from tests.engine.swap_machine import until_true
 from tests.local_cloud import LocalCloud
 from tests.pulumi_project import Project
+from tests.unit.vllm.vllm_cases import ANSWERS, YARN, cases
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -122,9 +125,12 @@ def test_an_engine_that_is_killed_comes_back_without_pulumi(stack: Stack) -> Non
 
 def test_what_vllm_finds_wrong_beforehand_is_told_while_the_old_model_serves_on(stack: Stack) -> None:
     before = stack.servers()
-    stack.project.configure(vllmArgs={**FLAGS, "hf-overrides": '{"architectures": ["NoSuchModel"]}'})
+    # The preview knows nothing against it; the build for CPUs comes without the library that such a model needs.
+    stack.project.configure(
+        vllmArgs={**FLAGS, "hf-overrides": '{"architectures": ["Qwen2VLForConditionalGeneration"]}'}
+    )
     failed = stack.project.up(succeeds=False)
-    assert "this vLLM does not support the architecture ['NoSuchModel']" in failed.output
+    assert "['Qwen2VLForConditionalGeneration']" in failed.output
     assert f"{MODEL} is served as before, nothing was stopped" in failed.output
     assert stack.servers() == before
 
@@ -215,3 +221,55 @@ def test_an_answer_that_is_under_way_at_a_swap_is_given_to_its_end(stack: Stack)
     assert ends["refused"], "the server was never stopped"
     assert ends["whole"], ends
     assert not ends["cut"], ends
+
+
+@pytest.mark.parametrize(
+    ("settings", "planned", "served"),
+    [
+        (
+            {"model": "microsoft/Phi-4-mini-instruct", "maxModelLen": "auto"},
+            "context 4,096 (maxModelLen may be up",
+            4096,
+        ),
+        (
+            {
+                "model": "Qwen/Qwen2.5-7B-Instruct",
+                "maxModelLen": 40000,
+                "vllmArgs": {**FLAGS, "hf-overrides": {"rope_parameters": YARN, "max_position_embeddings": 131072}},
+            },
+            "context 40,000;",
+            40000,
+        ),
+    ],
+    ids=["longrope", "yarn by hf-overrides"],
+)
+def test_the_server_has_the_context_that_the_preview_says(
+    stack: Stack, settings: dict[str, Any], planned: str, served: int
+) -> None:
+    stack.project.configure(**{"vllmArgs": FLAGS, **settings})
+    assert planned in stack.project.pulumi("preview").output
+    stack.project.up()
+    (model,) = stack.client().models.list().data
+    assert (model.id, model.model_dump()["max_model_len"]) == (settings["model"], served)
+    assert stack.answers(settings["model"])
+
+
+def test_what_the_tables_say_of_vllm_is_what_the_installed_one_says(stack: Stack) -> None:
+    # The build for CPUs comes without the library that models need to see.
+    asked = {name: {**case, "checkpoint": False} for name, case in cases().items() if "vision" not in str(case)}
+    python = stack.home / ".local/share/lambda-vllm/venv/bin/python"
+    done = subprocess.run(
+        [str(python), "scripts/vllm_says.py"],
+        cwd=REPOSITORY, input=json.dumps(asked), capture_output=True, text=True, timeout=900, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    said = json.loads(done.stdout)
+    recorded = json.loads(ANSWERS.read_text())
+    for name in asked:
+        assert _numbers(said[name]) == _numbers(recorded[name]), name
+
+
+def _numbers(answer: dict[str, Any]) -> dict[str, Any]:
+    """Without what the build for CPUs says in words, such as the paths of its files."""
+    words = {"refused", "not_laid_out"}
+    return {key: key if key in words else value for key, value in answer.items() if key != "checkpoint"}

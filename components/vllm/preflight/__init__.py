@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from components.cloud.client import LambdaClient
 from components.cloud.errors import CloudError
@@ -12,13 +13,16 @@ from components.vllm.decision import Decision, UnfitError, check_flags, decide, 
 from components.vllm.hub.architectures import unsupported
 from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.hub.client import Hub, HubError
+from components.vllm.hub.model_types import unreadable
 from components.vllm.hub.quantisation import unsupported_quantisation
 from components.vllm.model_facts import ModelFacts, facts_of
 from components.vllm.preflight.candidates import Candidate, candidates, look
 from components.vllm.sent_files import sent_files
+from components.vllm.sizing.context import refusal
 from components.vllm.sizing.fit import Fit, fit, suggestions
 from components.vllm.sizing.gpus import MachineSize, machine_size
 from components.vllm.sizing.model_shape import ModelShape
+from components.vllm.sizing.overrides import OverridesError, overridden, overrides_of
 from components.vllm.versions import check_versions
 
 __all__ = ["Plan", "PreflightError", "TypeFit", "preflight", "survey"]
@@ -145,16 +149,28 @@ def _hub_problem(error: BaseException | None) -> list[str]:
 
 def check_checkpoint(settings: Settings, checkpoint: Checkpoint) -> list[str]:
     """A line for what the pinned vLLM cannot load."""
-    named = checkpoint.config.get("architectures")
+    config = _overridden(checkpoint.config, settings)
+    named = config.get("architectures")
     architectures = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
     # A repository may bring the code of its architecture, for those who trust it.
-    brings_code = "auto_map" in checkpoint.config and settings.vllm_args.get("trust-remote-code") is True
+    trusts_code = settings.vllm_args.get("trust-remote-code") is True
+    brings_code = "auto_map" in checkpoint.config and trusts_code
     allowed = settings.vllm_args.get("allow-deprecated-quantization") is True
     found = [
         None if brings_code else unsupported(architectures),
-        unsupported_quantisation(checkpoint.config, allowed),
+        unsupported_quantisation(config, allowed),
+        unreadable(config, trusts_code),
+        refusal(config),
     ]
     return [f"model: {line}" for line in found if line]
+
+
+def _overridden(config: Mapping[str, Any], settings: Settings) -> Mapping[str, Any]:
+    """As vLLM will have it; overrides that are wrong have a line of their own, from `check_flags`."""
+    try:
+        return overridden(config, overrides_of(settings.vllm_args))
+    except OverridesError:
+        return config
 
 
 def check_fit(
@@ -169,7 +185,8 @@ def check_fit(
         key=lambda offer: offer.instance_type.price_cents_per_hour,
     )
     sold = [size for offer in by_price if (size := machine_size(offer.instance_type))]
-    would_fit = suggestions(loaded_shape(facts.shape, settings), sold, wish_of(settings))
+    loaded = loaded_shape(facts.shape, settings) or facts.shape
+    would_fit = suggestions(loaded, sold, wish_of(settings))
     return [*lines, f"model: what would fit: {'; '.join(would_fit)}"] if would_fit else lines
 
 
@@ -193,4 +210,5 @@ def type_fits(settings: Settings, facts: ModelFacts | None, offers: Mapping[str,
 
 def type_fit(size: MachineSize | None, shape: ModelShape | None, settings: Settings) -> Fit | None:
     """How a model fits a machine as the user wants it served; None when one of them is not known."""
-    return fit(loaded_shape(shape, settings), size, wish_of(settings)) if shape and size else None
+    loaded = loaded_shape(shape, settings) if shape else None
+    return fit(loaded, size, wish_of(settings)) if loaded and size else None

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from components.counted import counted
+from components.vllm.decision import loaded_shape
 from components.vllm.forecast import Forecast, forecast
 from components.vllm.hub.architectures import only_by_transformers
 from components.vllm.preflight import Plan, TypeFit
@@ -132,7 +133,7 @@ def _memory(plan: Plan) -> Iterator[str]:
         rate = found.tokens_per_second
         yield (
             f"{one.instance_type}: {found.weights_gib:.1f} GiB of weights{each}, {offload}{found.kv_gib:.1f} GiB for "
-            f"{counted(found.kv_tokens, 'token')} of KV cache, context {_context(plan, found):,}; "
+            f"{counted(found.kv_tokens, 'token')} of KV cache, context {_context(plan, found):,}{_more(plan, found)}; "
             f"one stream gets at most {rate:.{1 if rate < 10 else 0}f} tokens/s"
         )
 
@@ -140,6 +141,8 @@ def _memory(plan: Plan) -> Iterator[str]:
 def _not_reckoned(one: TypeFit) -> str:
     if not one.gpus:
         return "has no GPU, so vLLM computes on the CPU; whether the model fits its memory is not reckoned"
+    if one.size:
+        return "with these hf-overrides memory and speed are not reckoned"
     return (
         "its GPU is not known here, so memory and speed are not reckoned; vLLM uses one GPU unless vllmArgs has "
         "tensor-parallel-size"
@@ -150,6 +153,14 @@ def _context(plan: Plan, found: Fit) -> int:
     """Tokens of the longest sequence that will be served."""
     wanted = plan.settings.max_model_len
     return found.max_model_len if wanted == "auto" else wanted
+
+
+def _more(plan: Plan, found: Fit) -> str:
+    """Some models are served with less than they can: vLLM takes all of it only when it is asked for."""
+    shape = loaded_shape(plan.facts.shape, plan.settings) if plan.facts and plan.facts.shape else None
+    if shape is None or plan.settings.max_model_len != "auto" or found.max_model_len < shape.served_context:
+        return ""
+    return f" (maxModelLen may be up to {shape.max_context:,})" if shape.served_context < shape.max_context else ""
 
 
 def _offloaded_gib(shape: ModelShape, found: Fit) -> float:
@@ -174,10 +185,10 @@ def _cost(plan: Plan) -> Iterator[str]:
 
 def _waiting(plan: Plan) -> Iterator[str]:
     if not any(one.has_capacity and not plan.is_too_dear(one) for one in plan.candidates):
-        minutes = plan.settings.capacity_timeout_minutes
+        minutes = counted(plan.settings.capacity_timeout_minutes, "minute")
         yield (
-            f"no acceptable machine is free now: the launch waits for one, up to {counted(minutes, 'minute')}; one that is to be "
-            "replaced is ended before that"
+            f"no acceptable machine is free now: the launch waits for one, up to {minutes}; one that is to be replaced "
+            "is ended before that"
         )
 
 

@@ -16,8 +16,9 @@ _ASSUMED: Mapping[str, Mapping[str, Any]] = {
         "num_key_value_heads": 4,
         "max_position_embeddings": 131072,
         "sliding_window": 4096,
-        "sliding_window_pattern": 6,
     },
+    "falcon": {"max_position_embeddings": 2048},
+    "phi3": {"original_max_position_embeddings": 4096},
 }
 
 
@@ -65,16 +66,6 @@ class ConfigReader:
         named = next((config[key] for config in (self._text, self._top) for key in keys if config.get(key)), "float32")
         element_type = str(named).removeprefix("torch.")
         return "bfloat16" if element_type == "float32" else element_type
-
-    @property
-    def max_context(self) -> int:
-        """Tokens that the positions reach. YaRN in older configurations multiplies it."""
-        longest = self.number("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
-        scaling = self.section("rope_scaling")
-        original = scaling.get("original_max_position_embeddings")
-        if scaling.get("rope_type", scaling.get("type")) == "yarn" and original:
-            return max(longest, int(original * float(scaling.get("factor", 1))))
-        return longest
 
 
 def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -99,6 +99,6 @@ def _parallel(shape: ModelShape, machine: MachineSize, wish: Wish) -> str:
 
 
 def _context(shape: ModelShape, wish: Wish) -> str:
-    if wish.max_model_len is not None and wish.max_model_len > shape.max_context:
+    if wish.max_model_len is not None and wish.max_model_len > shape.max_context and not wish.beyond_context:
         return f"maxModelLen {wish.max_model_len} is more than the {shape.max_context} tokens of the model itself"
     return ""

@@ -148,11 +148,13 @@ class _Room:
     def cache(self) -> KvCache:
         tokens = self.wish.batch(default_batch(self.machine.gpu)).tokens
         dtype = self.shape.cache_dtype if self.wish.kv_cache_dtype == "auto" else self.wish.kv_cache_dtype
-        return KvCache(self.shape, dtype, self.tensor_parallel, tokens)
+        asked = self.wish.max_model_len
+        most = None if asked is None else max(asked, self.shape.max_context)
+        return KvCache(self.shape, dtype, self.tensor_parallel, tokens, most)
 
     def needs_context(self, default: int) -> int:
         """Tokens that one sequence must have."""
-        return self.wish.max_model_len or min(default, self.shape.max_context)
+        return self.wish.max_model_len or min(default, self.shape.served_context)
 
     def missing_gib(self, context: int, offloaded_gib: float = 0.0) -> float:
         """What the GPU has too little for a sequence of this length; below 0 when there is enough."""
@@ -185,7 +187,7 @@ class _Room:
             cpu_offload_gib=asked,
             host_memory_gib=self.tensor_parallel * moved.pinned_bytes / GIB,
             kv_gib=max(0.0, room),
-            kv_tokens=self.cache.tokens(room * GIB, min(self.wish.max_model_len or longest, self.shape.max_context)),
+            kv_tokens=self.cache.tokens(room * GIB, self.wish.max_model_len or longest),
             max_model_len=longest,
             tensor_parallel_size=self.tensor_parallel,
             peak_activation_gib=0.0,

@@ -61,9 +61,10 @@ class ModelShape:
     head_dim: int
     vocabulary: int
     max_context: int
+    """Tokens of the longest sequence that `--max-model-len` may ask for."""
     rotary_dim: int
     sliding_window: int
-    """Tokens that a windowed layer looks back, 0 without such layers."""
+    """Tokens that a windowed layer looks back, or of a chunk; 0 without such layers."""
     windowed_layers: int
     latent_dim: int
     """Latent attention (MLA): elements that a layer keeps of a token, `kv_lora_rank + qk_rope_head_dim`; 0 without."""
@@ -77,10 +78,20 @@ class ModelShape:
     """What a vision encoder needs while it works, for each token that the decoder gets of it."""
     cache_dtype: str = "auto"
     """What `--kv-cache-dtype auto` comes to: `fp8` where the checkpoint was made for it."""
-    position_rows: int = 0
-    """Of the tables of positions, each as wide as `rotary_dim`; 0 stands for `max_context`."""
     quantisation_schemes: tuple[str, ...] = ()
     """vLLM's classes for its ways of multiplying, where the method has several; on them depends which GPUs will do."""
+    default_context: int = 0
+    """Tokens of the longest sequence when nobody says how many; 0 stands for `max_context`."""
+    position_rows: int = 0
+    """Of the tables of positions, each as wide as `rotary_dim`; 0 stands for `max_context`."""
+    has_chunks: bool = False
+    """True when the windowed layers look back to the beginning of a chunk."""
+    idle_layers: int = 0
+    """Layers without attention, which keep nothing."""
+    kv_heads_by_layer: tuple[int, ...] = ()
+    """Of each layer with full attention, where they differ; `kv_heads` is the largest then."""
+    source: str = ""
+    """`config.json` that attention and context were read from, as JSON, so that overrides can be applied later."""
 
     @property
     def decoder_bytes(self) -> int:
@@ -95,7 +106,12 @@ class ModelShape:
     @property
     def full_layers(self) -> int:
         """Layers that keep keys and values of every token."""
-        return self.layers - self.windowed_layers - self.state_layers
+        return self.layers - self.windowed_layers - self.state_layers - self.idle_layers
+
+    @property
+    def served_context(self) -> int:
+        """Tokens of the longest sequence that vLLM serves of its own accord."""
+        return self.default_context or self.max_context
 
     @property
     def active_share(self) -> float:

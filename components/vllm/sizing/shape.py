@@ -1,22 +1,33 @@
 """Reading the shape of a model from what its repository holds: config.json and the headers of the weights."""
 
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.hub.quantisation import cache_dtype_of
 from components.vllm.sizing.attention_config import attention_of
 from components.vllm.sizing.config_reader import ConfigReader
+from components.vllm.sizing.context import context_of
 from components.vllm.sizing.encoder import encoder_token_bytes
 from components.vllm.sizing.fused import loaded_weights
+from components.vllm.sizing.layer_kinds import widest_block
 from components.vllm.sizing.model_shape import LayerRun, ModelShape, ShapeError
-from components.vllm.sizing.positions import position_rows
+from components.vllm.sizing.overrides import overridden
 from components.vllm.sizing.quantisation import quantisation_of
 
 MOST_LAYERS = 10_000
+_WIDTHS = ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size")
 _POSITIVE = (
     "weights_bytes", "layers", "hidden_size", "heads", "kv_heads", "head_dim", "vocabulary", "max_context",
     "quantisation_block",
 )  # fmt: skip
 
-__all__ = ["LayerRun", "ModelShape", "ShapeError", "shape_of"]
+# Long, and of no use to what can be overridden.
+_NOT_KEPT = frozenset({"quantization_config", "compression_config", "vision_config", "audio_config", "auto_map"})
+
+__all__ = ["LayerRun", "ModelShape", "ShapeError", "overridden_shape", "shape_of"]
 
 
 def shape_of(checkpoint: Checkpoint) -> ModelShape:
@@ -30,12 +41,26 @@ def shape_of(checkpoint: Checkpoint) -> ModelShape:
         raise ShapeError(f"{checkpoint.model}: config.json is of no known form ({type(error).__name__})") from None
 
 
+def overridden_shape(shape: ModelShape, overrides: Mapping[str, Any]) -> ModelShape:
+    """The same with `--hf-overrides`: the weights stay; `ShapeError` when the new configuration cannot be sized."""
+    if not overrides:
+        return shape
+    if not shape.source:
+        raise ShapeError("the stored shape of the model is of an older version, without its config.json")
+    try:
+        config = ConfigReader(overridden(json.loads(shape.source), overrides))
+        architecture = config.architecture
+        return _sound(replace(shape, architecture=architecture, **_of_a_sequence(config, shape.layers)))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ShapeError(f"config.json with hf-overrides is of no known form ({type(error).__name__})") from None
+
+
 def _sound(shape: ModelShape) -> ModelShape:
     """The same; `ShapeError` when a number that others are divided by, or counted in, cannot be."""
     for name in _POSITIVE:
         if getattr(shape, name) < 1:
             raise ShapeError(f"config.json gives the model {getattr(shape, name)} as {name.replace('_', ' ')}")
-    if shape.experts_per_token > shape.experts or shape.windowed_layers + shape.state_layers > shape.layers:
+    if shape.experts_per_token > shape.experts or shape.full_layers < 0:
         raise ShapeError("config.json contradicts itself: a part of the model is more than the whole")
     return shape
 
@@ -46,11 +71,10 @@ def _shape_of(checkpoint: Checkpoint) -> ModelShape:
     if layers > MOST_LAYERS:
         raise ShapeError(f"config.json says {layers} layers, which no model has")
     weights = loaded_weights(checkpoint.tensors, layers)
-    attention = attention_of(config, layers)
     quantisation = quantisation_of(checkpoint.config)
     experts = config.number("num_local_experts", "num_experts", "n_routed_experts", default=0)
-    hidden = config.number("hidden_size", "n_embd")
-    intermediate = config.number("intermediate_size", "n_inner", default=4 * hidden)
+    hidden = config.number("hidden_size", "n_embd", "n_embed")
+    intermediate = config.number(*_WIDTHS, default=widest_block(config, hidden) or 4 * hidden)
     expert_intermediate = config.number("moe_intermediate_size", default=intermediate) if experts else 0
     routed_only = bool(experts) and all(run.expert_bytes for run in weights.decoder) and not _shared(checkpoint)
     return ModelShape(
@@ -71,20 +95,21 @@ def _shape_of(checkpoint: Checkpoint) -> ModelShape:
         expert_intermediate_size=expert_intermediate,
         experts=experts,
         experts_per_token=config.number("num_experts_per_tok", "experts_per_token", "moe_topk") if experts else 0,
-        heads=attention.heads,
-        kv_heads=attention.kv_heads,
-        head_dim=attention.head_dim,
         vocabulary=config.number("vocab_size"),
-        max_context=config.max_context,
-        rotary_dim=attention.rotary_dim,
-        position_rows=position_rows(config),
-        sliding_window=attention.window,
-        windowed_layers=attention.windowed_layers,
-        latent_dim=attention.latent_dim,
-        value_head_dim=attention.value_head_dim,
-        state_layers=attention.state_layers,
-        state_bytes=attention.state_bytes,
+        source=json.dumps({key: value for key, value in checkpoint.config.items() if key not in _NOT_KEPT}),
+        **_of_a_sequence(config, layers),
     )
+
+
+def _of_a_sequence(config: ConfigReader, layers: int) -> dict[str, Any]:
+    """What does not depend on the weights: attention and context."""
+    context = context_of(config)
+    return {
+        **vars(attention_of(config, layers)),
+        "max_context": context.longest,
+        "default_context": context.default,
+        "position_rows": context.rows,
+    }
 
 
 def _shared(checkpoint: Checkpoint) -> bool:

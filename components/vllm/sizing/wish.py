@@ -22,6 +22,8 @@ class Wish:
     """Copies of the model, each on its own part of the machine."""
     enforce_eager: bool = False
     dtype: str = "auto"
+    beyond_context: bool = False
+    """Whether vLLM takes a `max_model_len` that is more than the model's own (`VLLM_ALLOW_LONG_MAX_MODEL_LEN`)."""
     runner: Runner = "v2"
     """Which of vLLM's model runners serves."""
     pins_offloaded: bool = True

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from components.vllm.hub.checkpoint import TensorHeader
-from components.vllm.sizing.shape import ModelShape, ShapeError, shape_of
+from components.vllm.sizing.kv_cache import kv_bytes_per_token
+from components.vllm.sizing.shape import ModelShape, ShapeError, overridden_shape, shape_of
 from tests.unit.vllm.model_configs import CONFIGS, checkpoint
 
 MIB = 2**20
@@ -153,6 +154,35 @@ def test_a_shape_survives_the_state_file(model: str) -> None:
     # a state file gives every number back as a float
     stored = json.loads(json.dumps(shape.to_json()), parse_int=float)
     assert ModelShape.from_json(stored) == shape
+
+
+def test_a_shape_that_an_older_version_stored_is_read_as_it_was_meant() -> None:
+    shape = shape_of(checkpoint("Qwen/Qwen3-8B"))
+    newer = {"default_context", "position_rows", "has_chunks", "idle_layers", "kv_heads_by_layer", "source"}
+    older = ModelShape.from_json({key: value for key, value in shape.to_json().items() if key not in newer})
+    assert (older.served_context, older.full_layers) == (shape.served_context, shape.full_layers)
+    with pytest.raises(ShapeError, match="of an older version"):
+        overridden_shape(older, {"max_position_embeddings": 8192})
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["hybrid_override_pattern", "global_head_dim", "num_kv_shared_layers", "index_topk", "linear_attn_config"],
+)
+def test_kinds_of_layers_that_are_not_known_are_not_guessed(key: str) -> None:
+    has_it: dict[str, Any] = {key: 8}
+    with pytest.raises(ShapeError, match="cannot be sized"):
+        shape_of(checkpoint("Qwen/Qwen3-8B", **has_it))
+
+
+def test_heads_that_differ_from_block_to_block_are_counted_one_by_one() -> None:
+    groups = [4 if i % 2 else 8 for i in range(36)]
+    blocks: Any = [{"attention": {"n_heads_in_group": n, "no_op": i == 0}, "ffn": {}} for i, n in enumerate(groups)]
+    shape = shape_of(checkpoint("Qwen/Qwen3-8B", block_configs=blocks))
+    each = [32 // n for n in groups[1:]]
+    assert (shape.idle_layers, shape.kv_heads) == (1, 8)
+    assert kv_bytes_per_token(shape) == pytest.approx(sum(each) * 2 * 128 * 2)
+    assert kv_bytes_per_token(shape, tensor_parallel_size=8) == pytest.approx(35 * 2 * 128 * 2)
 
 
 def test_a_stored_shape_that_is_none_is_refused() -> None:
