@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ from localcloud.command_plugin import VERSION
 from scripts.local.environment import variables
 from scripts.tools import command_plugin
 from scripts.tools.checkout import Checkout
+from scripts.tools.proof import prove
+from scripts.tools.step import ToolMissingError
 from tests.engine.command_plugin.ssh_host import SshHost
 from tests.engine.command_plugin.stack import Stack
 from tests.engine.pulumi_cli import REPOSITORY, pulumi_environment
@@ -26,7 +29,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     """A checkout with its Python, where nothing can be downloaded, of a user who has no plugin yet."""
     here = Checkout(tmp_path / "checkout")
     here.tools.mkdir(parents=True)
-    for name in ("scripts", "localcloud", "requirements.txt"):
+    for name in ("scripts", "localcloud", "requirements.txt", "requirements-dev.txt"):
         (here.root / name).symlink_to(REPOSITORY / name)
     program(here.python, f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
     monkeypatch.setattr(command_plugin, "download_plugin", lambda *_: False)
@@ -150,3 +153,34 @@ def test_what_lies_at_our_own_place_is_replaced(checkout: Checkout, tmp_path: Pa
         place.with_name(f"{place.name}.partial").touch()
     assert set_up(checkout) == "stand-in"
     assert listed_by_pulumi(environment_of(checkout, tmp_path)) == [(VERSION, True)]
+
+
+def cli() -> Path:
+    found = shutil.which("pulumi")
+    assert found is not None
+    return Path(found).parent
+
+
+def test_set_up_ends_when_pulumi_has_run_a_program_with_it_and_does_that_once(
+    checkout: Checkout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up(checkout)
+    capsys.readouterr()
+    prove(checkout, cli())
+    assert "asking Pulumi whether all of it works" in capsys.readouterr().out
+    prove(checkout, cli())
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("damage", ["the plugin ends at once", "the plugin's folder is a link"])
+def test_set_up_does_not_end_well_with_a_plugin_that_pulumi_cannot_use(checkout: Checkout, damage: str) -> None:
+    set_up(checkout)
+    folder = checkout.pulumi_home / FOLDER
+    if damage == "the plugin ends at once":
+        program(folder / PROGRAM, "#!/bin/sh\nexit 1\n")
+    else:
+        folder.rename(folder.with_name("elsewhere"))
+        folder.symlink_to(folder.with_name("elsewhere"))
+    with pytest.raises(ToolMissingError, match="does not run a program with what was set up"):
+        prove(checkout, cli())
+    assert not (checkout.tools / "proved").exists()
