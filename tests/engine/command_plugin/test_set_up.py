@@ -1,6 +1,7 @@
 """What set-up puts under `.tools/pulumi-home` is what Pulumi takes, whatever else of that name there is."""
 
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -153,6 +154,52 @@ def test_what_lies_at_our_own_place_is_replaced(checkout: Checkout, tmp_path: Pa
         place.with_name(f"{place.name}.partial").touch()
     assert set_up(checkout) == "stand-in"
     assert listed_by_pulumi(environment_of(checkout, tmp_path)) == [(VERSION, True)]
+
+
+def on_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a program goes that the user has on PATH."""
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return folder / PROGRAM
+
+
+def test_engine_takes_what_was_announced_and_no_program_that_happens_to_be_on_path(
+    checkout: Checkout,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    host: SshHost,
+    key: asyncssh.SSHKey,
+) -> None:
+    theirs = program(on_path(tmp_path / "bin", monkeypatch), f"#!/bin/sh\ntouch {tmp_path}/ran\nexit 1\n")
+    assert set_up(checkout) == "stand-in"
+    said = capfd.readouterr().out
+    assert f"{theirs} is not used: " in said
+    assert "PULUMI_IGNORE_AMBIENT_PLUGINS" in said
+
+    (tmp_path / "ran").unlink()  # set-up has asked it
+    stack = Stack(tmp_path / "project", environment_of(checkout, tmp_path), tmp_path / "backend")
+    stack.connect(host, key)
+    stack.program('remote.Command("one", connection=connection, create="true")')
+    stack.preview()
+    prove(checkout, cli())
+    assert not (tmp_path / "ran").exists()
+
+
+def test_plugin_on_path_that_is_the_right_one_is_the_one_set_up(
+    checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = real_plugin(on_path(tmp_path / "bin", monkeypatch))
+    assert set_up(checkout) == "official"
+    assert (checkout.pulumi_home / FOLDER / PROGRAM).read_bytes() == theirs.read_bytes()
+    assert listed_by_pulumi(environment_of(checkout, tmp_path)) == [(VERSION, True)]
+
+
+def test_plugin_on_path_of_another_version_is_neither_set_up_nor_taken(
+    checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    real_plugin(on_path(tmp_path / "bin", monkeypatch), "1.1.0")
+    assert set_up(checkout) == "stand-in"
+    assert f"it is version 1.1.0, and {VERSION} is wanted" in capfd.readouterr().out
 
 
 def cli() -> Path:
