@@ -141,3 +141,28 @@ def test_stand_in_is_installed_once_and_again_when_the_checkout_moved(
     sources.folder = moved.pulumi_home / "plugins" / "resource-command-v1.2.1"
     assert command_plugin.ensure_command_plugin(moved, PULUMI) == "stand-in"
     assert sources.stand_ins == 2
+
+
+@pytest.mark.parametrize("left", ["nothing", "a file that is no program", "a folder"])
+def test_place_without_a_program_is_passed_over(
+    checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str
+) -> None:
+    sources = PluginSources(checkout, tmp_path / "home", monkeypatch)
+    place = tmp_path / "home" / FILE
+    place.parent.mkdir(parents=True)
+    if left == "a folder":
+        place.mkdir()
+    elif left != "nothing":
+        place.write_text("text")
+    assert command_plugin.ensure_command_plugin(checkout, PULUMI) == "stand-in"
+    assert sources.asked == 0
+
+
+def test_plugin_that_cannot_be_copied_is_said_and_passed_over(
+    checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    PluginSources(checkout, tmp_path / "home", monkeypatch)
+    theirs = executable(tmp_path / "home" / FILE, "\x7fELF")
+    (theirs.parent / "dangling").symlink_to("/nowhere/at/all")
+    assert command_plugin.ensure_command_plugin(checkout, PULUMI) == "stand-in"
+    assert f"{theirs} is not used: it cannot be copied: " in capsys.readouterr().out
