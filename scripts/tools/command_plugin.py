@@ -89,8 +89,11 @@ def take_theirs(checkout: Checkout, theirs: list[Source], installed: Path, relea
     """Copy the first of the user's own plugins that works; says of the others why they are not used."""
     for source in theirs:
         remove(installed)
-        source.copy_to(installed)
-        problem = problem_of(checkout, installed / PROGRAM, release)
+        try:
+            source.copy_to(installed)
+            problem = problem_of(checkout, installed / PROGRAM, release)
+        except OSError as error:
+            problem = f"it cannot be copied: {error}"
         if problem is None:
             return True
         print(f"set-up: {source.program} is not used: {problem}{source.else_used}")

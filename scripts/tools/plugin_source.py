@@ -58,6 +58,9 @@ def sources(checkout: Checkout, folder_name: str) -> list[Source]:
 
 
 def is_stand_in(program: Path) -> bool:
+    """Whether it is the local cloud's own; what cannot be read is not."""
+    if not os.access(program, os.R_OK):
+        return False
     with program.open("rb") as content:
         return STAND_IN_MARK in content.read(200)
 
