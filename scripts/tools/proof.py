@@ -69,11 +69,15 @@ def preview(proof: Step, pulumi: Path, folder: Path, environment: dict[str, str]
 
 def known_version(pulumi: Path, environment: dict[str, str]) -> str | None:
     """The newest version of the command plugin that Pulumi knows; None when it knows none."""
-    argv: list[str | Path] = [pulumi, "plugin", "ls", "--json"]
-    said = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
-    plugins = json.loads(said.stdout) if said.returncode == 0 else []
+    plugins = json.loads(said(pulumi, environment))
     versions = [str(one["version"]) for one in plugins or [] if one["name"] == "command" and one["size"] > 0]
     return max(versions, default=None)
+
+
+def said(pulumi: Path, environment: dict[str, str]) -> str:
+    """Pulumi's list of its plugins, in JSON."""
+    argv: list[str | Path] = [pulumi, "plugin", "ls", "--json"]
+    return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False).stdout or "[]"
 
 
 def environment_of(checkout: Checkout, cli: Path, folder: Path) -> dict[str, str]:
