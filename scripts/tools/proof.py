@@ -42,7 +42,7 @@ def prove(checkout: Checkout, cli: Path) -> None:
     try:
         with step("asking Pulumi whether all of it works", log) as proof:
             preview(proof, cli / "pulumi", folder, environment_of(checkout, cli, folder))
-            version = known_version(cli / "pulumi", environment_of(checkout, cli, folder))
+            plugins = said(cli / "pulumi", environment_of(checkout, cli, folder))
     except CommandFailedError as failure:
         show_log_end(failure.log)
         raise ToolMissingError(
@@ -51,10 +51,10 @@ def prove(checkout: Checkout, cli: Path) -> None:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     release = command_release(checkout)
-    if version != release:
-        known = "no plugin `command`" if version is None else f"version {version} of the plugin `command`"
-        place = plugin_folder(checkout)
-        raise ToolMissingError(f"Pulumi knows {known} where {release} was set up: remove {place} and run this again")
+    if not is_listed(plugins, release):
+        raise ToolMissingError(
+            f"Pulumi does not know the plugin command {release}: remove {plugin_folder(checkout)} and run this again"
+        )
     record.write_text(tools)
 
 
@@ -67,11 +67,11 @@ def preview(proof: Step, pulumi: Path, folder: Path, environment: dict[str, str]
         proof.run(pulumi, "--non-interactive", *arguments, cwd=folder, env=environment, timeout=PREVIEW_SECONDS)
 
 
-def known_version(pulumi: Path, environment: dict[str, str]) -> str | None:
-    """The newest version of the command plugin that Pulumi knows; None when it knows none."""
-    plugins = json.loads(said(pulumi, environment))
-    versions = [str(one["version"]) for one in plugins or [] if one["name"] == "command" and one["size"] > 0]
-    return max(versions, default=None)
+def is_listed(plugins: str, release: str) -> bool:
+    """Whether Pulumi's list of its plugins has this release of the command plugin, with something in it."""
+    return any(
+        (one["name"], one["version"]) == ("command", release) and one["size"] > 0 for one in json.loads(plugins) or []
+    )
 
 
 def said(pulumi: Path, environment: dict[str, str]) -> str:
