@@ -68,7 +68,7 @@ async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 async def read_body(request: web.Request, model: type[Body]) -> Body:
-    """The body as `model`; unknown fields are ignored.
+    """The body as `model`; unknown fields are ignored, which is an assumption.
 
     Raises:
         ApiError: 400 that names the first wrong field and never repeats its value, which may be a secret.

@@ -10,9 +10,9 @@ pulumi/pulumi-command does, with these differences, all of them on purpose:
 - A wrong key inside `connection` is refused without printing what else is in it.
 - `connection.proxy`, an empty text asset, `command:local:*` and `CopyFile` are refused with one line.
 
-Secrets: the plugin takes no secret marks, the engine puts them back on every output that has the name of a secret
-input. `connection` and a secret `stdin` are encrypted in state; `stdout` and `stderr` are not, whatever the inputs
-were, unless the program asks for it with `additional_secret_outputs`.
+Secrets: each mark is kept where it is, also within another, as 1.2.1 does, so that state written by the one is no
+change under the other. `connection`, with the key and the passwords in it, and a secret `stdin` are encrypted in state;
+`stdout` and `stderr` are not, whatever the inputs were, unless the program asks for it (`additional_secret_outputs`).
 """
 
 VERSION = "1.2.1"

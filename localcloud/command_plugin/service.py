@@ -1,4 +1,4 @@
-"""`pulumirpc.ResourceProvider`, as the engine of CLI 3.259 calls it."""
+"""`pulumirpc.ResourceProvider`, as the engine of CLI 3.276 calls it."""
 
 # The names of the methods are the protocol's.
 # ruff: noqa: N802
@@ -16,8 +16,9 @@ from .engine import Engine
 from .errors import RemoteError
 from .inputs import changed_keys, failures, with_defaults
 from .operation import Operation
-from .properties import UNKNOWN, from_wire, to_wire
+from .properties import UNKNOWN, Properties, from_wire, to_wire
 from .resources import RESOURCES, Resource
+from .secrets import CONNECTION_SECRETS, plain, secret_paths, with_secrets
 
 ANNOUNCEMENT = (
     f"remote commands run through the local cloud's stand-in for the plugin pulumi-resource-command {VERSION}, "
@@ -35,7 +36,7 @@ class CommandService(provider_pb2_grpc.ResourceProviderServicer):
         self._announced = False
 
     async def Handshake(self, request: Any, context: Any) -> provider_pb2.ProviderHandshakeResponse:
-        return provider_pb2.ProviderHandshakeResponse(accept_secrets=False, accept_resources=False)
+        return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, accept_resources=False)
 
     async def GetPluginInfo(self, request: Any, context: Any) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version=VERSION)
@@ -47,18 +48,20 @@ class CommandService(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
     async def Configure(self, request: Any, context: Any) -> provider_pb2.ConfigureResponse:
-        return provider_pb2.ConfigureResponse(acceptSecrets=False, supportsPreview=True)
+        return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     async def Check(self, request: Any, context: Any) -> provider_pb2.CheckResponse:
         resource = await _resource(request.urn, context)
-        news = with_defaults(resource.inputs, from_wire(request.news))
+        sent = from_wire(request.news)
+        news = with_defaults(resource.inputs, plain(sent))
         # Without a property name the engine does not print the value, which may be a whole connection.
         problems = [provider_pb2.CheckFailure(property="", reason=reason) for reason in failures(resource.inputs, news)]
-        return provider_pb2.CheckResponse(inputs=to_wire(news), failures=problems)
+        inputs = with_secrets(news, secret_paths(sent) | CONNECTION_SECRETS)
+        return provider_pb2.CheckResponse(inputs=to_wire(inputs), failures=problems)
 
     async def Diff(self, request: Any, context: Any) -> provider_pb2.DiffResponse:
         resource = await _resource(request.urn, context)
-        changed = changed_keys(resource.inputs, from_wire(request.olds), from_wire(request.news))
+        changed = changed_keys(resource.inputs, plain(from_wire(request.olds)), plain(from_wire(request.news)))
         return provider_pb2.DiffResponse(
             changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
             diffs=changed,
@@ -72,10 +75,11 @@ class CommandService(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.CreateResponse(properties=to_wire(_previewed(resource, news)))
         operation = await self._operation(request)
         try:
-            state = await resource.create(operation, news)
+            state = await resource.create(operation, plain(news))
         except RemoteError as error:
             await _fail(context, error)
-        return provider_pb2.CreateResponse(id=resource.new_id(_name(request.urn)), properties=to_wire(state))
+        properties = to_wire(with_secrets(state, secret_paths(news)))
+        return provider_pb2.CreateResponse(id=resource.new_id(_name(request.urn)), properties=properties)
 
     async def Update(self, request: Any, context: Any) -> provider_pb2.UpdateResponse:
         resource = await _resource(request.urn, context)
@@ -84,23 +88,27 @@ class CommandService(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.UpdateResponse(properties=to_wire(_previewed(resource, news)))
         operation = await self._operation(request)
         try:
-            state = await resource.update(operation, from_wire(request.olds), news)
+            state = await resource.update(operation, plain(from_wire(request.olds)), plain(news))
         except RemoteError as error:
             await _fail(context, error)
-        return provider_pb2.UpdateResponse(properties=to_wire(state))
+        return provider_pb2.UpdateResponse(properties=to_wire(with_secrets(state, secret_paths(news))))
 
     async def Delete(self, request: Any, context: Any) -> empty_pb2.Empty:
         resource = await _resource(request.urn, context)
         operation = await self._operation(request)
         try:
-            await resource.delete(operation, from_wire(request.properties))
+            await resource.delete(operation, plain(from_wire(request.properties)))
         except RemoteError as error:
             await _fail(context, error)
         return empty_pb2.Empty()
 
     async def Read(self, request: Any, context: Any) -> provider_pb2.ReadResponse:
-        """The state as it was: nothing on the host is looked at."""
-        return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
+        """The state as it was: nothing on the host is looked at.
+
+        What an earlier stand-in wrote without the marks within a connection gets them here, by a refresh.
+        """
+        properties, inputs = (_with_marks(from_wire(struct)) for struct in (request.properties, request.inputs))
+        return provider_pb2.ReadResponse(id=request.id, properties=to_wire(properties), inputs=to_wire(inputs))
 
     async def Cancel(self, request: Any, context: Any) -> empty_pb2.Empty:
         """Gives up dialling; what runs on a host goes on to its end."""
@@ -122,6 +130,10 @@ class CommandService(provider_pb2_grpc.ResourceProviderServicer):
 
 def _previewed(resource: Resource, inputs: dict[str, Any]) -> dict[str, Any]:
     return {**inputs, **dict.fromkeys(resource.computed, UNKNOWN)}
+
+
+def _with_marks(properties: Properties) -> Properties:
+    return with_secrets(plain(properties), secret_paths(properties) | CONNECTION_SECRETS)
 
 
 async def _resource(urn: str, context: Any) -> Resource:

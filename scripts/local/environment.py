@@ -24,6 +24,8 @@ def variables(cloud: CloudStatus | None) -> dict[str, str]:
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        # One that happens to be on PATH would go before the one that set-up has tried and announced.
+        "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
     }
 
 

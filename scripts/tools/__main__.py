@@ -10,6 +10,7 @@ from pathlib import Path
 
 from scripts.tools.checkout import Checkout, this_checkout
 from scripts.tools.command_plugin import STAND_IN, ensure_command_plugin
+from scripts.tools.proof import prove
 from scripts.tools.pulumi_cli import ensure_cli
 from scripts.tools.step import ToolMissingError
 from scripts.tools.virtualenv import ensure_virtualenv
@@ -38,6 +39,7 @@ def set_up(checkout: Checkout) -> None:
     ensure_virtualenv(checkout)
     cli = ensure_cli(checkout)
     plugin = ensure_command_plugin(checkout, cli / "pulumi")
+    prove(checkout, cli)
     stand_in = " (the official one could not be had)" if plugin == STAND_IN else ""
     print(f"set-up: complete; Pulumi CLI in {cli}, command plugin: {plugin}{stand_in}")
 

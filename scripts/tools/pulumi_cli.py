@@ -19,18 +19,20 @@ LANGUAGE_HOST = f"{SDK}/python/cmd/pulumi-language-python"
 
 
 def ensure_cli(checkout: Checkout) -> Path:
-    """The folder of a Pulumi CLI that can run Python programs; makes `.tools/bin` when PATH has none.
+    """The folder of a Pulumi CLI that can run Python programs; makes `.tools/bin` when neither it nor PATH has one.
 
     Raises:
         ToolMissingError: it could be neither found, nor installed, nor built.
     """
-    on_path = cli_on_path(excluding=checkout.bin)
-    if on_path is not None:
-        return on_path
     stamp = checkout.bin / ".set-up"
     wanted = digest([module / name for module in modules(checkout) for name in ("go.mod", "go.sum")])
     if stamp.exists() and stamp.read_text() == wanted:
         return checkout.bin
+    on_path = cli_on_path(excluding=checkout.bin)
+    if on_path is not None:
+        # It comes after `.tools/bin` on the PATH of every target, so that an old one would run in its place.
+        shutil.rmtree(checkout.bin, ignore_errors=True)
+        return on_path
     partial = checkout.tools / f"bin.{os.getpid()}.partial"
     partial.mkdir()
     if not install_cli(checkout, partial):
@@ -47,9 +49,9 @@ def cli_on_path(*, excluding: Path) -> Path | None:
     found = shutil.which("pulumi", path=path)
     if found is None or cli_version(Path(found)) < OLDEST_CLI:
         return None
-    # Pulumi looks for its helpers on PATH and beside itself, where "itself" may be behind a link.
-    beside = os.pathsep.join([str(Path(found).parent), str(Path(found).resolve().parent), path])
-    complete = all(shutil.which(program, path=beside) for program in PROGRAMS)
+    # Beside itself, where "itself" may be behind a link: Pulumi looks for its helpers nowhere else when it is told to
+    # pass over the plugins on PATH, as it is here.
+    complete = all(shutil.which(program, path=str(Path(found).resolve().parent)) for program in PROGRAMS)
     return Path(found).parent if complete else None
 
 
@@ -100,7 +102,7 @@ def build_cli(checkout: Checkout, destination: Path) -> None:
     build: list[str | Path] = [go, "build", "-trimpath", "-ldflags"]
     set_release = f"-X {SDK}/go/common/version.Version=v{release}"
     try:
-        with step(f"Pulumi CLI {release} from Go modules, about 4 min", checkout.logs / "pulumi-cli.log") as cli:
+        with step(f"Pulumi CLI {release} from Go modules, about 3 min", checkout.logs / "pulumi-cli.log") as cli:
             flags = [f"-s -w {set_release}", "-tags", "osusergo grpcnotrace", "-o", str(destination / "pulumi")]
             cli.run(*build, *flags, CLI, cwd=checkout.cli_module, env=environment)
         with step("Pulumi's Python language host, about 40 s", checkout.logs / "pulumi-language-python.log") as host:

@@ -80,6 +80,13 @@ class Stack:
     def export(self) -> str:
         return self._pulumi("stack", "export")
 
+    def opened(self, name: str) -> dict[str, Any]:
+        """One resource of the state with its secrets open: a secret is `{SIGNATURE: SECRET, "plaintext": JSON}`."""
+        exported = json.loads(self._pulumi("stack", "export", "--show-secrets"))
+        (found,) = (one for one in exported["deployment"]["resources"] if _name(one["urn"]) == name)
+        resource: dict[str, Any] = found
+        return resource
+
     def names(self) -> list[str]:
         return [_name(one["urn"]) for one in self._resources()]
 

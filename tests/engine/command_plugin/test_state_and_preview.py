@@ -1,8 +1,13 @@
 """What the engine keeps and shows."""
 
-import asyncssh
+import json
+from typing import Any
 
-from tests.engine.command_plugin.ssh_host import SshHost
+import asyncssh
+import pytest
+
+from localcloud.command_plugin.properties import SECRET, SIGNATURE
+from tests.engine.command_plugin.ssh_host import PORT, SshHost
 from tests.engine.command_plugin.stack import Stack
 
 
@@ -25,6 +30,44 @@ def test_secrets_are_encrypted_in_state_and_unchanged_inputs_are_no_change(
     stack.preview("--expect-no-changes")
     stack.refresh()
     stack.preview("--expect-no-changes")
+
+
+@pytest.mark.parametrize("part", ["inputs", "outputs"])
+@pytest.mark.parametrize("resource", ["command", "copy"])
+def test_secrets_of_the_connection_are_kept_within_one_another_as_1_2_1_keeps_them(
+    host: SshHost, stack: Stack, key: asyncssh.SSHKey, resource: str, part: str
+) -> None:
+    """1.2.1 takes a mark that is missing for a change, and would run every command again."""
+    host.listen()
+    stack.program("""
+        remote.Command("command", connection=connection, create="true", triggers=["one", pulumi.Output.secret("two")],
+                       stdin=pulumi.Output.secret("text"), environment={})
+        remote.CopyToRemote("copy", connection=connection, source=pulumi.StringAsset("text"), remote_path="text")
+    """)
+    stack.up()
+    properties = stack.opened(resource)[part]
+    connection = opened_secret(properties["connection"])
+    private_key = opened_secret(connection.pop("privateKey"))
+    assert asyncssh.import_private_key(private_key).public_data == key.public_data
+    assert connection == {
+        "host": host.address,
+        "port": PORT,
+        "user": "ubuntu",
+        "hostKey": host.host_key,
+        "dialErrorLimit": 2,
+        "perDialTimeout": 15,
+    }
+    if resource == "command":
+        assert opened_secret(properties["stdin"]) == "text"
+        assert properties["environment"] == {}
+        assert properties["create"] == "true"
+        assert [properties["triggers"][0], opened_secret(properties["triggers"][1])] == ["one", "two"]
+
+
+def opened_secret(value: dict[str, str]) -> Any:
+    """What a secret of an opened state holds; fails on a value that is none."""
+    assert value[SIGNATURE] == SECRET
+    return json.loads(value["plaintext"])
 
 
 def test_defaults_are_written_into_the_inputs(host: SshHost, stack: Stack) -> None:

@@ -81,9 +81,12 @@ class Account:
         headers = {"Authorization": f"Bearer {self.api_key}"} if headers is None else headers
         return self._run(self._call(method, path, body, headers, patience))
 
-    def raw(self, path: str) -> "asyncio.Task[bytes]":
-        """Begin a GET below /api/v1 without a client library; the task ends with the connection."""
-        task = self._loop.create_task(self._raw(path))
+    def raw(self, path: str, agent: str | None = "raw") -> "asyncio.Task[bytes]":
+        """Begin a GET below /api/v1 without a client library; the task ends with the connection.
+
+        Without an `agent` the request has no User-Agent at all.
+        """
+        task = self._loop.create_task(self._raw(path, agent))
         self._begun.append(task)
         return task
 
@@ -178,10 +181,12 @@ class Account:
     async def _bytes(self, path: str) -> bytes:
         return await (await self._client.get(path)).read()
 
-    async def _raw(self, path: str) -> bytes:
+    async def _raw(self, path: str, agent: str | None) -> bytes:
         server = self._client.server
         reader, writer = await asyncio.open_connection(server.host, server.port)
-        headers = f"Host: cloud\r\nUser-Agent: raw\r\nAuthorization: Bearer {self.api_key}\r\nConnection: close\r\n"
+        headers = f"Host: cloud\r\nAuthorization: Bearer {self.api_key}\r\nConnection: close\r\n"
+        if agent is not None:
+            headers += f"User-Agent: {agent}\r\n"
         try:
             writer.write(f"GET /api/v1{path} HTTP/1.1\r\n{headers}\r\n".encode())
             return await reader.read()

@@ -35,11 +35,23 @@ def test_no_key_is_told_apart_from_a_wrong_one(account: Account) -> None:
     assert answer.message == "No API key was provided."
 
 
-@pytest.mark.parametrize("agent", ["", "Python-urllib/3.11"])
-def test_the_edge_refuses_agents_that_name_no_product(account: Account, agent: str) -> None:
+@pytest.mark.parametrize("agent", ["Python-urllib/3.11", "Python-urllib/3.14"])
+def test_the_edge_refuses_the_agent_of_pythons_urllib(account: Account, agent: str) -> None:
     headers = {"Authorization": f"Bearer {account.api_key}", "User-Agent": agent}
     answer = account.call("GET", INSTANCES, headers=headers)
     assert (answer.status, answer.json) == (403, None)
+
+
+@pytest.mark.parametrize("agent", ["", "curl/8.14.1", "my-tool, after Python-urllib/3.11"])
+def test_the_edge_lets_in_every_other_agent(account: Account, agent: str) -> None:
+    headers = {"Authorization": f"Bearer {account.api_key}", "User-Agent": agent}
+    assert account.call("GET", INSTANCES, headers=headers).data == []
+
+
+def test_a_client_that_names_no_agent_is_let_in(account: Account) -> None:
+    """Rust's reqwest and HTTP written by hand send no such header."""
+    sent = account.raw("/instances", agent=None)
+    assert account.outcome(sent).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("path", ["/user", "/billing", "/instances/", "/instance-operations/launch/x"])

@@ -50,7 +50,7 @@ def test_a_call_with_a_wrong_key_uses_up_no_fault(account: Account) -> None:
 
 def test_a_call_refused_by_the_edge_uses_up_no_fault(account: Account) -> None:
     account.fault("list-instances", "error-500")
-    headers = {"Authorization": f"Bearer {account.api_key}", "User-Agent": ""}
+    headers = {"Authorization": f"Bearer {account.api_key}", "User-Agent": "Python-urllib/3.11"}
     assert account.call("GET", "/api/v1/instances", headers=headers).status == 403
     assert account.get("/instances").status == 500
 

@@ -6,6 +6,7 @@ import pytest
 
 from scripts.tools import go, pulumi_cli
 from scripts.tools.checkout import Checkout, digest, pinned, this_checkout
+from scripts.tools.step import ToolMissingError
 from tests.unit.scripts.conftest import executable
 
 
@@ -63,9 +64,17 @@ def test_go_on_path_is_used_only_when_new_enough_for_both_builds(
     assert go.ensure_go(checkout) == on_path
     assert installs == []
 
-    monkeypatch.setattr(go, "version_of", lambda program: (1, 25, 10) if program == on_path else (0, 0, 0))
-    assert go.ensure_go(checkout) == checkout.tools / "go" / "go" / "bin" / "go"
+    own = checkout.tools / "go" / "go" / "bin" / "go"
+    monkeypatch.setattr(go, "version_of", lambda program: (1, 26, 6) if program == own and installs else (1, 25, 10))
+    assert go.ensure_go(checkout) == own
     assert installs == [checkout]
+
+
+def test_go_that_was_installed_and_does_not_run_is_said(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(go, "install_go", lambda _: None)
+    monkeypatch.setattr(go, "version_of", lambda _: (0, 0, 0))
+    with pytest.raises(ToolMissingError, match=r"does not run here.*https://go\.dev/dl"):
+        go.ensure_go(checkout)
 
 
 def test_users_go_settings_do_not_change_what_is_built(monkeypatch: pytest.MonkeyPatch) -> None:

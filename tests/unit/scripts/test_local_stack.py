@@ -15,7 +15,7 @@ import pytest
 from scripts.local import environment, leftovers, stack
 from scripts.local.errors import LocalError
 from scripts.local.orphans import is_orphan
-from scripts.local.place import BACKEND_URL, VENV_BIN
+from scripts.local.place import BACKEND_URL, ROOT, VENV_BIN
 from scripts.local.room import DISK_NEEDED_FIRST, GIB, MEMORY_NEEDED, Room, shortage
 from tests.unit.scripts.conftest import CLOUD
 
@@ -41,6 +41,13 @@ def test_less_disk_is_enough_when_the_packages_are_cached() -> None:
 
 
 # --- environment
+
+
+@pytest.mark.parametrize("file", ["Makefile", "scripts/live-check"])
+def test_whoever_runs_pulumi_with_our_plugins_passes_over_those_on_path(file: str) -> None:
+    text = (ROOT / file).read_text()
+    assert text.count("PULUMI_HOME=") == text.count("PULUMI_IGNORE_AMBIENT_PLUGINS=true") == 1
+    assert environment.variables(None)["PULUMI_IGNORE_AMBIENT_PLUGINS"] == "true"
 
 
 def test_environment_file_is_for_its_owner_only(tmp_path: Path) -> None:

@@ -76,6 +76,31 @@ def test_finished_build_is_not_repeated(checkout: Checkout, monkeypatch: pytest.
     assert builds.count == 1
 
 
+def test_cli_that_was_set_up_here_goes_before_one_that_comes_to_path_later(
+    checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`.tools/bin` is first on the PATH of every target: what is announced has to be what runs."""
+    Builds(monkeypatch)
+    pulumi_cli.ensure_cli(checkout)
+    monkeypatch.setattr(pulumi_cli, "cli_on_path", lambda *, excluding: tmp_path)
+    assert pulumi_cli.ensure_cli(checkout) == checkout.bin
+
+    (checkout.cli_module / "go.sum").write_text("another\n")
+    assert pulumi_cli.ensure_cli(checkout) == tmp_path
+    assert not checkout.bin.exists()
+
+
+def test_helpers_elsewhere_on_path_do_not_count(
+    checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pulumi does not look there when it is told to pass over the plugins on PATH."""
+    installed_pulumi(tmp_path / "bin", ("pulumi",))
+    installed_pulumi(tmp_path / "helpers", pulumi_cli.PROGRAMS[1:])
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{tmp_path / 'helpers'}")
+    monkeypatch.setattr(pulumi_cli, "cli_version", lambda _: (3, 259, 0))
+    assert pulumi_cli.cli_on_path(excluding=checkout.bin) is None
+
+
 def test_changed_pin_builds_anew(checkout: Checkout, monkeypatch: pytest.MonkeyPatch) -> None:
     builds = Builds(monkeypatch)
     pulumi_cli.ensure_cli(checkout)
