@@ -58,7 +58,7 @@ def _open(login: Login, port: int) -> tuple[int, "subprocess.Popen[str]"]:
         local = _free_port()
         with tempfile.TemporaryDirectory() as folder:
             ssh = subprocess.Popen(
-                _command(login, Path(folder), local, port),
+                command(login, Path(folder), local, port),
                 # `ssh` ends with its input, so also with this process when that is killed.
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -78,7 +78,7 @@ def _open(login: Login, port: int) -> tuple[int, "subprocess.Popen[str]"]:
     raise TunnelError(f"no SSH tunnel to {login.ip}: {said[:200]}; run `pulumi up` again")
 
 
-def _command(login: Login, folder: Path, local: int, port: int) -> list[str]:
+def command(login: Login, folder: Path, local: int, port: int) -> list[str]:
     key, known = folder / "key", folder / "known_hosts"
     with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
         stream.write(login.private_key)
