@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from components.machine.ssh_words import ssh_words
 from ops.errors import OpsError
 from ops.outputs import StackOutputs
 from ops.private_folder import private_folder
@@ -33,9 +34,9 @@ class Login:
         return self._with(())
 
     def _with(self, options: Sequence[str]) -> list[str]:
-        settings = ("BatchMode=yes", "LogLevel=ERROR", f"ConnectTimeout={CONNECT_S}", *ALIVE)
-        named = [word for one in settings for word in ("-o", one)]
-        return [self.words[0], *named, *options, *self.words[1:]]
+        # Also where the state has the command as an older version has printed it.
+        sealed = ssh_words("BatchMode=yes", "LogLevel=ERROR", f"ConnectTimeout={CONNECT_S}", *ALIVE)
+        return [*sealed, *options, *self.words[1:]]
 
     def run(self, remote: str, stdin: str = "", timeout: float = 60) -> str:
         """What a command on the machine prints; OpsError with its last line when it fails."""

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,7 @@ def test_neither_a_configuration_file_nor_an_agent_nor_a_prompt_has_a_say(which:
         "endpoint check": lambda: tunnel(tmp_path),
     }[which]()
     assert words[:3] == ["ssh", "-F", "none"]
-    given = [value for name, value in zip(words, words[1:], strict=False) if name == "-o"]
+    given = [value for name, value in pairwise(words) if name == "-o"]
     assert set(NEEDED) <= set(given)
 
 
