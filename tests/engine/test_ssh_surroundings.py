@@ -18,10 +18,10 @@ from components.machine.ssh_tunnel import Login as TunnelLogin
 from components.machine.ssh_tunnel import command, tunnel
 from ops.ssh import Login
 from tests.engine.hostile_ssh import hostile_ssh, why_not
-from tests.engine.ops_stack import stack_with
+from tests.engine.ops_stack import ssh_outputs, stack_with
 from tests.engine.process_machine import Machine, booted
 from tests.engine.small_openai import KEY, small_server
-from tests.engine.test_ops import ANSWER, CLOSED, ssh_outputs
+from tests.engine.test_ops import ANSWER, CLOSED
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 

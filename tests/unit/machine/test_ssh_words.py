@@ -35,12 +35,12 @@ def tunnel(folder: Path) -> list[str]:
 @pytest.mark.parametrize("which", ["printed", "printed tunnel", "ops", "ops, older state", "endpoint check"])
 def test_neither_a_configuration_file_nor_an_agent_nor_a_prompt_has_a_say(which: str, tmp_path: Path) -> None:
     words = {
-        "printed": printed,
-        "printed tunnel": lambda: printed("-N -L 8443:localhost:8443 "),
-        "ops": lambda: Login(tuple(printed())).shell(),
-        "ops, older state": lambda: Login(tuple(shlex.split(OLDER_OUTPUT))).command("true"),
-        "endpoint check": lambda: tunnel(tmp_path),
-    }[which]()
+        "printed": printed(),
+        "printed tunnel": printed("-N -L 8443:localhost:8443 "),
+        "ops": Login(tuple(printed())).shell(),
+        "ops, older state": Login(tuple(shlex.split(OLDER_OUTPUT))).command("true"),
+        "endpoint check": tunnel(tmp_path),
+    }[which]
     assert words[:3] == ["ssh", "-F", "none"]
     given = [value for name, value in pairwise(words) if name == "-o"]
     assert set(NEEDED) <= set(given)
