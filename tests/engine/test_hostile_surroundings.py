@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -93,27 +94,39 @@ def test_ctrl_c_while_it_is_still_being_loaded_ends_it_without_a_word(module: st
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
-@pytest.mark.parametrize("module", WRITING)
-def test_a_reader_that_has_gone_ends_it_quietly_as_it_ends_other_programs(module: str) -> None:
+PRINTING = "import sys; sys.argv = ['-m']; import ops; print('x')"
+TO_WRITE = [*(("-m", module, "--help") for module in WRITING), ("-c", PRINTING), ("-u", "-c", PRINTING)]
+"""At the end, when the buffer is full, or at once; what `argparse` cannot write it leaves out at once."""
+
+
+@pytest.mark.parametrize("words", TO_WRITE)
+def test_a_reader_that_has_gone_ends_it_quietly_as_it_ends_other_programs(words: tuple[str, ...]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing) as nobody:
-        done = subprocess.run(
-            [sys.executable, "-m", module, "--help"],
-            cwd=REPOSITORY, stdout=nobody, stderr=subprocess.PIPE, timeout=120, check=False,
-        )  # fmt: skip
-    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
+        done = write_to(nobody, *words)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
 
 
-@pytest.mark.parametrize("module", WRITING)
-def test_a_full_disk_behind_the_output_is_one_line(module: str) -> None:
+@pytest.mark.parametrize("words", TO_WRITE)
+def test_a_full_disk_behind_the_output_is_one_line(words: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", module, "--help"],
-            cwd=REPOSITORY, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, check=False,
-        )  # fmt: skip
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+        done = write_to(full, *words)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
     assert "No space left on device" in done.stderr
+
+
+def write_to(output: IO[str], *words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
+        stdout=output,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])

@@ -4,8 +4,9 @@ import ast
 import errno
 from pathlib import Path
 
-import entry_point
 import pytest
+
+import entry_point
 
 ROOT = Path(__file__).resolve().parents[2]
 READ_BY_ANY_PYTHON = [
