@@ -5,6 +5,7 @@ import signal
 
 import pulumi
 
+from components.cloud.account_folder import why_no_notes
 from components.cloud.client import LambdaClient
 from components.cloud.filesystem import Filesystem
 from components.machine.host import check_agent
@@ -34,6 +35,8 @@ try:
     plan = preflight(settings, client, Hub(settings.hf_endpoint, settings.hf_token), machine_name)
 except (SettingsError, PreflightError) as error:
     raise pulumi.RunError(str(error)) from None
+if no_notes := why_no_notes(settings.lambda_api_key, settings.api_url):
+    pulumi.log.warn(no_notes)
 if no_agent := check_agent(os.environ):
     raise pulumi.RunError(no_agent)
 for line in lines(plan):

@@ -12,7 +12,8 @@ import pytest
 from ops.chat import chat_input, once, talk
 from ops.conversation import Conversation
 from ops.errors import OpsError
-from ops.server import Server, message_of
+from ops.refusal import message_of
+from ops.server import Server
 from ops.tunnel import to_paste
 from tests.unit.ops.test_outputs import outputs
 
@@ -68,9 +69,8 @@ def test_what_comes_by_standard_input_is_no_traceback_either(monkeypatch: pytest
         (json.dumps({"message": "gone"}), "gone"),
         (json.dumps({"detail": "Not Found"}), "Not Found"),
         (json.dumps({"detail": [{"loc": ["body", "n"], "msg": "Field required"}]}), "n: Field required"),
-        (json.dumps({"error": {"message": None}}), "without a word"),
         (json.dumps({"error": {"message": "first\nsecond"}}), "first"),
-        (json.dumps([]), "without a word"),
+        (json.dumps({"status": "overloaded"}), '{"status": "overloaded"}'),
         ("<html>\n<head><title>502 Bad Gateway</title></head>\n</html>", "502 Bad Gateway"),
         ("plain", "plain"),
         ("", "without a word"),
