@@ -142,12 +142,23 @@ def test_what_is_for_standard_error_does_not_land_in_the_result_when_that_is_clo
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
+@pytest.mark.parametrize("module", WRITING)
+def test_a_folder_that_is_started_as_a_program_says_how_it_is_started(module: str, tmp_path: Path) -> None:
+    done = start(str(REPOSITORY / module.replace(".", "/")), cwd=tmp_path)
+    assert_one_line(done, 1, f"start it as `python -m {module}`")
+
+
 def test_a_fault_of_our_own_is_one_line_and_the_variable_brings_the_traceback_back() -> None:
     words = ("-c", "import sys; sys.argv = ['-m']; import ops; raise LookupError('first\\nsecond')")
     assert_one_line(start(*words), 70, "ops: a fault of this program: LookupError: first; LAMBDA_VLLM_TRACEBACK=1 ")
     done = start(*words, LAMBDA_VLLM_TRACEBACK="1")
     assert "Traceback (most recent call last)" in done.stderr
     assert done.returncode == 70
+
+
+def test_a_letter_that_the_terminal_does_not_know_is_no_fault() -> None:
+    done = start("-c", PRINTING.replace("'x'", "'caf\\xe9'"), PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "caf\\xe9\n", "")
 
 
 def test_a_folder_that_cannot_be_written_is_named_in_one_line(tmp_path: Path) -> None:
