@@ -75,6 +75,10 @@ def ending_of(error: BaseException, requirements: str) -> Ending:
         what = error.strerror or _first_line(error) or type(error).__name__
         return Ending(FAILED, f"{what}: {error.filename}" if error.filename else what)
     said = _first_line(error)
+    if isinstance(error, UnicodeError):
+        return Ending(FAILED, f"a text or a file's name is not UTF-8: {said}")
+    if isinstance(error, RuntimeError) and "home directory" in said:
+        return Ending(FAILED, "this user has no home folder: set HOME")
     kind = type(error).__name__
     named = f"{kind}: {said}" if said else kind
     return Ending(FAULT, f"a fault of this program: {named}; {TRACEBACK_VARIABLE}=1 shows where")

@@ -5,6 +5,9 @@ import signal
 import sys
 from pathlib import Path
 
+if not __package__:
+    sys.exit("ops: start it as `python -m ops`, in the folder that holds ops/")
+
 from ops.bench import Load, bench
 from ops.chat import chat
 from ops.errors import OpsError

@@ -9,6 +9,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+if not __package__:
+    sys.exit("live-check: start it as `python -m scripts.live_check`, in the folder that holds scripts/")
+
 import requests
 
 from components.cloud.client import LambdaClient

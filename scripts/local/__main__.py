@@ -4,6 +4,9 @@ import argparse
 import sys
 import time
 
+if not __package__:
+    sys.exit("local: start it as `python -m scripts.local`, in the folder that holds scripts/")
+
 from scripts.local import cloud
 from scripts.local.cloud import CloudStatus
 from scripts.local.environment import process_environment, write_environment_file

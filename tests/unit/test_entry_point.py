@@ -36,6 +36,8 @@ def test_what_tells_of_an_old_python_is_understood_by_it(file: Path) -> None:
         (ModuleNotFoundError("x", name="requests.adapters"), 1, "has no package `requests`; .venv/bin/python"),
         (ImportError("cannot import name 'A' from 'b'"), 1, "cannot import name 'A' from 'b'; .venv/bin/python"),
         (MemoryError(), 1, "out of memory"),
+        (UnicodeEncodeError("utf-8", "\udce9", 0, 1, "surrogates not allowed"), 1, "a file's name is not UTF-8: "),
+        (RuntimeError("Could not determine home directory."), 1, "this user has no home folder: set HOME"),
     ],
 )
 def test_each_kind_of_error_has_its_line_and_its_exit_status(error: BaseException, status: int, line: str) -> None:
