@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pulumi
 
+from components.cloud.account_folder import why_no_notes
 from components.cloud.client import LambdaClient
 from components.cloud.filesystem import Filesystem
 from components.exposure import exposure
@@ -42,6 +43,8 @@ try:
     plan = survey(settings, client, Hub(settings.hf_endpoint, settings.hf_token))
 except (SettingsError, PreflightError) as error:
     raise pulumi.RunError(str(error)) from None
+if no_notes := why_no_notes(settings.lambda_api_key, settings.api_url):
+    pulumi.log.warn(no_notes)
 if no_agent := check_agent(os.environ):
     raise pulumi.RunError(no_agent)
 sent = sent_files(settings)

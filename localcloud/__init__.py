@@ -2,3 +2,10 @@
 
 It imports nothing of `components`, and `components` imports nothing of it: to the program it is just another API URL.
 """
+
+import sys
+
+if sys.argv[:1] == ["-m"]:
+    from entry_point import guard
+
+    guard("localcloud", "localcloud/requirements.txt")

@@ -2,6 +2,9 @@
 
 import sys
 
+if not __package__:
+    sys.exit("localcloud: start it as `python -m localcloud`, in the folder that holds localcloud/")
+
 from localcloud.cli import main
 
 sys.exit(main())

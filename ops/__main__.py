@@ -1,10 +1,12 @@
 """`python -m ops`: talk to the model, look at the server, measure it. The stack is found without arguments."""
 
 import argparse
-import os
 import signal
 import sys
 from pathlib import Path
+
+if not __package__:
+    sys.exit("ops: start it as `python -m ops`, in the folder that holds ops/")
 
 from ops.bench import Load, bench
 from ops.chat import chat
@@ -29,18 +31,12 @@ def main() -> int:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
-        status = run(options, find_outputs(options.project, options.stack))
-        sys.stdout.flush()
-        return status
+        return run(options, find_outputs(options.project, options.stack))
     except OpsError as error:
         say(str(error))
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output has gone; what is still to be written at the interpreter's end goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def run(options: argparse.Namespace, outputs: StackOutputs) -> int:

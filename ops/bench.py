@@ -74,9 +74,10 @@ def run(outputs: StackOutputs, load: Load) -> dict[str, Any]:
     with login(outputs) as to:
         done = subprocess.run(
             to.command(f"bash -c {shlex.quote(command)}"),
-            input=ON_THE_MACHINE.read_text(),
+            input=ON_THE_MACHINE.read_text(encoding="utf-8"),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
     if done.returncode != 0:

@@ -1,8 +1,10 @@
 """`chat`: the model in the terminal."""
 
+import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from typing import TextIO
 
 from ops.conversation import Conversation
 from ops.errors import OpsError
@@ -27,12 +29,20 @@ def chat(outputs: StackOutputs, prompt: str | None, system: str | None, max_toke
         conversation = Conversation(server, outputs.model, max_tokens, system)
         if prompt is not None:
             return once(conversation, prompt)
-        if not sys.stdin.isatty():
-            return once(conversation, sys.stdin.read().strip())
+        asked = chat_input()
+        if not asked.isatty():
+            return once(conversation, asked.read().strip())
         with suppress(ImportError):
             import readline  # noqa: F401  # gives `input` its editing and history
         say(f"{outputs.model}; /help says what else there is")
         return talk(conversation, input)
+
+
+def chat_input() -> TextIO:
+    """Standard input, in which what is not UTF-8 is kept until it can be told of."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")
+    return sys.stdin
 
 
 def once(conversation: Conversation, prompt: str) -> int:

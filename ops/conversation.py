@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from components.counted import counted
+from ops.errors import OpsError
 from ops.say import say
 from ops.server import Server, ServerError
 
@@ -58,8 +59,11 @@ class Conversation:
         """The answer, piece by piece; what came of it is kept, also of one that is broken off.
 
         Raises:
-            OpsError: the server refused or the connection broke; what was asked is forgotten when nothing came.
+            OpsError: the text is none, the server refused or the connection broke; what was asked is forgotten when
+                nothing came.
         """
+        for text in (prompt, self.system or ""):
+            check_text(text)
         self.messages.append({"role": "user", "content": prompt})
         self.speed = Speed()
         answer = ""
@@ -103,6 +107,17 @@ class Conversation:
 
     def _as_text(self) -> str:
         return "".join(message["content"] for message in self._with_system())
+
+
+def check_text(text: str) -> None:
+    """OpsError for what is not Unicode: Python keeps bytes that it cannot read as halves of letters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise OpsError(
+            f"the text is not UTF-8 at letter {error.start + 1}, so nothing was sent: set the terminal to UTF-8, or "
+            "convert the file (`iconv -f LATIN1 -t UTF-8 FILE`)"
+        ) from None
 
 
 def chat_text(choice: dict[str, Any]) -> str:

@@ -55,7 +55,8 @@ def open_forward(to: Login, remote_port: int, local_port: int | None = None) -> 
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             start_new_session=True,
         )
         forward = Forward(port, ssh)

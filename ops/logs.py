@@ -1,27 +1,44 @@
 """`logs`: the model server's log, as it is on the machine."""
 
+import os
 import shlex
 import subprocess
+import sys
+from typing import IO
 
 from ops.outputs import StackOutputs
 from ops.ssh import NO_CONNECTION, failed, login
 
 FOLDER = ".local/share/lambda-vllm/logs"
 NO_LOG = 3
+PIECE = 65536
 
 
 def logs(outputs: StackOutputs, *, follow: bool, count: int, previous: bool) -> int:
     """Print the last `count` lines, and with `follow` what comes, until Ctrl+C; `previous` is the start before."""
     name = "vllm.log.1" if previous else "vllm.log"
     command = remote(name, count, follow=follow)
-    with login(outputs) as to, subprocess.Popen(to.command(command), stdin=subprocess.PIPE) as ssh:
+    pipe = subprocess.PIPE
+    with login(outputs) as to, subprocess.Popen(to.command(command), stdin=pipe, stdout=pipe) as ssh:
         try:
+            copy(ssh.stdout)
             status = ssh.wait()
         except KeyboardInterrupt:
             return 0 if follow else 130
     if status == NO_CONNECTION:
         raise failed(status, "see the line above")
     return 1 if status else 0
+
+
+def copy(output: IO[bytes] | None) -> None:
+    """Pass on what comes, as it comes. Not left to OpenSSH, which goes on waiting when nobody reads any more.
+
+    Raises:
+        BrokenPipeError: nobody does.
+    """
+    while output and (piece := os.read(output.fileno(), PIECE)):
+        sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
 
 
 def remote(name: str, count: int, *, follow: bool) -> str:

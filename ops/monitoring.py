@@ -45,7 +45,7 @@ def monitoring(outputs: StackOutputs, folder: Path) -> int:
         ".gitignore": "*\n",
         "prometheus.yml": prometheus_config(target, tls=outputs.ca_certificate is not None),
         "api-key": outputs.api_key,
-        "dashboard.json": DASHBOARD.read_text(),
+        "dashboard.json": DASHBOARD.read_text(encoding="utf-8"),
     }
     if outputs.ca_certificate:
         files["ca.pem"] = outputs.ca_certificate

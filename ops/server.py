@@ -14,6 +14,7 @@ from ops.errors import OpsError
 from ops.forward import LOOPBACK, accepts, forwarding
 from ops.outputs import StackOutputs
 from ops.private_folder import private_folder
+from ops.refusal import message_of
 from ops.say import say
 from ops.ssh import login
 
@@ -96,17 +97,6 @@ def checked(event: dict[str, Any]) -> dict[str, Any]:
         code = error.get("code") if isinstance(error, dict) else None
         raise ServerError(code if isinstance(code, int) else 500, message_of(json.dumps(event)))
     return event
-
-
-def message_of(body: str) -> str:
-    """The message in an error of OpenAI's form, or the body's first line; one line."""
-    try:
-        said = json.loads(body)
-        text = str((said.get("error") or said).get("message") or body)
-    except (ValueError, AttributeError):
-        text = body
-    lines = text.strip().splitlines() or ["without a word"]
-    return lines[0][:500]
 
 
 def cannot_reach(url: str, error: requests.RequestException, ca_file: Path | None = None) -> OpsError:

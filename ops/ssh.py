@@ -5,7 +5,9 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+from components.machine.ssh_words import ssh_words
 from ops.errors import OpsError
 from ops.outputs import StackOutputs
 from ops.private_folder import private_folder
@@ -23,6 +25,8 @@ class Login:
 
     words: tuple[str, ...]
     """The command up to USER@IP, the pinned host key included."""
+    folder: Path = Path()
+    """Where the key file is; for others that are to go with it."""
 
     def command(self, remote: str, options: Sequence[str] = ()) -> list[str]:
         """The words that run a command on the machine; `options` are ssh's own."""
@@ -33,15 +37,21 @@ class Login:
         return self._with(())
 
     def _with(self, options: Sequence[str]) -> list[str]:
-        settings = ("BatchMode=yes", "LogLevel=ERROR", f"ConnectTimeout={CONNECT_S}", *ALIVE)
-        named = [word for one in settings for word in ("-o", one)]
-        return [self.words[0], *named, *options, *self.words[1:]]
+        # Also where the state has the command as an older version has printed it.
+        sealed = ssh_words("BatchMode=yes", "LogLevel=ERROR", f"ConnectTimeout={CONNECT_S}", *ALIVE)
+        return [*sealed, *options, *self.words[1:]]
 
     def run(self, remote: str, stdin: str = "", timeout: float = 60) -> str:
         """What a command on the machine prints; OpsError with its last line when it fails."""
         try:
             done = subprocess.run(
-                self.command(remote), input=stdin, capture_output=True, text=True, timeout=timeout, check=False
+                self.command(remote),
+                input=stdin,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=timeout,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             raise OpsError(f"the machine did not answer over SSH within {timeout:.0f} s") from None
@@ -68,7 +78,7 @@ def login(outputs: StackOutputs) -> Iterator[Login]:
         file = folder / "key"
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
             stream.write(outputs.ssh_private_key)
-        yield Login(tuple(with_key(outputs.ssh, str(file))))
+        yield Login(tuple(with_key(outputs.ssh, str(file))), folder)
 
 
 def with_key(words: Sequence[str], file: str) -> list[str]:

@@ -73,7 +73,8 @@ def _ask(project: Path, stack: str | None, environment: Mapping[str, str]) -> st
             env=variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=PULUMI_TIMEOUT_S,
             check=False,
         )

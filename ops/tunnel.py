@@ -25,7 +25,7 @@ def tunnel(outputs: StackOutputs, port: int | None) -> int:
         forward = open_forward(to, outputs.port, local_port)
         if not port and local_port != outputs.port:
             say(f"port {outputs.port} of this computer is taken: using {local_port}")
-        print("\n".join(to_paste(outputs, local_port)), flush=True)
+        print("\n".join(to_paste(outputs, local_port, to.folder)), flush=True)
         tell_of_distrust(outputs, local_port)
         say("the tunnel is open until Ctrl+C")
         try:
@@ -61,21 +61,30 @@ def reopened(to: Login, remote_port: int, local_port: int) -> Forward:
             tries += 1
 
 
-def to_paste(outputs: StackOutputs, port: int) -> list[str]:
-    """Lines for a shell in which OpenAI's client is used."""
+def to_paste(outputs: StackOutputs, port: int, folder: Path) -> list[str]:
+    """Lines for a shell in which OpenAI's client is used; `folder` lasts as long as the tunnel."""
     variables = {
         "OPENAI_BASE_URL": f"{outputs.scheme}://{LOOPBACK}:{port}/v1",
         "OPENAI_API_KEY": outputs.api_key,
     }
     if outputs.ca_certificate:
-        variables["SSL_CERT_FILE"] = str(kept_certificate(outputs.ca_certificate))
+        variables["SSL_CERT_FILE"] = str(kept_certificate(outputs.ca_certificate, folder))
     return [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
 
 
-def kept_certificate(pem: str) -> Path:
-    """The CA in the user's cache, where it outlives the tunnel: a shell may name it longer than that."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lambda-vllm"
-    cache.mkdir(parents=True, exist_ok=True)
-    file = cache / f"ca-{hashlib.sha256(pem.encode()).hexdigest()[:12]}.pem"
-    file.write_text(pem)
+def kept_certificate(pem: str, folder: Path) -> Path:
+    """The CA in the user's cache, where it outlives the tunnel: a shell may name it longer than that.
+
+    Where nothing can be written there, in `folder`.
+    """
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lambda-vllm"
+        cache.mkdir(parents=True, exist_ok=True)
+        file = cache / f"ca-{hashlib.sha256(pem.encode()).hexdigest()[:12]}.pem"
+        file.write_text(pem)
+    except (OSError, RuntimeError) as error:
+        # RuntimeError: a user without a home.
+        file = folder / "ca.pem"
+        file.write_text(pem)
+        say(f"the CA is there only while the tunnel is open, as the cache cannot be written: {error}")
     return file

@@ -4,6 +4,7 @@ Nothing here is needed to find a machine again: it keeps several programs of one
 lets the next run know of a launch that a killed one had under way.
 """
 
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -18,14 +19,41 @@ def account_folder(api_key: str, url: str) -> Path | None:
 
     Its name is a hash, so that no key is on the disk.
     """
-    account = hashlib.sha256(f"{url} {api_key}".encode()).hexdigest()[:16]
-    home = os.environ.get(STATE_VARIABLE) or os.path.expanduser("~/.local/state")  # noqa: PTH111 - may have no home
-    folder = Path(home) / "lambda-vllm" / account
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return _made(api_key, url)
     except OSError:
         return None
-    return folder if os.access(folder, os.W_OK) else None
+
+
+def why_no_notes(api_key: str, url: str) -> str | None:
+    """One line when there is no folder: why, and what is lost by it."""
+    try:
+        _made(api_key, url)
+    except OSError as error:
+        return (
+            f"no notes can be kept in {error.filename or _state_home()} ({error.strerror}): the run after one that was "
+            f"killed needs a `pulumi refresh`, two at a time may exceed Lambda's rate limit; {STATE_VARIABLE} names "
+            "another folder"
+        )
+    return None
+
+
+def _made(api_key: str, url: str) -> Path:
+    account = hashlib.sha256(f"{url} {api_key}".encode()).hexdigest()[:16]
+    folder = _state_home() / "lambda-vllm" / account
+    if not folder.is_absolute():
+        # Of a user without a home there is only the tilde.
+        raise FileNotFoundError(errno.ENOENT, "no home folder", str(_state_home()))
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+    return folder
+
+
+def _state_home() -> Path:
+    """As the XDG specification has it: a name that is not absolute counts for nothing."""
+    named = os.environ.get(STATE_VARIABLE, "")
+    return Path(named if os.path.isabs(named) else os.path.expanduser("~/.local/state"))  # noqa: PTH111, PTH117
 
 
 def boot_id() -> str:

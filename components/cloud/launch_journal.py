@@ -107,7 +107,8 @@ class LaunchJournal:
         self._own[token] = record
         file = self._open(token)
         if file is not None:
-            with file:
+            # On a full disk this process alone knows it.
+            with suppress(OSError), file:
                 # Shorter texts are padded, so that one write replaces the whole: there is no half a note.
                 file.write(json.dumps(record).ljust(200))
 

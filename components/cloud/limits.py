@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -115,10 +115,14 @@ class SharedSchedule:
             with os.fdopen(descriptor, "r+", errors="replace") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 moments = _moments(file.read())
+                for kind, moment in own.items():
+                    moments[kind] = max(moment, moments.get(kind, moment))
                 yield moments
-                file.seek(0)
-                file.truncate()
-                json.dump({"boot": boot_id(), "moments": moments}, file)
+                # Kept here as well, as the disk may be full.
+                own.update(moments)
+                with suppress(OSError):
+                    os.ftruncate(descriptor, 0)
+                    os.pwrite(descriptor, json.dumps({"boot": boot_id(), "moments": moments}).encode(), 0)
 
 
 def _moments(text: str) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """A GPU machine at Lambda that is ready for commands: keys, firewall, launch, wait."""
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +15,7 @@ from components.cloud.ssh_key import SshKey
 from components.machine.host import BASE, SCRIPTS, SETTINGS, USER, Host
 from components.machine.keys import KeyPair
 from components.machine.known_hosts import known_hosts_line
+from components.machine.ssh_words import ssh_words
 
 ANYWHERE = "0.0.0.0/0"
 CLOUD_INIT_TIMEOUT_S = 600
@@ -210,12 +212,13 @@ def prepare_command() -> str:
 
 
 def ssh_command(ip: str, port: int, public_host_key: str, key_file: str, rest: str = "") -> str:
-    """An `ssh` command to paste, which checks the host key without asking.
+    """An `ssh` command to paste, which checks the host key without asking. The shell puts the home folder into the
+    name of the key file.
 
     KnownHostsCommand is OpenSSH 8.5 and newer; it gives the one line that is right for this machine.
     """
     line = known_hosts_line(ip, port, public_host_key)
-    return (
-        f"ssh -i {key_file} -p {port} -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes "
-        f"-o UserKnownHostsFile=/dev/null -o 'KnownHostsCommand=/bin/echo {line}' {rest}{USER}@{ip}"
+    words = ssh_words(
+        "StrictHostKeyChecking=yes", "UserKnownHostsFile=/dev/null", f"KnownHostsCommand=/bin/echo {line}"
     )
+    return f"{shlex.join(words)} -i {key_file} -p {port} {rest}{USER}@{ip}"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from components.cloud.errors import CloudError
 from components.machine.known_hosts import known_hosts_line
+from components.machine.ssh_words import ssh_words
 
 LOGIN_TIMEOUT_S = 40.0
 ATTEMPTS = 2
@@ -58,7 +59,7 @@ def _open(login: Login, port: int) -> tuple[int, "subprocess.Popen[str]"]:
         local = _free_port()
         with tempfile.TemporaryDirectory() as folder:
             ssh = subprocess.Popen(
-                _command(login, Path(folder), local, port),
+                command(login, Path(folder), local, port),
                 # `ssh` ends with its input, so also with this process when that is killed.
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -78,27 +79,23 @@ def _open(login: Login, port: int) -> tuple[int, "subprocess.Popen[str]"]:
     raise TunnelError(f"no SSH tunnel to {login.ip}: {said[:200]}; run `pulumi up` again")
 
 
-def _command(login: Login, folder: Path, local: int, port: int) -> list[str]:
+def command(login: Login, folder: Path, local: int, port: int) -> list[str]:
+    """The words that bring `port` of the machine to `local` of this computer; key and host key go into `folder`."""
     key, known = folder / "key", folder / "known_hosts"
     with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
         stream.write(login.private_key)
     known.write_text(known_hosts_line(login.ip, login.port, login.public_host_key) + "\n")
     options = (
         "BatchMode=yes",
-        "ControlPath=none",
         "ConnectTimeout=10",
         "ExitOnForwardFailure=yes",
-        "GlobalKnownHostsFile=/dev/null",
-        "IdentitiesOnly=yes",
-        "IdentityAgent=none",
         "LogLevel=ERROR",
         "ServerAliveInterval=10",
         "StrictHostKeyChecking=yes",
         f'UserKnownHostsFile="{known}"',
     )
     return [
-        "ssh", "-T", "-F", "none", "-i", str(key), "-p", str(login.port),
-        *(word for option in options for word in ("-o", option)),
+        *ssh_words(*options), "-T", "-i", str(key), "-p", str(login.port),
         "-L", f"127.0.0.1:{local}:localhost:{port}", f"{USER}@{login.ip}", f"echo {OPEN} && exec cat",
     ]  # fmt: skip
 

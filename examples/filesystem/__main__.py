@@ -12,6 +12,7 @@ from components.cloud.firewall import FirewallRuleset
 from components.cloud.instance import Instance
 from components.cloud.ssh_key import SshKey
 from components.machine.keys import KeyPair
+from components.machine.ssh_words import ssh_words
 
 # What can be set, and the defaults, stand in Pulumi.yaml.
 config = pulumi.Config()
@@ -67,4 +68,4 @@ pulumi.export("filesystem_id", filesystem.id)
 pulumi.export("filesystem_made_here", filesystem.created)
 pulumi.export("price_per_hour", instance.price_cents_per_hour.apply(lambda cents: cents / 100))
 pulumi.export("ssh_private_key", key.private_key)
-pulumi.export("ssh", pulumi.Output.concat("ssh -i ~/.ssh/", name, " -p ", str(ssh_port), " ubuntu@", ip))
+pulumi.export("ssh", pulumi.Output.concat(" ".join(ssh_words()), f" -i ~/.ssh/{name} -p {ssh_port} ubuntu@", ip))

@@ -9,6 +9,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+if not __package__:
+    sys.exit("live-check: start it as `python -m scripts.live_check`, in the folder that holds scripts/")
+
 import requests
 
 from components.cloud.client import LambdaClient
@@ -40,8 +43,14 @@ def main(arguments: Sequence[str]) -> int:
         plan = preflight(settings, client, Hub(settings.hf_endpoint, settings.hf_token))
         minutes = options.minutes(dearest(plan))
         agree(options, plan, minutes)
+        # Known before money is spent that it can be written.
+        options.report.open("a").close()
     except (SettingsError, PreflightError, LiveCheckError) as error:
         print(f"live-check: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        # No Pulumi on PATH, a folder that cannot be written.
+        print(f"live-check: {error.strerror}: {error.filename}; nothing was begun", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("live-check: interrupted before anything was begun", file=sys.stderr)

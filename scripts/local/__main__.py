@@ -4,6 +4,9 @@ import argparse
 import sys
 import time
 
+if not __package__:
+    sys.exit("local: start it as `python -m scripts.local`, in the folder that holds scripts/")
+
 from components.counted import counted
 from scripts.local import cloud
 from scripts.local.cloud import CloudStatus

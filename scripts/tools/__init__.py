@@ -2,3 +2,10 @@
 
 Runs before anything is installed, so it uses the standard library only.
 """
+
+import sys
+
+if sys.argv[:1] == ["-m"]:
+    from entry_point import guard
+
+    guard("set-up")

@@ -95,9 +95,9 @@ def stack_with(folder: Path, outputs: Mapping[str, Any], secrets: Mapping[str, s
 def checkout_after_make_local(folder: Path, outputs: Mapping[str, Any], secrets: Mapping[str, str]) -> OpsStack:
     """A checkout in which `make local` has been run, and the shell of somebody whose Pulumi knows no stack."""
     checkout = folder / "checkout"
-    for name in ("ops", "scripts", "examples"):
+    for name in ("ops", "scripts", "components", "examples"):
         shutil.copytree(REPOSITORY / name, checkout / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("Pulumi.yaml", "Pulumi.local.yaml"):
+    for name in ("Pulumi.yaml", "Pulumi.local.yaml", "entry_point.py"):
         shutil.copy(REPOSITORY / name, checkout / name)
     backend = checkout / ".local/pulumi-state"
     backend.mkdir(parents=True)

@@ -10,6 +10,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+if not __package__:
+    sys.exit("preflight: start it as `python -m components.vllm.preflight`, in the folder that holds components/")
+
 from components.cloud.client import LambdaClient
 from components.settings import KEYS, Settings, SettingsError, parse_flag, read_settings
 from components.unread import unread_warnings

@@ -10,7 +10,8 @@ from ops.chat import talk, turn
 from ops.conversation import Conversation, Speed
 from ops.errors import OpsError
 from ops.outputs import StackOutputs
-from ops.server import Server, ServerError, checked, message_of
+from ops.refusal import message_of
+from ops.server import Server, ServerError, checked
 
 
 class Typed:

@@ -1,0 +1,156 @@
+"""What users have in ~/.ssh and /etc/ssh, in their agent and in their environment changes no `ssh` of ours."""
+
+import asyncio
+import os
+import shlex
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from components.machine.key_pair_provider import new_pair
+from components.machine.known_hosts import known_hosts_line
+from components.machine.machine import ssh_command
+from components.machine.ssh_tunnel import Login as TunnelLogin
+from components.machine.ssh_tunnel import command, tunnel
+from ops.ssh import Login
+from tests.engine.hostile_ssh import hostile_ssh, why_not
+from tests.engine.ops_stack import ssh_outputs, stack_with
+from tests.engine.process_machine import Machine, booted
+from tests.engine.small_openai import KEY, small_server
+from tests.engine.test_ops import ANSWER, CLOSED
+
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
+
+IP, PORT = "192.0.2.1", 2222
+
+
+def settings(words: list[str], path: str) -> str:
+    """What OpenSSH has made of a command line and of all that it reads besides."""
+    done = subprocess.run(
+        [words[0], "-G", *words[1:]],
+        env={**os.environ, "PATH": path}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+def hostile_path(folder: Path, known_hosts: str = "") -> str:
+    return f"{hostile_ssh(folder / 'hostile', known_hosts)}{os.pathsep}{os.environ['PATH']}"
+
+
+def test_openssh_makes_the_same_of_our_commands_whatever_the_users_files_say(tmp_path: Path) -> None:
+    _, host_key = new_pair("host")
+    printed = shlex.split(ssh_command(IP, PORT, host_key, str(tmp_path / "key")))
+    forward = shlex.split(ssh_command(IP, PORT, host_key, str(tmp_path / "key"), "-N -L 8000:localhost:8000 "))
+    of_the_check = command(TunnelLogin(IP, PORT, "KEY", host_key), tmp_path, 8000, 8000)
+    path = hostile_path(tmp_path)
+    # The files are read, and by an `ssh` as one would call it without thinking of them.
+    assert "remotecommand echo hijacked" in settings(["ssh", IP], path)
+    assert "user mallory" in settings(["ssh", "-p", "22", IP], path)
+    for words in (printed, forward, of_the_check, Login(tuple(printed)).shell(), Login(tuple(printed)).command("x")):
+        made = settings(words, path)
+        assert made == settings(words, os.environ["PATH"])
+        assert f"hostname {IP}\nport {PORT}\n" in made
+        assert "user ubuntu\n" in made
+
+
+def test_a_printed_command_takes_a_way_over_another_host_when_the_user_adds_one(tmp_path: Path) -> None:
+    _, host_key = new_pair("host")
+    words = shlex.split(f"{ssh_command(IP, PORT, host_key, str(tmp_path / 'key'))} -J me@jump.example.org")
+    made = settings(words, os.environ["PATH"])
+    assert "proxyjump me@jump.example.org" in made
+    assert f"hostname {IP}\n" in made
+
+
+@contextmanager
+def silent_agent(folder: Path) -> Iterator[Path]:
+    """An SSH agent that takes connections and says nothing, as one whose window waits for somebody."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        place = folder / "agent"
+        listening.bind(str(place))
+        listening.listen()
+        yield place
+
+
+def surroundings(folder: Path, machine: Machine, agent: Path) -> dict[str, str]:
+    """A user's environment at its worst; `asked` is there when somebody has been asked for a password."""
+    _, other = new_pair("other")
+    asking = folder / "asking"
+    asking.write_text(f"#!/bin/sh\ntouch {folder}/asked\necho secret\n")
+    asking.chmod(0o755)
+    return {
+        "PATH": hostile_path(folder, known_hosts_line(machine.spec.ip, machine.machines.ssh_port, other)),
+        "SSH_AUTH_SOCK": str(agent),
+        "SSH_ASKPASS": str(asking),
+        "SSH_ASKPASS_REQUIRE": "force",
+        "DISPLAY": ":9",
+    }
+
+
+def test_ops_reaches_the_machine_through_the_worst_of_set_ups(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with booted(tmp_path) as machine:
+            with small_server(machine.spec.ip, tmp_path) as server, silent_agent(tmp_path) as agent:
+                plain, secret = await ssh_outputs(machine)
+                endpoint = server.endpoint.replace(machine.spec.ip, CLOSED)
+                outputs = {**plain, "endpoint": endpoint, "model": "m", "ca_certificate": server.ca}
+                stack = await asyncio.to_thread(stack_with, tmp_path, outputs, {**secret, "api_key": KEY})
+                hostile = surroundings(tmp_path, machine, agent)
+                done = await stack.ops("ssh", "echo here $OPS_TEST", **hostile)
+                assert (done.status, done.output, done.errors) == (0, "here\n", "")
+                done = await stack.ops("chat", "--prompt", "x", **hostile)
+                assert (done.status, done.output) == (0, f"{ANSWER}\n"), done.errors
+                assert not (tmp_path / "asked").exists()
+
+    asyncio.run(asyncio.wait_for(scenario(), 240))
+
+
+def test_the_printed_command_logs_in_through_the_worst_of_set_ups(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with booted(tmp_path) as machine:
+            with silent_agent(tmp_path) as agent:
+                plain, _ = await ssh_outputs(machine)
+                words = shlex.split(plain["ssh"])
+                words[words.index("-i") + 1] = str(machine.key)
+                done = await asyncio.create_subprocess_exec(
+                    *words, "echo here $OPS_TEST",
+                    env={**os.environ, **surroundings(tmp_path, machine, agent)},
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                )  # fmt: skip
+                assert await asyncio.wait_for(done.communicate(), 60) == (b"here\n", b"")
+                assert not (tmp_path / "asked").exists()
+
+    asyncio.run(asyncio.wait_for(scenario(), 240))
+
+
+def test_the_check_of_the_endpoint_opens_its_tunnel_through_the_worst_of_set_ups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with booted(tmp_path) as machine:
+            with silent_agent(tmp_path) as agent:
+                for name, value in surroundings(tmp_path, machine, agent).items():
+                    monkeypatch.setenv(name, value)
+                _, secret = await ssh_outputs(machine)
+                login = TunnelLogin(
+                    machine.spec.ip, machine.machines.ssh_port, secret["ssh_private_key"], await host_key_of(machine)
+                )
+                assert await asyncio.to_thread(opens, login)
+
+    asyncio.run(asyncio.wait_for(scenario(), 240))
+
+
+async def host_key_of(machine: Machine) -> str:
+    plain, _ = await ssh_outputs(machine)
+    told = next(word for word in shlex.split(plain["ssh"]) if word.startswith("KnownHostsCommand="))
+    return told.split(" ", 2)[2]
+
+
+def opens(login: TunnelLogin) -> bool:
+    with tunnel(login, 1) as port:
+        return port > 0
