@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
 
+from components.counted import counted
+
 LIST = Path(__file__).parent.parent / "components/vllm/hub/model_types.json"
 OF_TRANSFORMERS = ("transformers/models/auto/auto_mappings.py", "transformers/models/auto/configuration_auto.py")
 OF_VLLM = "vllm/transformers_utils/config.py"
@@ -28,7 +30,7 @@ def main(vllm: Path, transformers: Path) -> None:
         "model_types": sorted(known),
     }
     LIST.write_text(json.dumps(document, indent=1) + "\n")
-    print(f"{LIST.name}: {len(known)} model types")
+    print(f"{LIST.name}: {counted(len(known), 'model type')}")
 
 
 def _pairs(module: ast.Module) -> Iterator[str]:

@@ -18,10 +18,12 @@ NOUNS = (
 )
 FOLLOWS = re.compile(rf"^ (?:[a-z]+ )?(?:{'|'.join(NOUNS)})\b")
 
-# Always many, or a limit of ours that is.
+# Always many, or a limit of ours that is, or no number.
 MANY = {
     "components/cloud/firewall_rules.py": {"len(unique)"},
     "components/cloud/instance_inputs.py": {"len(text.encode())"},
+    "components/exposure.py": {"joined.num_addresses"},
+    "components/vllm/preflight/candidates.py": {"there.region.name"},
     "components/vllm/hub/headers.py": {"length"},
     "components/vllm/scripts/certificate.py": {"len(page)"},
     "components/vllm/scripts/failures.py": {"tokens"},

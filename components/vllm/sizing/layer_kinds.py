@@ -1,5 +1,6 @@
 """What each layer of a decoder keeps of a sequence: all keys, those of a window, a state of fixed size, or nothing."""
 
+from components.counted import counted
 from components.vllm.sizing.config_reader import ConfigReader
 from components.vllm.sizing.model_shape import ShapeError
 
@@ -90,5 +91,5 @@ def widest_block(config: ConfigReader, hidden: int) -> int:
 def _of_blocks(config: ConfigReader, layers: int) -> list[str]:
     attentions = [block["attention"] for block in config.value("block_configs")]
     if len(attentions) != layers:
-        raise ShapeError(f"config.json has {len(attentions)} block_configs for {layers} layers")
+        raise ShapeError(f"config.json has {len(attentions)} block_configs for {counted(layers, 'layer')}")
     return [IDLE if one.get("no_op") or one.get("replace_with_linear") else FULL for one in attentions]

@@ -82,7 +82,8 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     with pytest.MonkeyPatch.context() as patch, socket.create_server(("127.0.0.1", 0)) as listening:
         patch.setenv(KEYS_VARIABLE, str(keys))
         application = Application()
-        config = uvicorn.Config(application, http="httptools", loop="asyncio", lifespan="on", log_level="error")
+        # No settings for its log: they are the whole process's, and other tests look at what is logged.
+        config = uvicorn.Config(application, http="httptools", loop="asyncio", lifespan="on", log_config=None)
         server = application.state.server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
