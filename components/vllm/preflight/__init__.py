@@ -73,7 +73,8 @@ class Plan:
 
     def types_for(self, facts: ModelFacts) -> list[str]:
         """The same for the commit that is pinned: a branch that moved must not replace the machine that serves it."""
-        known = {one.instance_type: type_fit(one.size, facts.shape, self.settings) for one in self.types}
+        shape = self._read_now(facts).shape
+        known = {one.instance_type: type_fit(one.size, shape, self.settings) for one in self.types}
         fitting = [name for name in self.settings.instance_types if (fitted := known.get(name)) is None or fitted.fits]
         # When none is left, the decision says why, and the machine stays.
         return fitting or self.settings.instance_types
@@ -87,8 +88,14 @@ class Plan:
                 f"Lambda does not list {instance_type} any more, so its memory is not known: set cpuOffloadGb, and "
                 "tensor-parallel-size in vllmArgs; the server was not changed"
             )
-        shape = loaded_shape(facts.shape, self.settings) if facts.shape else None
+        pinned = self._read_now(facts).shape
+        shape = loaded_shape(pinned, self.settings) if pinned else None
         return decide(shape, self.type_fit(instance_type).size, wish)
+
+    def _read_now(self, facts: ModelFacts) -> ModelFacts:
+        """What was pinned, as this version of the program reads it when the branch has not moved."""
+        now = self.facts
+        return now if now and now.shape and now.commit == facts.commit else facts
 
     def type_fit(self, instance_type: str) -> TypeFit:
         """How the model fits a type; nothing is known of a type that is not sold any more."""

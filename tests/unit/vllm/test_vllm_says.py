@@ -12,7 +12,7 @@ from components.vllm.decision import check_flags, loaded_shape, wish_of
 from components.vllm.hub.architectures import unsupported
 from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.model_facts import ModelFacts, facts_of
-from components.vllm.preflight import check_checkpoint
+from components.vllm.preflight import Plan, TypeFit, check_checkpoint
 from components.vllm.sizing.fit import Fit, Wish, fit
 from components.vllm.sizing.gpus import GPUS, MachineSize
 from components.vllm.sizing.kv_cache import KvCache
@@ -175,6 +175,17 @@ def test_overrides_that_are_pinned_with_the_model_count_later_too(as_text: bool)
     assert pinned.shape
     assert served(shape_as_loaded(pinned.shape, given), Wish(max_model_len=131072)).fits
     assert not served(pinned.shape, Wish(max_model_len=131072)).fits
+
+
+def test_a_commit_that_an_older_version_pinned_is_decided_by_what_is_read_of_it_now() -> None:
+    name = "nvidia/Llama-3_3-Nemotron-Super-49B-v1"
+    now, machine = facts_of(as_published(name)), MachineSize(GPUS["GH200 (96 GB)"], 1, 432.0, "gpu_1x_gh200")
+    assert now.shape
+    older = replace(now, shape=replace(now.shape, kv_heads=64, idle_layers=0, source=""))
+    plan = Plan(settings(), now, (), (TypeFit(machine.name, machine, None),))
+    assert plan.decide(older, machine.name) == plan.decide(now, machine.name)
+    other = replace(older, commit="1" * 40)
+    assert plan.decide(other, machine.name).cpu_offload_gb > plan.decide(now, machine.name).cpu_offload_gb
 
 
 @pytest.mark.parametrize("overrides", ["my_module.my_function", "[1]", "{", ["max_position_embeddings"]])
