@@ -3,6 +3,7 @@
 import os
 import resource
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from components.cloud.limits import Limits, RateLimiter, SharedSchedule
 URL = "https://cloud.example"
 
 
-@pytest.fixture
+@contextmanager
 def full_disk() -> Iterator[None]:
     """No file takes more than 10 bytes; the system's own refusal, which says EFBIG instead of ENOSPC."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -25,17 +26,18 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_requests_leave_at_their_pace_where_the_disk_is_full(tmp_path: Path, full_disk: None) -> None:
+def test_requests_leave_at_their_pace_where_the_disk_is_full(tmp_path: Path) -> None:
     slept: list[float] = []
     limiter = RateLimiter(Limits(), lambda: 100.0, slept.append, SharedSchedule(tmp_path / "schedule.json"))
-    limiter.wait_for_request()
-    limiter.wait_for_request()
+    with full_disk():
+        limiter.wait_for_request()
+        limiter.wait_for_request()
     assert slept == [Limits().request_interval]
 
 
-def test_a_launch_is_remembered_by_this_process_where_the_disk_is_full(tmp_path: Path, full_disk: None) -> None:
+def test_a_launch_is_remembered_by_this_process_where_the_disk_is_full(tmp_path: Path) -> None:
     journal = LaunchJournal(tmp_path / "launches", lambda: 100.0)
-    with journal.alone("token", 0):
+    with full_disk(), journal.alone("token", 0):
         journal.note_sent("token")
     note = journal.last("token")
     assert note
