@@ -30,7 +30,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkout:
     """A checkout with its Python, where nothing can be downloaded, of a user who has no plugin yet."""
     here = Checkout(tmp_path / "checkout")
     here.tools.mkdir(parents=True)
-    for name in ("scripts", "localcloud", "requirements.txt", "requirements-dev.txt"):
+    for name in ("scripts", "localcloud", "entry_point.py", "requirements.txt", "requirements-dev.txt"):
         (here.root / name).symlink_to(REPOSITORY / name)
     program(here.python, f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
     monkeypatch.setattr(command_plugin, "download_plugin", lambda *_: False)
