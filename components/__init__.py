@@ -3,6 +3,10 @@
 import sys
 
 if sys.argv[:1] == ["-m"]:
+    from pathlib import Path
+
+    # A project may have nothing of this one but a link to this folder, as the examples do.
+    sys.path.append(str(Path(__file__).resolve().parent.parent))
     from entry_point import guard
 
     guard("preflight")

@@ -23,12 +23,12 @@ def tunnel(outputs: StackOutputs, port: int | None) -> int:
     with login(outputs) as to:
         local_port = port or free_port(outputs.port)
         forward = open_forward(to, outputs.port, local_port)
-        if not port and local_port != outputs.port:
-            say(f"port {outputs.port} of this computer is taken: using {local_port}")
-        print("\n".join(to_paste(outputs, local_port, to.folder)), flush=True)
-        tell_of_distrust(outputs, local_port)
-        say("the tunnel is open until Ctrl+C")
         try:
+            if not port and local_port != outputs.port:
+                say(f"port {outputs.port} of this computer is taken: using {local_port}")
+            print("\n".join(to_paste(outputs, local_port, to.folder)), flush=True)
+            tell_of_distrust(outputs, local_port)
+            say("the tunnel is open until Ctrl+C")
             while True:
                 forward.wait()
                 say("the tunnel was cut: connecting again")
