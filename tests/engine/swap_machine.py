@@ -35,7 +35,7 @@ from localcloud.machines.processes import end_processes, processes_of
 
 STAND_IN = Path(__file__).with_name("stand_in_vllm.py")
 KEY = "sk-a-key-for-the-endpoint"
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 PORT = 8000
 
 

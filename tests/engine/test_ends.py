@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.swap_machine import PORT, SwapMachine, setting, swap_machine, until_true
+from tests.engine.swap_machine import PATIENCE_S, PORT, SwapMachine, setting, swap_machine, until_true
 
 SERVED = setting("org/old")
 
@@ -97,7 +97,7 @@ def test_a_process_that_is_killed_while_it_loads(machine: SwapMachine) -> None:
     with machine.begin(setting("org/new", behaviour="hang")) as asked:
         until_true(lambda: machine.state.get("stage") == "loading the weights")
         machine.kill("vllm.yaml")
-        output, _ = asked.communicate(timeout=60)
+        output, _ = asked.communicate(timeout=PATIENCE_S)
     assert "the API server's process was killed (SIGKILL) while: loading the weights" in output
     assert "was killed (SIGKILL) while: loading the weights" in last_line(machine)
 
@@ -109,7 +109,7 @@ def test_a_service_that_is_killed_while_it_loads(machine: SwapMachine) -> None:
         machine.kill("scripts.supervise")
         until_true(lambda: not machine.servers)
         machine.run("systemctl --user start lambda-vllm.service")
-        output, _ = asked.communicate(timeout=60)
+        output, _ = asked.communicate(timeout=PATIENCE_S)
     assert "the service was stopped or killed before it was ready" in output
     assert f"{machine.base}/logs/failed.log" in output
     assert "Starting to load model org/new" in failed_log(machine)

@@ -33,7 +33,7 @@ ANSWER = "".join(WORDS)
 CLOSED = "127.78.0.1"
 """An address of no machine: nothing takes connections there, as with a closed firewall."""
 LOG = ".local/share/lambda-vllm/logs"
-SECONDS = 60.0
+SECONDS = 240.0
 CLIENT = """
 import openai
 messages = [{"role": "user", "content": "?"}]
@@ -71,7 +71,7 @@ async def served(
 
 
 def run(scenario: Coroutine[None, None, None]) -> None:
-    asyncio.run(asyncio.wait_for(scenario, 240))
+    asyncio.run(asyncio.wait_for(scenario, 800))
 
 
 async def line_with(stream: asyncio.StreamReader | None, words: str) -> str:
