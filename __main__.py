@@ -21,7 +21,7 @@ from components.vllm.hub.client import Hub
 from components.vllm.model_facts import ModelFacts
 from components.vllm.model_pin import ModelPin
 from components.vllm.preflight import PreflightError, survey
-from components.vllm.preflight.clock import clock_lines
+from components.vllm.preflight.clock import clock_lines, is_behind
 from components.vllm.preflight.plan_text import lines_beside_a_machine, lines_of_a_launch, lines_of_any_plan
 from components.vllm.sent_files import sent_files
 from components.vllm.server import ModelServer, ModelServerArgs
@@ -146,7 +146,8 @@ stack = VllmStack(
 )
 api_key = ApiKey("api-key", settings.api_key or "").key
 has_tls = settings.tls == "own-ca"
-tls = Tls("tls", machine.host, TlsArgs(machine_name, settings.port, has_tls, stack.prepared))
+trust = TlsArgs(machine_name, settings.port, has_tls, stack.prepared, is_behind(client.clock_ahead_s))
+tls = Tls("tls", machine.host, trust)
 server = ModelServer(
     "server",
     machine.host,

@@ -116,7 +116,7 @@ def _parts_in_use(config: Collection[str], project: str, stack_file: str) -> Map
     line has named."""
     try:
         read = yaml.safe_load(stack_file)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         # Of the file that is in use Pulumi has told what is wrong.
         return {}
     parts = {str(name): part for name, part in read.items()} if isinstance(read, dict) else {}

@@ -18,7 +18,8 @@ class ApiKey(Resource, module="lambdavllm", name="ApiKey"):
     def __init__(self, name: str, given: pulumi.Input[str] = "", opts: pulumi.ResourceOptions | None = None) -> None:
         """`given` is the user's own, empty for a random one. The state has a hash of it beside the key."""
         props: dict[str, Any] = {"key": None, "given": pulumi.Output.secret(given)}
-        secret = pulumi.ResourceOptions(additional_secret_outputs=["key"])
+        # Of a key that a person has chosen the hash is a secret too: who has it can try keys at leisure.
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["key", "given_sha256"])
         super().__init__(
             PROVIDER,
             name,

@@ -1,6 +1,6 @@
 """The authority that a stack's clients trust: one for each stack, made on this computer."""
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -15,6 +15,8 @@ class CertificateAuthorityArgs(TypedDict):
 
     name: pulumi.Input[str]
     """What people see as the issuer; up to 64 characters."""
+    clock_is_behind: NotRequired[bool]
+    """This computer's clock is known to be behind: what it takes for an authority of tomorrow is kept."""
 
 
 class CertificateAuthority(Resource, module="lambdavllm", name="CertificateAuthority"):

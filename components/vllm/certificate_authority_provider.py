@@ -17,6 +17,7 @@ class CertificateAuthorityInputs(Inputs):
     """What an authority is named."""
 
     name: Annotated[str, written(r"[ -~]{1,64}", "1 to 64 printable characters")]
+    clock_is_behind: bool = False
 
 
 class CertificateAuthorityProvider(LambdaProvider[CertificateAuthorityInputs]):
@@ -30,11 +31,13 @@ class CertificateAuthorityProvider(LambdaProvider[CertificateAuthorityInputs]):
 
     def keeps(self, name: str, state: Properties, inputs: Properties) -> bool:
         """A name is for people: another one is no reason to hand all clients another authority."""
-        return name == "name"
+        return name in {"name", "clock_is_behind"}
 
     def diff(self, _id: str, olds: Properties, news: Properties) -> DiffResult:
         """Says in the preview what another authority means."""
-        result = super().diff(_id, olds, news)
+        # A clock that is behind can judge no authority.
+        judged = {**olds, "not_before": None} if news.get("clock_is_behind") else olds
+        result = super().diff(_id, judged, news)
         if result.changes:
             ends = f", which ends on {olds['not_after'][:10]}" if olds.get("not_after") else ""
             print(

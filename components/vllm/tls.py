@@ -28,6 +28,8 @@ class TlsArgs:
     """Without, there is the authority, and nothing of it on the machine."""
     after: Sequence[pulumi.Resource] = ()
     """What has to be done on the machine before: the scripts are there, and no driver step reboots it any more."""
+    clock_is_behind: bool = False
+    """Of this computer, as far as is known."""
 
 
 class Tls(pulumi.ComponentResource):
@@ -43,7 +45,9 @@ class Tls(pulumi.ComponentResource):
     def __init__(self, name: str, host: Host, args: TlsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("lambdavllm:vllm:Tls", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
-        authority = CertificateAuthority(f"{name}-authority", {"name": args.name}, own)
+        authority = CertificateAuthority(
+            f"{name}-authority", {"name": args.name, "clock_is_behind": args.clock_is_behind}, own
+        )
         self.ca_certificate = pulumi.Output.unsecret(authority.certificate)
         self.serial = self._put(name, host, args, authority) if args.is_on else pulumi.Output.from_input("")
         self.register_outputs({"ca_certificate": self.ca_certificate})

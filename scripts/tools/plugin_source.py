@@ -76,6 +76,10 @@ def problem_of(checkout: Checkout, program: Path, release: str) -> str | None:
     except subprocess.TimeoutExpired:
         end_group(probe)
         return f"it was started and said nothing for {PROBE_SECONDS} s"
+    except BaseException:
+        # Ctrl+C does not reach what has a session of its own.
+        end_group(probe)
+        raise
     if probe.returncode != 0:
         return complaint.splitlines()[-1] if complaint else "it does not answer"
     return version_problem(said, release)

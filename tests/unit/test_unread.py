@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from components.settings import KEYS, SettingsError, read_settings
-from components.unread import stack_file_text, unread_warnings
+from components.unread import stack_file_text, unread_errors, unread_warnings
 from tests.unit.test_settings import ENVIRONMENT, PROJECT, ROOT
 
 SALT = "encryptionsalt: v1:abc=:v1:def\n"
@@ -218,3 +218,8 @@ def test_a_misspelt_variable_of_vllm_gets_the_nearest_one(variable: str, meant: 
 def test_variables_that_vllm_and_others_read_are_taken() -> None:
     variables = {"VLLM_LOGGING_LEVEL": "DEBUG", "OMP_NUM_THREADS": 4, "VLLM_OF_A_PLUGIN": "x", "NCCL_DEBUG": "INFO"}
     read_settings({f"{PROJECT}:vllmEnv": json.dumps(variables)}, set(), ENVIRONMENT, PROJECT)
+
+
+def test_a_date_that_there_is_not_is_left_to_pulumi_to_read() -> None:
+    text = "config:\n  lambda-vllm:tags: {since: 2026-02-30}\n"
+    assert list(unread_errors(["lambda-vllm:tags"], "lambda-vllm", {"tags"}, text)) == []

@@ -3,6 +3,11 @@
 from components.vllm.scripts.trust import BACKDATED_S, TELLING_S, offset
 
 
+def is_behind(ahead_s: float) -> bool:
+    """Whether this computer's clock is known to be behind."""
+    return ahead_s < -TELLING_S
+
+
 def clock_lines(ahead_s: float) -> list[str]:
     """A line when this computer's clock is so many seconds ahead of Lambda's, or behind where it is below 0."""
     if abs(ahead_s) <= TELLING_S:

@@ -127,7 +127,7 @@ def check(bundle: str, clock: Clock) -> None:
             raise CertificateError("key and certificate cannot be read, or do not belong together") from None
         found = distrust(certificates(bundle)[1], shake_hands_with(file, "localhost"), clock)
     if found:
-        raise CertificateError(f"the server would show {found.why('this machine', 'localhost')}")
+        raise CertificateError(f"the server would show {found.why('this machine', 'localhost', just_made=True)}")
 
 
 def main(clock: Clock = time.time) -> int:

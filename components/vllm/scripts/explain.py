@@ -14,7 +14,10 @@ from .ends import End, ended_by, ended_without_a_word, signalled
 from .failures import DISK_FULL, DRIVER, GONE, ROWS, known
 
 TAIL_BYTES = 200_000
+LONGEST_LINE = 2000
+"""Of a line no more is looked at: what clients send may be in it, as long as they like."""
 LONGEST = 400
+SERVING = "serving"
 WHERE = "whole log on the machine: "
 FULL_BYTES = 1024**2
 """A disk with less than this left has no room for the last lines of a log."""
@@ -29,6 +32,9 @@ PREFIXES = re.compile(
     r"\x1b\[[0-9;]*m|^(?:\([\w-]+ pid=\d+\) ?)+(?:(?:ERROR|WARNING|CRITICAL) \d\d-\d\d [\d:]+ \[\S+\] ?)?", re.MULTILINE
 )
 """Which process wrote a line, and when and where."""
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]|\x1b(?!\[[0-9;]*m)")
+"""What a terminal would obey; colours go with the prefixes."""
 
 PASSED = re.compile(
     r"^retried: |thrown while requesting|Trying to resume download|Retrying \(Retry|(?:^|\) )(?:INFO|DEBUG) \d\d-\d\d |"
@@ -46,7 +52,9 @@ WRAPPER = re.compile(
 WARNING = re.compile(r"(?:^|\) )WARNING \d\d-\d\d ")
 """Known texts may be in such lines, but what nobody knows is none: vLLM warns of much in words such as error."""
 
-PYDANTIC = re.compile(r"\d+ validation errors? for [^\n]*\n(?:[\w.]+\n)?\s*([^\n]*?)(?: \[type=[^\n]*)?$", re.MULTILINE)
+PYDANTIC = re.compile(
+    r"\b\d{1,6} validation errors? for [^\n]*\n(?:[\w.]+\n)?\s*([^\n]*?)(?: \[type=[^\n]*)?$", re.MULTILINE
+)
 """Its message is in the lines after the exception's."""
 
 TRACEBACK = "Traceback (most recent call last):"
@@ -62,10 +70,13 @@ def cause(log: str, disk_is_full: bool = False, end: End | None = None) -> str:
 
     On a full disk the log ends before it says so. `end` is what is known besides of the end of a server.
     """
+    log = "\n".join(CONTROL.sub("", line[:LONGEST_LINE]) for line in log.splitlines())
     written = [line for line in log.splitlines() if not PASSED.search(line)]
-    lines = [PREFIXES.sub("", line) for line in written]
-    text = "\n".join(lines)
-    own = [line.removeprefix("error: ") for line in lines if line.startswith("error: ") and not TOOL_ERROR.match(line)]
+    text = "\n".join(PREFIXES.sub("", line) for line in written)
+    # Before ours stands no name of a process: what vLLM logs may hold words of clients, line breaks among them.
+    own = [
+        line.removeprefix("error: ") for line in written if line.startswith("error: ") and not TOOL_ERROR.match(line)
+    ]
     if own:
         return said_by_us(own[-1], text)[: LONGEST + (LONGEST if WHERE in own[-1] else 0)]
     if disk_is_full:
@@ -83,7 +94,8 @@ def cause(log: str, disk_is_full: bool = False, end: End | None = None) -> str:
 def root(log: str, lines: list[str], end: End | None) -> str:
     """What is closest to the root: a process that was killed takes others with it, and has no word of its own."""
     victim = signalled(log, end)
-    if victim and victim[1] == signal.SIGKILL:
+    # While it serves, what stands in the log may be hours old, and about what a client has asked for.
+    if victim and (victim[1] == signal.SIGKILL or (end and end.stage == SERVING)):
         return ended_by(*victim, end)
     text = PREFIXES.sub("", "\n".join(lines))
     serious = PREFIXES.sub("", "\n".join(line for line in lines if not WARNING.search(line)))

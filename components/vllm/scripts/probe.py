@@ -74,6 +74,7 @@ class Probe:
         """After a refusal: `TrustError` when it was not the first one for long enough."""
         found = self.distrust()
         if found is None:
+            self._distrusted_since = None
             return
         now = self._clock()
         if self._distrusted_since is None:

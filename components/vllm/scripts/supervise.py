@@ -134,6 +134,8 @@ class Start:
         self._after = supervisor.last_trouble
         self._timeout_seconds = generation.start_timeout_seconds
         self._began = now()
+        self._waited_from = self._began
+        """From when on it has had all that it needs to get ready: distrust is not its own slowness."""
         self._ready_at = 0.0
         self._stages = Stages()
         self._said = ("", "")
@@ -206,8 +208,8 @@ class Start:
         """
         limit = self._timeout_seconds * (2 if self._is_proven else 1)
         # A further start would show the same certificate.
-        late = now() - self._began > limit and self._all.generations.good is not None and not self._distrust
-        if late and not (self.served or self._refusal):
+        may_be_late = not self._distrust and not self._is_ready.is_set() and self._all.generations.good is not None
+        if may_be_late and now() - self._waited_from > limit and not (self.served or self._refusal):
             self._refusal = (
                 f"the model server was not ready after {limit} s, its stage was: {self._stages}; raise "
                 "startTimeoutMinutes"
@@ -221,7 +223,7 @@ class Start:
                 if probe.is_ready():
                     check_offload(self._generation, self._stages, has_gpu=shutil.which("nvidia-smi") is not None)
                     self._is_ready.set()
-                self._distrust = ""
+                self._trusted()
             except TrustError as error:
                 # Not the fault of a setting that has served: it serves on once there is another certificate.
                 if not self._is_proven:
@@ -234,6 +236,12 @@ class Start:
             if self._is_ready.is_set() or self._refusal:
                 self._all.wake.set()
                 return
+
+    def _trusted(self) -> None:
+        """In this order: who sees that nothing is distrusted sees the new beginning too."""
+        if self._distrust:
+            self._waited_from = now()
+        self._distrust = ""
 
     def _becomes_ready(self) -> None:
         self.served = True

@@ -27,6 +27,8 @@ _OTHER_NAME = frozenset({62, 64})
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of the same, since OpenSSL 1.1.0."""
 
+_BEHIND = "the clock of the computer that ran `pulumi up` is behind: set it, then run `pulumi up` again"
+
 Clock = Callable[[], float]
 """Seconds since 1970."""
 Shake = Callable[[ssl.SSLContext, bool], "tuple[dict[str, Any], float | None]"]
@@ -48,9 +50,12 @@ class Distrust:
     """By the server's own word, after it has shown that it is the one."""
     asked_at: float = 0.0
 
-    def why(self, here: str, wanted: str) -> str:
+    def why(self, here: str, wanted: str, just_made: bool = False) -> str:
         """What is shown, and what to do, without a beginning. `here` has the clock that was asked, such as `this
-        computer`; `wanted` is the name under which the server was asked."""
+        computer`; `wanted` is the name under which the server was asked. One that was `just_made` by `pulumi up` has
+        not ended: the clock there is wrong."""
+        if self.code in (_NOT_YET_VALID, _EXPIRED) and (self.begins is None or self.ends is None):
+            return f"a certificate that is refused ({self.message}), and does not say more: run `pulumi up` again"
         if self.code == _NOT_YET_VALID and self.begins is not None:
             return (
                 f"a certificate that counts from {utc(self.begins)} on, and {here}'s clock says {utc(self.asked_at)}: "
@@ -59,7 +64,7 @@ class Distrust:
         if self.code == _EXPIRED and self.ends is not None:
             return (
                 f"a certificate that ended on {utc(self.ends)}, and {here}'s clock says {utc(self.asked_at)}: "
-                f"{self._whose_clock(here, None)}"
+                f"{_BEHIND if just_made else self._whose_clock(here, None)}"
             )
         if self.code in _OTHER_NAME:
             named = ", ".join(self.names) or "another address"
@@ -72,12 +77,19 @@ class Distrust:
     def _whose_clock(self, here: str, begins: float | None) -> str:
         """Which clock to set. The machine's is taken for right, since the data centre sets it."""
         skew = 0.0 if self.server_clock is None else self.asked_at - self.server_clock
-        if abs(skew) > TELLING_S:
+        if abs(skew) > TELLING_S and self._counts_there():
             return f"{here}'s clock is {offset(skew)} the machine's: set it"
         if begins is None:
             return "`pulumi up` makes another one"
-        ahead = offset(begins + BACKDATED_S - self.asked_at)
+        asked_at = self.asked_at - skew
+        ahead = offset(begins + BACKDATED_S - asked_at)
         return f"the clock of the computer that ran `pulumi up` is {ahead} that: set it, then run `pulumi up` again"
+
+    def _counts_there(self) -> bool:
+        """Whether it is good by the server's clock, so that only another clock can be the reason."""
+        if self.server_clock is None or self.begins is None or self.ends is None:
+            return False
+        return self.begins <= self.server_clock <= self.ends
 
 
 def distrust_of(

@@ -150,3 +150,11 @@ def test_a_renamed_stack_keeps_its_authority() -> None:
 @pytest.mark.parametrize("name", ["", "n" * 65, "two\nlines"])
 def test_a_name_that_no_certificate_can_bear_is_refused_in_the_preview(name: str) -> None:
     assert LaterAuthorities().check({}, {"name": name}).failures
+
+
+def test_a_clock_that_is_known_to_be_behind_takes_no_authority_away_from_its_clients() -> None:
+    made = LaterAuthorities().create({"name": "test"}).outs or {}
+    authorities = LaterAuthorities()
+    authorities.days = -60
+    assert authorities.diff("id", made, {"name": "test"}).replaces == ["not_before"]
+    assert not authorities.diff("id", made, {"name": "test", "clock_is_behind": True}).changes

