@@ -25,10 +25,10 @@ def near(word: str, known: Iterable[str], most: int = 1) -> list[str]:
     return [plain[text] for text in difflib.get_close_matches(wanted, plain, n=most, cutoff=CUTOFF)]
 
 
-def nearest(word: str, known: Iterable[str]) -> list[str]:
+def nearest(word: str, known: Iterable[str], cutoff: float = NEAREST_CUTOFF) -> list[str]:
     """The one known word that this one can hardly fail to mean, or none."""
     plain = {_plain(one): one for one in known}
-    return [plain[text] for text in difflib.get_close_matches(_plain(word), plain, n=1, cutoff=NEAREST_CUTOFF)]
+    return [plain[text] for text in difflib.get_close_matches(_plain(word), plain, n=1, cutoff=cutoff)]
 
 
 def is_same(word: str, other: str) -> bool:

@@ -21,7 +21,10 @@ READ_BY_OTHERS = frozenset({"pulumi", "command"})
 """Namespaces of the engine, and of the plugin that runs commands (its version and where it comes from)."""
 
 WORDS_OF_OTHERS = frozenset(
-    {"apiKey", "apiUrl", "driver", "filesystem", "install", "model", "port", "regions", "tags", "tls"}
+    {
+        *("allowedCidrs", "apiKey", "apiUrl", "driver", "filesystem", "hfToken", "imageFamily", "imageId", "install"),
+        *("instanceTypes", "model", "port", "regions", "sshPort", "tags", "tls"),
+    }
 )
 """Keys of ours that other packages have too, in namespaces of theirs."""
 
@@ -32,7 +35,7 @@ VARIABLES = (LAUNCH_INTERVAL_VARIABLE, REQUEST_INTERVAL_VARIABLE, TIMEOUT_VARIAB
 """Of this program, besides the two secrets."""
 
 _LAMBDA_KEY = re.compile(r"LAMBDA[A-Z_]*(KEY|TOKEN)")
-_HUB_TOKEN = re.compile(r"(HF|HUGGING_?FACE)[A-Z_]*(KEY|TOKEN)")
+_HUB_TOKEN = re.compile(r"(HF|HUGGING_?FACE)(?!.*DISABLE)[A-Z_]*(KEY|TOKEN)")
 
 
 def unread_errors(config: Collection[str], project: str, known: Collection[str], stack_file: str = "") -> Iterator[str]:
@@ -99,11 +102,17 @@ def unknown_key(name: str, project: str, known: Collection[str]) -> str:
 
 def _is_meant_for_us(namespace: str, name: str, project: str, known: Collection[str]) -> bool:
     words = NAME.split("-")
-    is_ours = nearest(namespace, [project, NAME]) or any(nearest(word, words) for word in re.split("[-_]", namespace))
+    parts = [bool(nearest(word, words)) for word in re.split("[-_]", namespace)]
     meant = next(iter(nearest(name, known)), "")
     # Those of the engine are known to mean what they say, unless there is no doubt.
     if namespace in READ_BY_OTHERS:
         return meant not in WORDS_OF_OTHERS and is_same(meant, name)
+    is_ours = (
+        (nearest(namespace, [NAME]) or all(parts))
+        # A project with a name of its own may have a sister with a name like it, and so may AWS Lambda.
+        or (nearest(namespace, [project]) and near(name, known))
+        or (any(parts) and is_same(meant, name))
+    )
     return bool(is_ours) or (bool(meant) and meant not in WORDS_OF_OTHERS)
 
 

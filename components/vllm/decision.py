@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from components.settings import Settings
+from components.vllm.sizing.demands import part_of_one_copy, tensor_parallel_size
 from components.vllm.sizing.fit import Wish, fit
 from components.vllm.sizing.gpus import MachineSize
 from components.vllm.sizing.layouts import with_whole_windows, without_latent, without_windows
@@ -147,6 +148,22 @@ def _is_yes(value: object) -> bool:
 def _is_no(value: object) -> bool:
     """As vLLM reads a variable that is a number, and 1 unless it is set."""
     return str(value).strip() == "0"
+
+
+def unreckoned(shape: ModelShape, machine: MachineSize | None, settings: Settings) -> Decision:
+    """The same where `hf-overrides` make the model one that cannot be sized: as near as the model without them comes.
+
+    Nothing is refused for it: nobody knows, and all GPUs are used as before.
+    """
+    others = {flag: value for flag, value in settings.vllm_args.items() if flag != "hf-overrides"}
+    plain = loaded_shape(shape, settings.model_copy(update={"vllm_args": others}))
+    wish = replace(wish_of(settings), beyond_context=True)
+    if machine is None or plain is None:
+        return decide(None, None, wish)
+    part = part_of_one_copy(machine, wish)
+    found = fit(plain, machine, wish)
+    offload = found.cpu_offload_gib if found.fits else wish.cpu_offload_gib or 0
+    return Decision(offload, wish.tensor_parallel_size or tensor_parallel_size(plain, max(1, part.gpus), wish))
 
 
 def decide(shape: ModelShape | None, machine: MachineSize | None, wish: Wish) -> Decision:

@@ -216,10 +216,36 @@ def test_a_misspelt_variable_of_vllm_gets_the_nearest_one(variable: str, meant: 
 
 
 def test_variables_that_vllm_and_others_read_are_taken() -> None:
-    variables = {"VLLM_LOGGING_LEVEL": "DEBUG", "OMP_NUM_THREADS": 4, "VLLM_OF_A_PLUGIN": "x", "NCCL_DEBUG": "INFO"}
+    """Those of older releases too: recipes are full of them, and their likes of today mean something else."""
+    variables = {
+        "VLLM_USE_FLASHINFER_MOE_FP8": 1,
+        "VLLM_SKIP_DEEP_GEMM_WARMUP": 1,
+        "VLLM_LOGGING_LEVEL": "DEBUG",
+        "OMP_NUM_THREADS": 4,
+        "VLLM_OF_A_PLUGIN": "x",
+        "NCCL_DEBUG": "INFO",
+    }
     read_settings({f"{PROJECT}:vllmEnv": json.dumps(variables)}, set(), ENVIRONMENT, PROJECT)
 
 
 def test_a_date_that_there_is_not_is_left_to_pulumi_to_read() -> None:
     text = "config:\n  lambda-vllm:tags: {since: 2026-02-30}\n"
     assert list(unread_errors(["lambda-vllm:tags"], "lambda-vllm", {"tags"}, text)) == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("aws-lambda:memory", "my-lambda:x", "lambda-functions:timeout", "network:allowedCidrs", "eks:instanceTypes"),
+        *("proxmoxve:sshPort", "huggingface:hfToken"),
+    ],
+)
+def test_a_key_of_another_program_is_told_and_borne(key: str) -> None:
+    assert list(unread_errors([key], PROJECT, KEYS)) == []
+    (line,) = unread_warnings([key], {}, PROJECT, KEYS)
+    assert line.startswith(f"{key}: nothing in this program reads this key")
+
+
+def test_a_sister_of_a_project_with_a_name_of_its_own_is_borne() -> None:
+    assert list(unread_errors(["team-llm:x"], "team-llm2", KEYS)) == []
+    assert list(unread_errors(["team-llm:maxPricePerHour"], "team-llm2", KEYS)) != []

@@ -184,7 +184,9 @@ class _Reader:
         """Whether a path can only be one of this computer."""
         if not value.startswith("/"):
             return True
-        is_users = path.is_relative_to(self.home) or path.is_relative_to(self.project)
+        # A user without a home of his own has that of the whole computer, where every path is.
+        own = [place for place in (self.home, self.project) if place != place.parent]
+        is_users = any(path.is_relative_to(place) for place in own)
         return is_users and not path.is_relative_to(MACHINE_HOME)
 
     def is_place_here(self, value: str) -> bool:
@@ -237,7 +239,13 @@ def _content(name: str, file: Path) -> str:
 
 def _object(value: Any) -> dict[str, Any]:
     """A JSON flag, which may be written as text."""
-    parsed = json.loads(value) if isinstance(value, str) else value
+    parsed = value
+    if isinstance(value, str):
+        try:
+            parsed = json.loads(value)
+        except ValueError:
+            # vLLM says what it takes.
+            return {}
     return dict(parsed) if isinstance(parsed, dict) else {}
 
 

@@ -12,6 +12,9 @@ from typing import Any
 from components.spelling import nearest
 
 _LIST: Mapping[str, Any] = json.loads((Path(__file__).parent / "release.json").read_text())
+ONE_SLIP = 0.94
+"""Likeness of a long name with a letter or two wrong. What differs by more may be a variable of another release, of
+which recipes are full."""
 VARIABLES: frozenset[str] = frozenset(_LIST["variables"])
 CHAT_TEMPLATES: tuple[str, ...] = tuple(_LIST["chat_templates"])
 """Files that `chat-template` finds by their names alone."""
@@ -28,5 +31,5 @@ def misspelt_variables(given: Iterable[str], version: str | None) -> list[str]:
         f"vLLM {_LIST['vllm']} does not read {name}; did you mean {meant}?"
         for name in given
         if name.upper().startswith("VLLM") and name not in VARIABLES
-        for meant in nearest(name, VARIABLES)
+        for meant in nearest(name, VARIABLES, ONE_SLIP)
     ]

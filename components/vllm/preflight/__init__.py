@@ -9,7 +9,7 @@ from components.cloud.client import LambdaClient
 from components.cloud.errors import CloudError
 from components.cloud.models import REGIONS_WITHOUT_FIREWALL, Offer
 from components.settings import Settings
-from components.vllm.decision import Decision, UnfitError, check_flags, decide, loaded_shape, wish_of
+from components.vllm.decision import Decision, UnfitError, check_flags, decide, loaded_shape, unreckoned, wish_of
 from components.vllm.hub.architectures import unsupported
 from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.hub.client import Hub, HubError
@@ -23,7 +23,7 @@ from components.vllm.sizing.fit import Fit, fit, suggestions
 from components.vllm.sizing.gpus import MachineSize, machine_size
 from components.vllm.sizing.model_shape import ModelShape
 from components.vllm.sizing.overrides import OverridesError, overridden, overrides_of
-from components.vllm.versions import check_versions
+from components.vllm.versions import PINNED_VLLM, check_versions
 
 __all__ = ["Plan", "PreflightError", "TypeFit", "preflight", "survey"]
 
@@ -89,8 +89,11 @@ class Plan:
                 "tensor-parallel-size in vllmArgs; the server was not changed"
             )
         pinned = self._read_now(facts).shape
+        size = self.type_fit(instance_type).size
         shape = loaded_shape(pinned, self.settings) if pinned else None
-        return decide(shape, self.type_fit(instance_type).size, wish)
+        if pinned and shape is None:
+            return unreckoned(pinned, size, self.settings)
+        return decide(shape, size, wish)
 
     def _read_now(self, facts: ModelFacts) -> ModelFacts:
         """What was pinned, as this version of the program reads it when the branch has not moved."""
@@ -162,13 +165,11 @@ def check_checkpoint(settings: Settings, checkpoint: Checkpoint) -> list[str]:
     # A repository may bring the code of its architecture, for those who trust it.
     trusts_code = settings.vllm_args.get("trust-remote-code") is True
     brings_code = "auto_map" in checkpoint.config and trusts_code
-    allowed = settings.vllm_args.get("allow-deprecated-quantization") is True
-    found = [
-        None if brings_code else unsupported(architectures),
-        unsupported_quantisation(config, allowed),
-        unreadable(config, trusts_code),
-        refusal(config),
-    ]
+    found = [None if brings_code else unsupported(architectures)]
+    if settings.vllm_version in (None, PINNED_VLLM):
+        # Of other releases it is not known which forms they read.
+        allowed = settings.vllm_args.get("allow-deprecated-quantization") is True
+        found += [unsupported_quantisation(config, allowed), unreadable(config, trusts_code), refusal(config)]
     return [f"model: {line}" for line in found if line]
 
 

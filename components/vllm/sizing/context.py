@@ -16,7 +16,7 @@ _OLD_NAMES = {"su": "longrope", "mrope": "default", "telechat3-yarn": "yarn"}
 # Their `factor` is in the positions of the configuration already.
 _SCALED = frozenset({"longrope", "llama3", "yarn", "deepseek_yarn", "deepseek_llama_scaling"})
 _KNOWN = _SCALED | {"default", "linear", "dynamic", "ntk", "mllama4", "xdrope", "openpangu", "proportional"}
-_KINDS_OF_LAYERS = frozenset(
+KINDS_OF_LAYERS = frozenset(
     {"full_attention", "sliding_attention", "chunked_attention", "linear_attention", "attention"}
 )
 
@@ -55,7 +55,8 @@ def refusal(config: Mapping[str, Any]) -> str:
     """Why vLLM would not take the positions of a configuration, in one line; empty when it would."""
     for rope in ropes_of(ConfigReader(config)):
         new, old = rope.get("rope_type"), rope.get("type")
-        if new and old and new != old and (old, new) not in {("su", "longrope"), ("mrope", "default")}:
+        both = isinstance(new, str) and isinstance(old, str) and bool(new) and bool(old)
+        if both and new != old and (old, new) not in {("su", "longrope"), ("mrope", "default")}:
             return f"config.json names the positions {new} and {old} at once, which vLLM 0.32 refuses"
         if old == "su" and not new and not rope.get("original_max_position_embeddings"):
             return (
@@ -70,7 +71,7 @@ def ropes_of(config: ConfigReader) -> Iterator[Mapping[str, Any]]:
     found = config.value("rope_scaling") or config.value("rope_parameters")
     if not isinstance(found, Mapping) or not found:
         return
-    if found.keys() <= _KINDS_OF_LAYERS:
+    if found.keys() <= KINDS_OF_LAYERS:
         yield from (rope for rope in found.values() if isinstance(rope, Mapping) and rope)
     else:
         yield found

@@ -32,6 +32,8 @@ def tensor_parallel_size(shape: ModelShape, gpus: int, wish: Wish) -> int:
 
 def splits(shape: ModelShape, size: int) -> bool:
     """Whether heads and matrices can be shared out to so many GPUs; key and value heads may also be repeated."""
+    if size == 1:
+        return True
     widths = [width for width in (shape.intermediate_size, shape.expert_intermediate_size) if width]
     heads = shape.heads % size == 0 and (shape.kv_heads % size == 0 or size % shape.kv_heads == 0)
     return heads and all(width % size == 0 and width // size % shape.quantisation_block == 0 for width in widths)

@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from components.vllm.sizing.context import KINDS_OF_LAYERS
+
 ROPE = ("rope_parameters", "rope_scaling")
 """Two names of one thing; transformers 5 knows both."""
 
@@ -41,11 +43,17 @@ def overrides_of(vllm_args: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(given, Mapping):
         raise OverridesError("hf-overrides takes an object, such as {max_position_embeddings: 65536}")
     for name in ROPE:
-        if isinstance(rope := given.get(name), Mapping) and "rope_type" not in rope:
+        if isinstance(rope := given.get(name), Mapping) and not _names_its_type(rope):
             raise OverridesError(
                 f"hf-overrides: {name} takes the place of the model's whole and has no rope_type, which vLLM 0.32 needs"
             )
     return given
+
+
+def _names_its_type(rope: Mapping[str, Any]) -> bool:
+    """Of all layers, or of each kind of layers that it speaks of."""
+    parts = list(rope.values()) if rope and rope.keys() <= KINDS_OF_LAYERS else [rope]
+    return all("rope_type" in part for part in parts if isinstance(part, Mapping))
 
 
 def overridden(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -235,3 +235,11 @@ def test_on_a_computer_whose_user_is_called_as_the_machines_is_paths_of_both_are
 
 def test_what_is_wrong_with_several_flags_is_told_at_once(folder: Path) -> None:
     assert len(read(folder, chat_template="gone", log_config_file="gone.json", tokenizer="./x").problems) == 3
+
+
+def test_a_user_without_a_home_of_his_own_may_name_paths_of_the_machine(tmp_path: Path) -> None:
+    assert list(variables_elsewhere({"SSL_CERT_DIR": "/etc"}, tmp_path, Path("/"))) == []
+
+
+def test_text_in_a_flag_of_another_release_that_is_no_json_is_left_to_vllm(folder: Path) -> None:
+    assert read(folder, "0.33.0", logging_config="/home/ubuntu/log.yaml").problems == ()

@@ -408,3 +408,21 @@ def test_architectures_of_any_form_are_read(named: object) -> None:
     settings = Settings.model_validate({"lambdaApiKey": "x"})
     (line,) = check_checkpoint(settings, Checkpoint("a/b", "0" * 40, {"architectures": named}, (), {}))
     assert "names no architecture" in line
+
+
+def test_overrides_that_cannot_be_reckoned_with_leave_the_gpus_to_the_model(cloud: EmulatedCloud) -> None:
+    """A kind of positions that nobody knows here: all the more, nothing is taken away from what was served."""
+    unknown = {"hf-overrides": {"rope_parameters": {"rope_type": "of-tomorrow"}}}
+    types: dict[str, Any] = {"instanceTypes": ["gpu_8x_a100"], "regions": ["us-west-1"]}
+    plan = survey(*asked(cloud, model=LLAMA_70B, vllmArgs=unknown, **types))
+    assert plan.decide(plan_facts(plan), "gpu_8x_a100").tensor_parallel_size == 8
+    on_gh200 = survey(*asked(cloud, model=LLAMA_70B, vllmArgs=unknown))
+    assert on_gh200.decide(plan_facts(on_gh200), "gpu_1x_gh200").cpu_offload_gb > 0
+
+
+def test_of_another_release_it_is_not_said_what_it_cannot_read(cloud: EmulatedCloud) -> None:
+    config = {"architectures": ["LlamaForCausalLM"], "model_type": "of_tomorrow", "rope_scaling": {"type": "su"}}
+    checkpoint = Checkpoint("a/b", "0" * 40, config, (), {})
+    settings = {"lambdaApiKey": "x", "install": "source"}
+    assert check_checkpoint(Settings.model_validate({**settings, "vllmVersion": "0.33.0"}), checkpoint) == []
+    assert len(check_checkpoint(Settings.model_validate(settings), checkpoint)) == 2
