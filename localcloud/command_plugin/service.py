@@ -1,4 +1,4 @@
-"""`pulumirpc.ResourceProvider`, as the engine of CLI 3.276 calls it."""
+"""`pulumirpc.ResourceProvider`, as the engine of CLI 3.259 calls it."""
 
 # The names of the methods are the protocol's.
 # ruff: noqa: N802

@@ -102,7 +102,7 @@ def build_cli(checkout: Checkout, destination: Path) -> None:
     build: list[str | Path] = [go, "build", "-trimpath", "-ldflags"]
     set_release = f"-X {SDK}/go/common/version.Version=v{release}"
     try:
-        with step(f"Pulumi CLI {release} from Go modules, about 3 min", checkout.logs / "pulumi-cli.log") as cli:
+        with step(f"Pulumi CLI {release} from Go modules, about 4 min", checkout.logs / "pulumi-cli.log") as cli:
             flags = [f"-s -w {set_release}", "-tags", "osusergo grpcnotrace", "-o", str(destination / "pulumi")]
             cli.run(*build, *flags, CLI, cwd=checkout.cli_module, env=environment)
         with step("Pulumi's Python language host, about 40 s", checkout.logs / "pulumi-language-python.log") as host:
