@@ -45,8 +45,7 @@ class Market:
 
     def has_capacity(self, candidate: Candidate) -> bool:
         """Whether the type is said to be free there; a launch may be refused all the same."""
-        regions = self.offers[candidate.instance_type].regions_with_capacity_available
-        return any(region.name == candidate.region for region in regions)
+        return self.offers[candidate.instance_type].has_capacity_in(candidate.region)
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def is_sold(offer: Offer, region: str, images: Sequence[Image]) -> bool:
     does, and one without any image for the type's architecture does not."""
     architecture = offer.instance_type.image_architecture
     has_images = any((one.architecture, one.region.name) == (architecture, region) for one in images)
-    return has_images or any(free.name == region for free in offer.regions_with_capacity_available)
+    return has_images or offer.has_capacity_in(region)
 
 
 def judge(

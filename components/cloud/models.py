@@ -72,6 +72,10 @@ class Offer(Answer):
     instance_type: InstanceType
     regions_with_capacity_available: list[Region]
 
+    def has_capacity_in(self, region: str) -> bool:
+        """Whether that region is one of them."""
+        return any(one.name == region for one in self.regions_with_capacity_available)
+
 
 class Image(Answer):
     """A disk image in one region; the same id comes once for each region."""

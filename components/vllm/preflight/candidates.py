@@ -151,10 +151,6 @@ def _where_it_is(there: Set[tuple[str, str]], wanted: Mapping[tuple[str, str], s
     return f"it is for {others} only, and {', '.join(f'{name} is {types[name]}' for name in sorted(types))}"
 
 
-def _has_capacity(offer: Offer, region: str) -> bool:
-    return any(region == free.name for free in offer.regions_with_capacity_available)
-
-
 def _not_sold(offer: Offer, regions: Sequence[str], images: Sequence[Image]) -> str:
     architecture = offer.instance_type.image_architecture
     free = sorted(one.name for one in offer.regions_with_capacity_available if one.name not in REGIONS_WITHOUT_FIREWALL)
@@ -176,7 +172,7 @@ def candidates(settings: Settings, offers: Mapping[str, Offer], images: Sequence
             instance_type=name,
             region=region,
             price_cents_per_hour=offers[name].instance_type.price_cents_per_hour,
-            has_capacity=_has_capacity(offers[name], region),
+            has_capacity=offers[name].has_capacity_in(region),
             is_sold=is_sold(offers[name], region, images),
         )
         for name in settings.instance_types
