@@ -23,7 +23,6 @@ from components.vllm.model_pin import ModelPin
 from components.vllm.preflight import PreflightError, survey
 from components.vllm.preflight.clock import clock_lines, is_behind
 from components.vllm.preflight.plan_text import lines_beside_a_machine, lines_of_a_launch, lines_of_any_plan
-from components.vllm.sent_files import sent_files
 from components.vllm.server import ModelServer, ModelServerArgs
 from components.vllm.stack import VllmStack, VllmStackArgs
 from components.vllm.tls import Tls, TlsArgs
@@ -47,8 +46,7 @@ if no_notes := why_no_notes(settings.lambda_api_key, settings.api_url):
     pulumi.log.warn(no_notes)
 if no_agent := check_agent(os.environ):
     raise pulumi.RunError(no_agent)
-sent = sent_files(settings)
-for line in [*lines_of_any_plan(plan), *sent.notes]:
+for line in [*lines_of_any_plan(plan), *plan.sent.notes]:
     pulumi.log.info(line)
 for line in [*clock_lines(client.clock_ahead_s), *exposure(settings)]:
     pulumi.log.warn(line)
@@ -162,8 +160,8 @@ server = ModelServer(
         additional_api_keys=settings.additional_api_keys,
         port=settings.port,
         max_model_len=settings.max_model_len,
-        vllm_args=sent.flags,
-        vllm_files=sent.files,
+        vllm_args=plan.sent.flags,
+        vllm_files=plan.sent.files,
         vllm_env=settings.vllm_env,
         start_timeout_seconds=settings.start_timeout_minutes * 60,
         log_megabytes=settings.log_megabytes,

@@ -10,6 +10,7 @@ from components.cloud.errors import CloudError
 from components.cloud.models import REGIONS_WITHOUT_FIREWALL, Offer
 from components.settings import Settings
 from components.vllm.decision import Decision, UnfitError, check_flags, decide, loaded_shape, unreckoned, wish_of
+from components.vllm.flags.files import SentFiles
 from components.vllm.hub.architectures import unsupported
 from components.vllm.hub.checkpoint import Checkpoint
 from components.vllm.hub.client import Hub, HubError
@@ -61,6 +62,8 @@ class Plan:
     candidates: tuple[Candidate, ...]
     types: tuple[TypeFit, ...]
     """The acceptable types in the order of preference."""
+    sent: SentFiles
+    """The flags as the machine gets them, with the files of this computer that they name."""
     problem: str = ""
     warnings: tuple[str, ...] = ()
     """What would keep a new machine from being launched, a line each; the one that runs and stays is not touched."""
@@ -126,7 +129,8 @@ def survey(settings: Settings, client: LambdaClient, hub: Hub) -> Plan:
     whether it stays, is not decided here: the state knows, and the comparison of the instance's provider. The model
     that it serves is pinned, and `decide` checks that one.
     """
-    own = [*check_versions(settings), *check_flags(settings), *sent_files(settings).problems]
+    sent = sent_files(settings)
+    own = [*check_versions(settings), *check_flags(settings), *sent.problems]
     with ThreadPoolExecutor(1) as beside:
         asked = beside.submit(hub.resolve, settings.model, settings.model_revision)
         try:
@@ -144,9 +148,8 @@ def survey(settings: Settings, client: LambdaClient, hub: Hub) -> Plan:
     found = found or market.check(settings, [one.instance_type for one in types if one.serves])
     if of_model:
         facts, types = None, type_fits(settings, None, market.offers)
-    return Plan(
-        settings, facts, candidates(settings, market.offers, market.images), types, "; ".join(of_model), tuple(found)
-    )
+    sold = candidates(settings, market.offers, market.images)
+    return Plan(settings, facts, sold, types, sent, "; ".join(of_model), tuple(found))
 
 
 def _hub_problem(error: BaseException | None) -> list[str]:

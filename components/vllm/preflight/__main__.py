@@ -20,7 +20,6 @@ from components.vllm.hub.client import Hub
 from components.vllm.preflight import Plan, PreflightError, preflight
 from components.vllm.preflight.clock import clock_lines
 from components.vllm.preflight.plan_text import document, lines
-from components.vllm.sent_files import sent_files
 
 PROJECT = "preflight"
 FLAG_OF_KEY = {
@@ -90,7 +89,7 @@ def main(arguments: Sequence[str]) -> int:
         plan = preflight(settings, client, Hub(settings.hf_endpoint, settings.hf_token))
     except (SettingsError, PreflightError) as error:
         return _refuse(_in_the_words_of_the_command_line(str(error)), options.json)
-    for note in sent_files(settings).notes:
+    for note in plan.sent.notes:
         print(note, file=sys.stderr)
     _show(plan, clock_lines(client.clock_ahead_s), options.json)
     return 0

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from components.settings import Settings
+from components.vllm.flags.files import SentFiles
 from components.vllm.preflight import Plan
 from components.vllm.preflight.candidates import candidates, look
 from components.vllm.preflight.plan_text import lines
@@ -67,7 +68,7 @@ def test_where_one_type_is_sold_the_others_are_no_problem_and_marked_in_the_plan
     )
     market = look(settings, cloud.client)
     assert market.problems == ()
-    told = "\n".join(lines(Plan(settings, None, candidates(settings, market.offers, market.images), ())))
+    told = "\n".join(lines(Plan(settings, None, candidates(settings, market.offers, market.images), (), SentFiles({}))))
     assert "gpu_1x_gh200 in us-east-3: $2.29 an hour, capacity now\n" in told
     assert "gpu_1x_gh200 in us-west-1: $2.29 an hour, no capacity now, and not sold there\n" in told
     assert "gpu_1x_a10 in us-east-3: $1.29 an hour, no capacity now, and not sold there\n" in told
