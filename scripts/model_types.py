@@ -9,9 +9,9 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from zipfile import ZipFile
 
 from components.counted import counted
+from scripts.release_source import ReleaseSource
 
 LIST = Path(__file__).parent.parent / "components/vllm/hub/model_types.json"
 OF_TRANSFORMERS = ("transformers/models/auto/auto_mappings.py", "transformers/models/auto/configuration_auto.py")
@@ -20,10 +20,9 @@ OF_VLLM = "vllm/transformers_utils/config.py"
 
 def main(vllm: Path, transformers: Path) -> None:
     """Write the list."""
-    with ZipFile(transformers) as wheel:
-        known = {name for path in OF_TRANSFORMERS for name in _pairs(ast.parse(wheel.read(path)))}
-    with ZipFile(vllm) as wheel:
-        known |= set(_registered(ast.parse(wheel.read(OF_VLLM))))
+    source = ReleaseSource(transformers)
+    known = {name for path in OF_TRANSFORMERS for name in _pairs(source.tree(path))}
+    known |= set(_registered(ReleaseSource(vllm).tree(OF_VLLM)))
     document = {
         "vllm": vllm.name.split("-")[1],
         "transformers": transformers.name.split("-")[1],

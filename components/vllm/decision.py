@@ -163,7 +163,7 @@ def unreckoned(shape: ModelShape, machine: MachineSize | None, settings: Setting
     part = part_of_one_copy(machine, wish)
     found = fit(plain, machine, wish)
     offload = found.cpu_offload_gib if found.fits else wish.cpu_offload_gib or 0
-    return Decision(offload, wish.tensor_parallel_size or tensor_parallel_size(plain, max(1, part.gpus), wish))
+    return Decision(offload, tensor_parallel_size(plain, max(1, part.gpus), wish))
 
 
 def decide(shape: ModelShape | None, machine: MachineSize | None, wish: Wish) -> Decision:

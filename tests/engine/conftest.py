@@ -75,3 +75,13 @@ def real_project(cloud: LocalCloud, tmp_path: Path) -> Iterator[Project]:
     with project(tmp_path, cloud) as made:
         made.configure(apiUrl=cloud.url, hfEndpoint=cloud.url, sshPort=2222)
         yield made
+
+
+@pytest.fixture
+def with_tls(cloud: LocalCloud, tmp_path: Path) -> Iterator[Project]:
+    """A project whose program makes a machine with TLS and a small endpoint, not made yet."""
+    with project(tmp_path, cloud, PROGRAMS / "tls.py") as one:
+        # The program names its key as the endpoint does.
+        (tmp_path / "project/tests").symlink_to(PROGRAMS.parents[1])
+        one.configure(apiUrl=cloud.url, allowedCidrs=["127.0.0.0/8"])
+        yield one

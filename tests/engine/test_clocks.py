@@ -7,21 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import PROGRAMS
 from tests.local_cloud import LocalCloud
-from tests.pulumi_project import Project, project
+from tests.pulumi_project import Project
 
 AHEAD = Path(__file__).parent / "clock_ahead"
-
-
-@pytest.fixture
-def with_tls(cloud: LocalCloud, tmp_path: Path) -> Iterator[Project]:
-    """A machine with TLS and a small endpoint, not made yet."""
-    with project(tmp_path, cloud, PROGRAMS / "tls.py") as one:
-        # The program names its key as the endpoint does.
-        (tmp_path / "project/tests").symlink_to(PROGRAMS.parents[1])
-        one.configure(apiUrl=cloud.url, allowedCidrs=["127.0.0.0/8"])
-        yield one
 
 
 @pytest.fixture

@@ -13,15 +13,6 @@ GIVEN = "sk-a-key-of-the-user"
 
 
 @pytest.fixture
-def with_tls(cloud: LocalCloud, tmp_path: Path) -> Iterator[Project]:
-    with project(tmp_path, cloud, PROGRAMS / "tls.py") as one:
-        # The program names its key as the endpoint does.
-        (tmp_path / "project/tests").symlink_to(PROGRAMS.parents[1])
-        one.configure(apiUrl=cloud.url, allowedCidrs=["127.0.0.0/8"])
-        yield one
-
-
-@pytest.fixture
 def with_key(api_cloud: LocalCloud, tmp_path: Path) -> Iterator[Project]:
     with project(tmp_path, api_cloud, PROGRAMS / "api_key.py") as one:
         yield one

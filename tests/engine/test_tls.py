@@ -3,27 +3,21 @@
 import json
 import os
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.engine.conftest import PROGRAMS
 from tests.local_cloud import LocalCloud
-from tests.pulumi_project import Project, project
+from tests.pulumi_project import Project
 from tests.tls_endpoint import KEY
 
 
 @pytest.fixture
-def made(cloud: LocalCloud, tmp_path: Path) -> Iterator[Project]:
+def made(with_tls: Project) -> Project:
     """A machine with TLS that has been looked at."""
-    with project(tmp_path, cloud, PROGRAMS / "tls.py") as one:
-        # The program names its key as the endpoint does.
-        (tmp_path / "project/tests").symlink_to(PROGRAMS.parents[1])
-        one.configure(apiUrl=cloud.url, allowedCidrs=["127.0.0.0/8"])
-        one.up()
-        yield one
+    with_tls.up()
+    return with_tls
 
 
 def age(made: Project, folder: Path, kind: str, **dates: str) -> None:
