@@ -1,14 +1,11 @@
 """`python -m ops` against a small server with TLS and a machine's SSH: the way is found, and nothing is left behind."""
 
 import asyncio
-import fcntl
 import json
 import os
-import pty
 import signal
 import socket
 import sys
-import termios
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -26,6 +23,7 @@ from tests.engine.ops_stack import (
     ssh_outputs,
     stack_with,
 )
+from tests.engine.ops_terminal import SECONDS, chat_at_terminal
 from tests.engine.process_machine import Machine, booted, until
 from tests.engine.small_openai import KEY, WORDS, SmallServer, make_certificates, small_server
 
@@ -33,7 +31,6 @@ ANSWER = "".join(WORDS)
 CLOSED = "127.78.0.1"
 """An address of no machine: nothing takes connections there, as with a closed firewall."""
 LOG = ".local/share/lambda-vllm/logs"
-SECONDS = 240.0
 CLIENT = """
 import openai
 messages = [{"role": "user", "content": "?"}]
@@ -212,61 +209,18 @@ def test_in_a_terminal_ctrl_c_stops_the_answer_on_the_server_too_and_not_the_pro
     async def scenario() -> None:
         async with served(tmp_path) as way:
             way.server.endless = True
-            ours, theirs = pty.openpty()
-            chat = await asyncio.create_subprocess_exec(
-                *way.stack.command, "chat", "--project", str(way.stack.folder),
-                env=way.stack.environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-                preexec_fn=take_terminal,
-            )  # fmt: skip
-            os.close(theirs)
-            screen = Screen(ours)
-            try:
-                await screen.shows("> ")
-                os.write(ours, b"hello\n")
+            async with chat_at_terminal(way.stack) as screen:
+                screen.types(b"hello\n")
                 await screen.shows("Paris. on on")
-                os.write(ours, b"\x03")
+                screen.types(b"\x03")
                 await screen.shows("[stopped: ")
                 await until(way.server.left.is_set, SECONDS)
                 way.server.endless = False
-                os.write(ours, b"again\n")
+                screen.types(b"again\n")
                 await screen.shows("[5 tokens")
-                os.write(ours, b"\x04")
-                assert await asyncio.wait_for(chat.wait(), SECONDS) == 0
-            finally:
-                screen.close()
             assert left_in_temporary_folder(way.stack) == []
 
     run(scenario())
-
-
-def take_terminal() -> None:
-    """Standard input becomes the terminal from which Ctrl+C comes."""
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-
-class Screen:
-    """What a program writes to a terminal."""
-
-    def __init__(self, descriptor: int) -> None:
-        self.text = ""
-        self._descriptor = descriptor
-        self._seen = 0
-        asyncio.get_running_loop().add_reader(descriptor, self._read)
-
-    def _read(self) -> None:
-        try:
-            self.text += os.read(self._descriptor, 65536).decode(errors="replace")
-        except OSError:
-            asyncio.get_running_loop().remove_reader(self._descriptor)
-
-    async def shows(self, words: str) -> None:
-        """Wait for words that come after those waited for before."""
-        await until(lambda: words in self.text[self._seen :], SECONDS)
-        self._seen = self.text.index(words, self._seen) + len(words)
-
-    def close(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._descriptor)
-        os.close(self._descriptor)
 
 
 def test_the_status_has_the_servers_figures_through_a_tunnel_and_the_price(tmp_path: Path) -> None:

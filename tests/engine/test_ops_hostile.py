@@ -2,15 +2,15 @@
 
 import asyncio
 import os
-import pty
 import signal
 from pathlib import Path
 
 import pytest
 
 from tests.engine.ops_stack import OpsStack, left_in_temporary_folder, project_without_stack
+from tests.engine.ops_terminal import SECONDS, chat_at_terminal
 from tests.engine.process_machine import until
-from tests.engine.test_ops import ANSWER, LOG, SECONDS, Screen, line_with, run, served, take_terminal
+from tests.engine.test_ops import ANSWER, LOG, line_with, run, served
 
 
 def test_a_tunnel_needs_no_home_that_can_be_written(tmp_path: Path) -> None:
@@ -34,26 +34,13 @@ def test_a_tunnel_needs_no_home_that_can_be_written(tmp_path: Path) -> None:
 def test_a_line_of_a_terminal_that_is_not_utf_8_is_told_and_the_next_one_is_answered(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with served(tmp_path) as way:
-            ours, theirs = pty.openpty()
-            chat = await asyncio.create_subprocess_exec(
-                *way.stack.command, "chat", "--project", str(way.stack.folder),
-                env={**way.stack.environment, "LC_ALL": "C.UTF-8"}, stdin=theirs, stdout=theirs, stderr=theirs,
-                start_new_session=True, preexec_fn=take_terminal,
-            )  # fmt: skip
-            os.close(theirs)
-            screen = Screen(ours)
-            try:
-                await screen.shows("> ")
+            async with chat_at_terminal(way.stack, LC_ALL="C.UTF-8") as screen:
                 # GNU readline leaves out a byte that could begin a letter and does not, so there are two of them.
-                os.write(ours, b"d\xe9j\xe0 vu\n")
+                screen.types(b"d\xe9j\xe0 vu\n")
                 await screen.shows("the text is not UTF-8 at letter ")
                 await screen.shows("so nothing was sent")
-                os.write(ours, b"coffee\n")
+                screen.types(b"coffee\n")
                 await screen.shows(ANSWER)
-                os.write(ours, b"\x04")
-                assert await asyncio.wait_for(chat.wait(), SECONDS) == 0
-            finally:
-                screen.close()
             assert [body["messages"][-1]["content"] for body in way.server.bodies] == ["coffee"]
 
     run(scenario())
