@@ -6,26 +6,26 @@ from pathlib import Path
 
 import pulumi
 
-from components.cloud.account_folder import why_no_notes
-from components.cloud.client import LambdaClient
-from components.cloud.filesystem import Filesystem
-from components.exposure import exposure
+from components.lambda_cloud.api.account_folder import why_no_notes
+from components.lambda_cloud.api.client import LambdaClient
+from components.lambda_cloud.filesystem.resource import Filesystem
+from components.machine.gpu_machine import GpuMachine, GpuMachineArgs
 from components.machine.host import check_agent
-from components.machine.machine import GpuMachine, GpuMachineArgs
+from components.model.facts import ModelFacts
+from components.model.hub.client import Hub
+from components.model.pin.resource import ModelPin
 from components.settings import KEYS, SettingsError, read_settings
-from components.unread import stack_file_text, unread_warnings
-from components.vllm.api_key import ApiKey
+from components.settings.exposure import exposure
+from components.settings.unread import stack_file_text, unread_warnings
+from components.tls.tls import Tls, TlsArgs
+from components.vllm.api_key.resource import ApiKey
 from components.vllm.decision import Decision, UnfitError
-from components.vllm.endpoint_check import EndpointCheck
-from components.vllm.hub.client import Hub
-from components.vllm.model_facts import ModelFacts
-from components.vllm.model_pin import ModelPin
+from components.vllm.endpoint_check.resource import EndpointCheck
 from components.vllm.preflight import PreflightError, survey
 from components.vllm.preflight.clock import clock_lines, is_behind
 from components.vllm.preflight.plan_text import lines_beside_a_machine, lines_of_a_launch, lines_of_any_plan
 from components.vllm.server import ModelServer, ModelServerArgs
 from components.vllm.stack import VllmStack, VllmStackArgs
-from components.vllm.tls import Tls, TlsArgs
 
 # When a resource fails, the engine interrupts this program; leaving quietly keeps the real error the last thing on
 # the screen.

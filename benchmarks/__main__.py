@@ -13,7 +13,7 @@ from benchmarks import (
     through_the_guard,
     until_it_runs,
 )
-from tests.signals import let_signals_arrive
+from tests.support.signals import let_signals_arrive
 
 let_signals_arrive()
 fresh_account.main()

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.table import Table
 from localcloud.testing import Accounts, AccountSettings, LambdaCloud
-from tests.unit.emulated import PUBLIC_KEY
+from tests.support.emulated import PUBLIC_KEY
 
 ACCOUNTS = 50
 LEFT_BEHIND = (0, 20)

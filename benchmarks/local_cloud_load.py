@@ -16,8 +16,8 @@ from statistics import median, quantiles
 import aiohttp
 
 from benchmarks.table import Table, against
-from tests.local_cloud import LocalCloud, local_cloud
-from tests.unit.emulated import PUBLIC_KEY
+from tests.support.emulated import PUBLIC_KEY
+from tests.support.local_cloud import LocalCloud, local_cloud
 
 CLIENTS = (1, 16, 64)
 INSTANCES = (0, 100, 1000)

@@ -12,8 +12,8 @@ import aiohttp
 import psutil
 
 from benchmarks.table import Table, against
-from tests.local_cloud import LocalCloud, local_cloud
-from tests.unit.emulated import PUBLIC_KEY
+from tests.support.emulated import PUBLIC_KEY
+from tests.support.local_cloud import LocalCloud, local_cloud
 
 REQUESTS = 10_000
 CLIENTS = 16

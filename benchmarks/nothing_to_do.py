@@ -12,8 +12,8 @@ from statistics import median
 
 from benchmarks.table import Table, against
 from tests.engine.conftest import FLEET_PROGRAM, PROGRAMS
-from tests.local_cloud import local_cloud
-from tests.pulumi_project import Project, project
+from tests.support.local_cloud import local_cloud
+from tests.support.pulumi_project import Project, project
 
 RUNS = 7
 NUMBERS = (1, 5, 20)

@@ -14,11 +14,11 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.table import Table, against
-from components.cloud.limits import LAUNCH_INTERVAL_VARIABLE, REQUEST_INTERVAL_VARIABLE, Limits
-from localcloud.timings import boot_times
+from components.lambda_cloud.api.limits import LAUNCH_INTERVAL_VARIABLE, REQUEST_INTERVAL_VARIABLE, Limits
+from localcloud.machines.timings import boot_times
 from tests.engine.conftest import FLEET_PROGRAM
-from tests.local_cloud import LocalCloud, local_cloud
-from tests.pulumi_project import project
+from tests.support.local_cloud import LocalCloud, local_cloud
+from tests.support.pulumi_project import project
 
 PACE_BY_NUMBER = {1: 1.0, 5: 0.5, 20: 0.25, 50: 0.2}
 UP_BOUND = 1.05

@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.table import Table, against
-from tests.engine.pulumi_cli import REPOSITORY
-from tests.local_cloud import LocalCloud, local_cloud
+from tests.support.local_cloud import LocalCloud, local_cloud
+from tests.support.pulumi_cli import REPOSITORY
 
 RUNS = 7
 BOUND_S = 2.0

@@ -11,8 +11,8 @@ import psutil
 
 from benchmarks.table import Table, against
 from localcloud.machines.processes import processes_of
-from tests.engine.customer import Customer
-from tests.local_cloud import LocalCloud, local_cloud
+from tests.support.customer import Customer
+from tests.support.local_cloud import LocalCloud, local_cloud
 
 RUNS = 5
 MANY = 20

@@ -11,7 +11,7 @@ from statistics import median
 
 from benchmarks.table import Table
 from components.vllm.server import Setting, swap_command
-from tests.engine.swap_machine import PORT, SwapMachine, setting, swap_machine
+from tests.support.swap_machine import PORT, SwapMachine, setting, swap_machine
 
 LOADS_S = tuple(2 + tenth / 10 for tenth in range(10))
 """Different ones, so that no way has the luck of being asked in the right moment each time."""

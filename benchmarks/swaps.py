@@ -19,8 +19,8 @@ import requests
 
 from benchmarks.table import Table, against
 from localcloud.machines.processes import processes_of
-from tests.local_cloud import local_cloud
-from tests.pulumi_project import Project, project
+from tests.support.local_cloud import local_cloud
+from tests.support.pulumi_project import Project, project
 
 FLAGS = {"dtype": "bfloat16", "enforce-eager": True, "max-num-seqs": 4}
 MODELS = ("meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Llama-3.1-70B-Instruct")

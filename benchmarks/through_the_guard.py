@@ -22,8 +22,8 @@ import psutil
 
 from benchmarks.second_door import PORT_VARIABLE
 from benchmarks.table import Table
-from tests.local_cloud import local_cloud
-from tests.pulumi_project import project
+from tests.support.local_cloud import local_cloud
+from tests.support.pulumi_project import project
 
 REQUESTS = 500
 AT_ONCE = 64

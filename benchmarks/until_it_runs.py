@@ -23,8 +23,8 @@ from typing import Any
 from benchmarks.table import Table, against
 from components.vllm.server import swap_command
 from components.vllm.stack import VllmStackArgs, install_command
-from tests.local_cloud import LocalCloud, local_cloud
-from tests.pulumi_project import Project, project
+from tests.support.local_cloud import LocalCloud, local_cloud
+from tests.support.pulumi_project import Project, project
 
 HAND = Path(__file__).with_name("by_hand.sh")
 FLAGS = {"dtype": "bfloat16", "enforce-eager": True, "max-num-seqs": 4}

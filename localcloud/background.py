@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from localcloud import credentials
+from localcloud.account import credentials
+from localcloud.account.state import RunningServer, StateDirectory
+from localcloud.account.store import Store
 from localcloud.errors import LocalCloudError
 from localcloud.paths import CONTROL_PREFIX
-from localcloud.state import RunningServer, StateDirectory
-from localcloud.store import Store
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from localcloud import background
+from localcloud.account.state import StateDirectory
 from localcloud.errors import LocalCloudError
-from localcloud.state import StateDirectory
 
 Command = Callable[[argparse.Namespace], int]
 

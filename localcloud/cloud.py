@@ -4,16 +4,16 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from localcloud.capacity import Capacity
-from localcloud.clock import CloudClock
-from localcloud.credentials import Credentials
+from localcloud.account.capacity import Capacity
+from localcloud.account.credentials import Credentials
+from localcloud.account.filesystems import FilesystemFolders
+from localcloud.account.prices import Prices
+from localcloud.account.quotas import Allowance
+from localcloud.account.store import Store
+from localcloud.api.clock import CloudClock
+from localcloud.control.journal import Journal
 from localcloud.faults.waiting import Faults
-from localcloud.filesystems import FilesystemFolders
-from localcloud.journal import Journal
-from localcloud.lifecycle import Lifecycle
-from localcloud.prices import Prices
-from localcloud.quotas import Allowance
-from localcloud.store import Store
+from localcloud.machines.lifecycle import Lifecycle
 
 
 @dataclass(frozen=True)

@@ -11,35 +11,35 @@ from typing import Literal
 
 from aiohttp import web
 
+from localcloud.account.capacity import Capacity
+from localcloud.account.credentials import load_or_create
+from localcloud.account.drift import Drift
+from localcloud.account.filesystems import FilesystemFolders
+from localcloud.account.prices import Prices
+from localcloud.account.quotas import Allowance
+from localcloud.account.state import RunningServer, StateDirectory, write_private
+from localcloud.account.store import Store
 from localcloud.api.auth import authenticate
+from localcloud.api.clock import CloudClock
+from localcloud.api.edge import LIMITER, RateLimit, check_user_agent, rate_limiter
 from localcloud.api.envelope import envelope
 from localcloud.api.routes import api_routes
-from localcloud.capacity import Capacity
-from localcloud.clock import CloudClock
 from localcloud.cloud import CLOUD, Cloud
-from localcloud.control import control_app, operations_of
-from localcloud.credentials import load_or_create
-from localcloud.drift import Drift
-from localcloud.edge import LIMITER, RateLimit, check_user_agent, rate_limiter
+from localcloud.control.journal import Journal
+from localcloud.control.page.routes import page_routes
+from localcloud.control.routes import control_app, operations_of
 from localcloud.errors import LocalCloudError
 from localcloud.faults.ssh import SshTrouble
+from localcloud.faults.trouble import play
 from localcloud.faults.waiting import Faults
-from localcloud.filesystems import FilesystemFolders
 from localcloud.hub import hub_routes, hub_tokens
-from localcloud.journal import Journal
-from localcloud.lifecycle import Lifecycle
 from localcloud.machines.accelerator import Accelerator
 from localcloud.machines.base import Machines
 from localcloud.machines.kinds import machines_of_kind
+from localcloud.machines.lifecycle import Lifecycle
 from localcloud.machines.process import ProcessMachines
 from localcloud.machines.small_disk import can_mount
-from localcloud.page.routes import page_routes
 from localcloud.paths import API_PREFIX, CONTROL_PREFIX
-from localcloud.prices import Prices
-from localcloud.quotas import Allowance
-from localcloud.state import RunningServer, StateDirectory, write_private
-from localcloud.store import Store
-from localcloud.trouble import play
 
 LARGEST_BODY = 8 * 1024 * 1024
 """Bytes; user data of 1 MB may be several times as long as a JSON string."""

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from components.counted import counted
+from components.text.counted import counted
 from ops.errors import OpsError
 from ops.outputs import StackOutputs
 from ops.price import dollars_per_million_tokens

@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.counted import counted
+from components.text.counted import counted
 from ops.errors import OpsError
 from ops.say import say
 from ops.server import Server, ServerError

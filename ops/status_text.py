@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from components.counted import counted
+from components.text.counted import counted
 
 if TYPE_CHECKING:
     from ops.status import Figures, Status

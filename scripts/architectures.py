@@ -1,7 +1,7 @@
 """Writes down what a release of vLLM can serve: python -m scripts.architectures VLLM_WHEEL TRANSFORMERS_WHEEL
 
 Both wheels come from `pip download --no-deps`; nothing of them is run. The list goes to
-components/vllm/hub/architectures.json, for components/vllm/hub/architectures.py to read.
+components/vllm/release/architectures.json, for components/vllm/release/architectures.py to read.
 """
 
 import ast
@@ -13,7 +13,7 @@ from typing import Any
 
 from scripts.release_source import ReleaseSource, named
 
-LIST = Path(__file__).parent.parent / "components" / "vllm" / "hub" / "architectures.json"
+LIST = Path(__file__).parent.parent / "components" / "vllm" / "release" / "architectures.json"
 
 MODELS = "vllm/model_executor/models/"
 KINDS = {

@@ -1,7 +1,7 @@
 """Writes down the flags of `vllm serve`, and what else vLLM reads by name: VENV/bin/python -m scripts.flags
 
 VENV has the pinned vLLM, for any accelerator: its own parser is asked, and nothing is loaded. The lists go to
-serve.json and release.json in components/vllm/flags, which reads them.
+serve.json and release.json in components/vllm/release/flags, which reads them.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parent.parent / "components" / "vllm" / "flags"
+FOLDER = Path(__file__).parent.parent / "components" / "vllm" / "release" / "flags"
 LIST = FOLDER / "serve.json"
 RELEASE = FOLDER / "release.json"
 ASKED = re.compile(r"""(?:environ|getenv)[\w.]*[(\[]\s*["'](VLLM_\w+)""")

@@ -1,7 +1,7 @@
 """Writes down which configurations a release of vLLM reads: python -m scripts.model_types VLLM_WHEEL TRANSFORMERS_WHEEL
 
 Both wheels come from `pip download --no-deps`; nothing of them is run. The list goes to
-components/vllm/hub/model_types.json, for components/vllm/hub/model_types.py to read.
+components/vllm/release/model_types.json, for components/vllm/release/model_types.py to read.
 """
 
 import ast
@@ -10,10 +10,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.counted import counted
+from components.text.counted import counted
 from scripts.release_source import ReleaseSource
 
-LIST = Path(__file__).parent.parent / "components/vllm/hub/model_types.json"
+LIST = Path(__file__).parent.parent / "components/vllm/release/model_types.json"
 OF_TRANSFORMERS = ("transformers/models/auto/auto_mappings.py", "transformers/models/auto/configuration_auto.py")
 OF_VLLM = "vllm/transformers_utils/config.py"
 

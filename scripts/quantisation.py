@@ -1,7 +1,7 @@
 """Writes down which quantised weights a release of vLLM loads, and on which GPUs: python -m scripts.quantisation WHEEL
 
 The wheel comes from `pip download --no-deps`; nothing of it is run. The list goes to
-components/vllm/hub/quantisation.json, for components/vllm/hub/quantisation.py to read.
+components/vllm/release/quantisation.json, for components/vllm/release/quantisation.py to read.
 """
 
 import ast
@@ -14,7 +14,7 @@ from typing import Any
 
 from scripts.release_source import ReleaseSource, imports, missing, named
 
-LIST = Path(__file__).parent.parent / "components" / "vllm" / "hub" / "quantisation.json"
+LIST = Path(__file__).parent.parent / "components" / "vllm" / "release" / "quantisation.json"
 
 LAYERS = "vllm.model_executor.layers.quantization"
 METHODS = f"{LAYERS.replace('.', '/')}/__init__.py"

@@ -18,7 +18,7 @@ from pathlib import Path
 import pulumi
 from pulumi_command import remote
 
-from components.cloud.asked import Asked
+from components.dynamic.change_marker.resource import ChangeMarker
 
 BASE = ".local/share/lambda-vllm"
 """Programs, logs and jobs, relative to the home directory."""
@@ -69,7 +69,7 @@ class Host:
         """
         secret = pulumi.Output.secret(content)
         parent = opts.parent if opts else None
-        asked = Asked(f"{name}-asked", secret, pulumi.ResourceOptions(parent=parent))
+        asked = ChangeMarker(f"{name}-asked", secret, pulumi.ResourceOptions(parent=parent))
         return self.run(
             name,
             write_command(file_name),

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.cloud.errors import CloudError
+from components.lambda_cloud.api.errors import CloudError
 from components.machine.known_hosts import known_hosts_line
 from components.machine.ssh_words import ssh_words
 

@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from components.model.sizing.demands import part_of_one_copy, tensor_parallel_size
+from components.model.sizing.fit import ServeOptions, fit
+from components.model.sizing.gpus import MachineSize
+from components.model.sizing.layouts import with_whole_windows, without_latent, without_windows
+from components.model.sizing.model_shape import ModelShape, ShapeError
+from components.model.sizing.overrides import OverridesError, overrides_of
+from components.model.sizing.shape import overridden_shape
+from components.model.sizing.variants import quantised
 from components.settings import Settings
-from components.vllm.sizing.demands import part_of_one_copy, tensor_parallel_size
-from components.vllm.sizing.fit import Wish, fit
-from components.vllm.sizing.gpus import MachineSize
-from components.vllm.sizing.layouts import with_whole_windows, without_latent, without_windows
-from components.vllm.sizing.model_shape import ModelShape, ShapeError
-from components.vllm.sizing.overrides import OverridesError, overrides_of
-from components.vllm.sizing.shape import overridden_shape
-from components.vllm.sizing.variants import quantised
 
 DTYPES = ("auto", "half", "float16", "bfloat16", "float", "float32")
 """What `--dtype` takes."""
@@ -37,7 +37,7 @@ FLAGS_OF_WISH: Mapping[str, tuple[str, Callable[[object], bool], str]] = {
     "data-parallel-size": ("data_parallel_size", _is_count, "a whole number from 1 on"),
     "enforce-eager": ("enforce_eager", lambda value: isinstance(value, bool), "true or false"),
 }
-"""Flags of `vllm serve` on which the memory depends: names in a `Wish`, what vLLM accepts, and how to say that."""
+"""Flags of `vllm serve` on which the memory depends: names in a `ServeOptions`, what vLLM takes, and how to say it."""
 
 WITHOUT_A_PLAN = frozenset({"pipeline-parallel-size", "decode-context-parallel-size", "prefill-context-parallel-size"})
 """Flags that share a model out in a way that the sizing does not know."""
@@ -100,12 +100,12 @@ def _repositories(given: Mapping[str, Any]) -> dict[str, str]:
     return {flag: name for flag, name in named.items() if isinstance(name, str) and _REPOSITORY.fullmatch(name)}
 
 
-def wish_of(settings: Settings) -> Wish:
+def serve_options_of(settings: Settings) -> ServeOptions:
     """What the user asks of the memory; None where it is left to us. The flags have passed `check_flags`."""
     given: dict[str, Any] = {
         name: settings.vllm_args[flag] for flag, (name, _, _) in FLAGS_OF_WISH.items() if flag in settings.vllm_args
     }
-    return Wish(
+    return ServeOptions(
         max_model_len=None if settings.max_model_len == "auto" else settings.max_model_len,
         cpu_offload_gib=None if settings.cpu_offload_gb == "auto" else settings.cpu_offload_gb,
         runner="v1" if _is_no(settings.vllm_env.get("VLLM_USE_V2_MODEL_RUNNER")) else "v2",
@@ -157,7 +157,7 @@ def unreckoned(shape: ModelShape, machine: MachineSize | None, settings: Setting
     """
     others = {flag: value for flag, value in settings.vllm_args.items() if flag != "hf-overrides"}
     plain = loaded_shape(shape, settings.model_copy(update={"vllm_args": others}))
-    wish = replace(wish_of(settings), beyond_context=True)
+    wish = replace(serve_options_of(settings), beyond_context=True)
     if machine is None or plain is None:
         return decide(None, None, wish)
     part = part_of_one_copy(machine, wish)
@@ -166,7 +166,7 @@ def unreckoned(shape: ModelShape, machine: MachineSize | None, settings: Setting
     return Decision(offload, tensor_parallel_size(plain, max(1, part.gpus), wish))
 
 
-def decide(shape: ModelShape | None, machine: MachineSize | None, wish: Wish) -> Decision:
+def decide(shape: ModelShape | None, machine: MachineSize | None, wish: ServeOptions) -> Decision:
     """The flags for this model on this machine; without a GPU, or a shape, those that the user gave.
 
     `UnfitError` when it does not fit: a plan leaves such a machine out, but it is of today's commit, and this one may

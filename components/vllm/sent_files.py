@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from components.settings import Settings
-from components.vllm.flags.files import SentFiles, read_files, variables_elsewhere
+from components.vllm.release.flags.files import SentFiles, read_files, variables_elsewhere
 
 
 def sent_files(settings: Settings) -> SentFiles:

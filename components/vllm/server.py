@@ -16,8 +16,8 @@ from typing import Any
 import pulumi
 
 from components.machine.host import BASE, SCRIPTS, Host, content_hash
+from components.model.facts import ModelFacts
 from components.vllm.decision import Decision
-from components.vllm.model_facts import ModelFacts
 from components.vllm.stack import FOLDER, VllmStack, job, seconds_of
 from components.vllm.versions import PINNED_VLLM
 

@@ -6,11 +6,11 @@ folder of the program. In a copy of this example, copy `components` beside it.
 
 import pulumi
 
-from components.cloud.boot import BootWait
-from components.cloud.firewall import FirewallRuleset
-from components.cloud.instance import Instance
-from components.cloud.ssh_key import SshKey
-from components.machine.keys import KeyPair
+from components.lambda_cloud.boot_wait.resource import BootWait
+from components.lambda_cloud.firewall.resource import FirewallRuleset
+from components.lambda_cloud.instance.resource import Instance
+from components.lambda_cloud.ssh_key.resource import SshKey
+from components.machine.key_pair.resource import KeyPair
 
 # What can be set, and the defaults, stand in Pulumi.yaml.
 config = pulumi.Config()

@@ -11,9 +11,9 @@ from typing import Any
 
 from aiohttp import web
 
+from localcloud.account.records import OWNER, AuditRecord
 from localcloud.api.errors import invalid_parameters
 from localcloud.cloud import Cloud, cloud_of
-from localcloud.records import OWNER, AuditRecord
 
 PAGE_SIZE = 100
 """Events on a page; Lambda does not publish its own."""

@@ -5,8 +5,8 @@ from typing import Any
 
 from aiohttp import web
 
+from localcloud.account.catalogue import IMAGES, INSTANCE_TYPES, REGIONS, Image, InstanceType, image_regions
 from localcloud.api.envelope import ok
-from localcloud.catalogue import IMAGES, INSTANCE_TYPES, REGIONS, Image, InstanceType, image_regions
 from localcloud.cloud import cloud_of
 
 IMAGE_TIME = "2026-03-02T18:05:12.311000+00:00"

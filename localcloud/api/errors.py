@@ -1,6 +1,6 @@
 """The errors of the API, with the status, codes and texts of Lambda API 1.10.0."""
 
-from localcloud.catalogue import REGIONS
+from localcloud.account.catalogue import REGIONS
 
 
 class ApiError(Exception):

@@ -10,12 +10,12 @@ from typing import Any
 from aiohttp import web
 from pydantic import Field
 
+from localcloud.account.records import FabricPartitionRecord
 from localcloud.api.audit import note
 from localcloud.api.catalogue import region_json
 from localcloud.api.envelope import RequestBody, ok, path_id, read_body
 from localcloud.api.errors import check_region, not_found
 from localcloud.cloud import cloud_of
-from localcloud.records import FabricPartitionRecord
 
 DEFAULT_WORKSPACE = "232582c7ff041399e34823a0be625540"
 

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import Field
 
+from localcloud.account.records import GONE, OWNER, FilesystemRecord, MountedFilesystem
 from localcloud.api.audit import note
 from localcloud.api.catalogue import region_json
 from localcloud.api.envelope import RequestBody, ok, path_id, read_body
@@ -22,7 +23,6 @@ from localcloud.api.errors import (
     quota_exceeded,
 )
 from localcloud.cloud import Cloud, cloud_of
-from localcloud.records import GONE, OWNER, FilesystemRecord, MountedFilesystem
 
 
 class NewFilesystem(RequestBody):

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal, Self
 from aiohttp import web
 from pydantic import BeforeValidator, Field, model_validator
 
+from localcloud.account.records import GONE, FirewallRule, InstanceRecord, RulesetRecord
 from localcloud.api.audit import note
 from localcloud.api.catalogue import region_json
 from localcloud.api.envelope import RequestBody, ok, path_id, read_body
 from localcloud.api.errors import check_region, quota_exceeded, ruleset_in_use, ruleset_not_found
 from localcloud.cloud import Cloud, cloud_of
-from localcloud.records import GONE, FirewallRule, InstanceRecord, RulesetRecord
 
 GLOBAL_NAME = "Default Workspace Global Rules"
 

@@ -6,13 +6,13 @@ from uuid import UUID
 from aiohttp import web
 from pydantic import Field, field_validator
 
+from localcloud.account.records import GONE, InstanceRecord, Status, Tag
 from localcloud.api.audit import note
 from localcloud.api.catalogue import instance_type_json, region_json
 from localcloud.api.envelope import RequestBody, ok, path_id, read_body
 from localcloud.api.errors import conflict, instance_not_found
 from localcloud.cloud import Cloud, cloud_of
 from localcloud.faults.marks import TERMINATE_MARK, TerminateMark
-from localcloud.records import GONE, InstanceRecord, Status, Tag
 
 Name = Annotated[str, Field(max_length=64)]
 

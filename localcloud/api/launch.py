@@ -9,6 +9,8 @@ import asyncssh
 from aiohttp import web
 from pydantic import Field, field_validator, model_validator
 
+from localcloud.account.catalogue import DEFAULT_FAMILY, IMAGES, INSTANCE_TYPES, Image, image_regions
+from localcloud.account.records import InstanceRecord, SshKeyRecord
 from localcloud.api.audit import note
 from localcloud.api.envelope import RequestBody, ok, read_body
 from localcloud.api.errors import (
@@ -20,10 +22,8 @@ from localcloud.api.errors import (
 )
 from localcloud.api.filesystems import RequestedMount, mounted
 from localcloud.api.instances import Name, RequestedTag, tags_of
-from localcloud.catalogue import DEFAULT_FAMILY, IMAGES, INSTANCE_TYPES, Image, image_regions
 from localcloud.cloud import Cloud, cloud_of
 from localcloud.faults.marks import LAUNCH_MARK, LaunchMark
-from localcloud.records import InstanceRecord, SshKeyRecord
 
 USER_DATA_BYTES = 1_000_000
 """The document says 1 MB."""

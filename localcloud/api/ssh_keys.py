@@ -7,11 +7,11 @@ import asyncssh
 from aiohttp import web
 from pydantic import Field, field_validator
 
+from localcloud.account.records import GONE, SshKeyRecord
 from localcloud.api.audit import note
 from localcloud.api.envelope import RequestBody, ok, path_id, read_body
 from localcloud.api.errors import invalid_parameters, key_in_use, not_found
 from localcloud.cloud import cloud_of
-from localcloud.records import GONE, SshKeyRecord
 
 MOST_KEYS = 1024
 """How many an account may have, says Lambda's documentation."""

@@ -5,11 +5,11 @@ from typing import Any
 
 from aiohttp import web
 
+from localcloud.api.edge import html_page
 from localcloud.api.envelope import error_response
 from localcloud.api.errors import internal_error
-from localcloud.edge import html_page
+from localcloud.control.journal import operation_of
 from localcloud.faults.call import Call
-from localcloud.journal import operation_of
 
 UNKNOWN_FIELDS: dict[str, object] = {
     "unknown_flag": None,

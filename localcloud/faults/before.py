@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from aiohttp import web
 
+from localcloud.api.edge import html_page, too_many_requests
 from localcloud.api.errors import ApiError
-from localcloud.edge import html_page, too_many_requests
 from localcloud.faults.call import Call, Strike
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from localcloud.account.records import Status
 from localcloud.api.errors import insufficient_capacity, internal_error, provider_unavailable, quota_exceeded
 from localcloud.faults import after, before, downloads, late, marks
 from localcloud.faults.call import Strike
 from localcloud.faults.operations import HUB, SSH
-from localcloud.records import Status
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from localcloud.account.records import Status
 from localcloud.faults.call import Call, Strike
-from localcloud.records import Status
 
 SMALL_DISK_BYTES = 64 * 1024 * 1024
 """Room to boot and to begin an install."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from localcloud.control.journal import operation_of
 from localcloud.faults.call import Call
 from localcloud.faults.delays import Delays
 from localcloud.faults.fault import Fault
 from localcloud.faults.kinds import KINDS
 from localcloud.faults.operations import HUB, SSH
 from localcloud.faults.sender import machine_that_sent
-from localcloud.journal import operation_of
 from localcloud.paths import API_PREFIX, CONTROL_PREFIX
 
 

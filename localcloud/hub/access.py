@@ -4,7 +4,7 @@ import hmac
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from localcloud.credentials import Credentials
+from localcloud.account.credentials import Credentials
 from localcloud.hub import refusals
 from localcloud.hub.catalog import ModelSpec
 

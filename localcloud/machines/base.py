@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from localcloud.records import FirewallRule
+from localcloud.account.records import FirewallRule
 
 
 @dataclass(frozen=True)

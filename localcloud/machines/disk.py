@@ -13,8 +13,8 @@ from uuid import UUID, uuid4, uuid5
 
 import asyncssh
 
+from localcloud.account.folders import remove_folder
 from localcloud.errors import LocalCloudError
-from localcloud.folders import remove_folder
 from localcloud.machines import disk_image, mounts, small_disk
 from localcloud.machines.accelerator import Accelerator
 from localcloud.machines.base import MachineSpec

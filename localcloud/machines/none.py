@@ -4,8 +4,8 @@ import secrets
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
 
+from localcloud.account.records import FirewallRule
 from localcloud.machines.base import MachineSpec
-from localcloud.records import FirewallRule
 
 NOWHERE = IPv4Network("198.18.0.0/15")
 """Set aside for benchmarks by RFC 2544: nothing on any network answers there."""

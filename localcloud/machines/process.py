@@ -23,6 +23,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from localcloud.account.records import FirewallRule
 from localcloud.machines.accelerator import Accelerator
 from localcloud.machines.base import MachineSpec
 from localcloud.machines.boot import first_boot, start_units
@@ -31,7 +32,6 @@ from localcloud.machines.errors import MachineError
 from localcloud.machines.processes import end_processes
 from localcloud.machines.ssh_faults import SshFaults
 from localcloud.machines.ssh_server import PORT, SshServer
-from localcloud.records import FirewallRule
 
 _ADDRESSES = 256 * 254
 _INSTANCE_ID = re.compile("[0-9a-f]{32}")

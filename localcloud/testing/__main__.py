@@ -8,11 +8,12 @@ import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from localcloud import cli, credentials
+from localcloud import cli
+from localcloud.account import credentials
+from localcloud.account.state import StateDirectory
 from localcloud.background import destroy_machines
 from localcloud.errors import LocalCloudError
 from localcloud.server import Settings, serving, stop_signal
-from localcloud.state import StateDirectory
 from localcloud.testing.messages import Answer, Order
 
 MEMORY = Path("/dev/shm")  # noqa: S108  # a folder with a random name of its own is made in it

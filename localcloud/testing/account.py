@@ -7,9 +7,9 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
+from localcloud.account.records import GONE
 from localcloud.errors import LocalCloudError
 from localcloud.paths import CONTROL_PREFIX
-from localcloud.records import GONE
 
 SECONDS = 60.0
 """How long the control side may take; forcing a state may have to end a machine."""

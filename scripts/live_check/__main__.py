@@ -14,11 +14,11 @@ if not __package__:
 
 import requests
 
-from components.cloud.client import LambdaClient
-from components.cloud.errors import CloudError
-from components.cloud.launch_order import TOKEN_TAG
+from components.lambda_cloud.api.client import LambdaClient
+from components.lambda_cloud.api.errors import CloudError
+from components.lambda_cloud.instance.launch_order import TOKEN_TAG
+from components.model.hub.client import Hub
 from components.settings import Settings, SettingsError, read_settings
-from components.vllm.hub.client import Hub
 from components.vllm.preflight import Plan, PreflightError, preflight
 from components.vllm.preflight.plan_text import document, lines
 from scripts.live_check import endpoint, machine

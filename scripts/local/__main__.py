@@ -7,7 +7,7 @@ import time
 if not __package__:
     sys.exit("local: start it as `python -m scripts.local`, in the folder that holds scripts/")
 
-from components.counted import counted
+from components.text.counted import counted
 from scripts.local import cloud
 from scripts.local.cloud import CloudStatus
 from scripts.local.environment import process_environment, write_environment_file

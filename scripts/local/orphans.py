@@ -4,7 +4,7 @@ import psutil
 
 from scripts.local.place import BACKEND_URL
 
-STARTED_BY_THE_CLI = ("pulumi-language-python", "pulumi-resource-", "pulumi.dynamic", "localcloud.command_plugin")
+STARTED_BY_THE_CLI = ("pulumi-language-python", "pulumi-resource-", "pulumi.dynamic", "scripts.command_plugin")
 END_SECONDS = 5
 
 

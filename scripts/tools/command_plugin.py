@@ -142,7 +142,7 @@ def answers(site: str) -> bool:
 def install_stand_in(checkout: Checkout) -> None:
     """Have the local cloud put its own plugin of the same name in place."""
     log = checkout.logs / "command-plugin-stand-in.log"
-    argv: list[str | Path] = [checkout.python, "-m", "localcloud.command_plugin", "install"]
+    argv: list[str | Path] = [checkout.python, "-m", "scripts.command_plugin", "install"]
     argv += ["--home", checkout.pulumi_home, "--python", checkout.python, "--project-root", checkout.root]
     try:
         with step("command plugin: no way to the official one, taking the local cloud's stand-in", log) as stand_in:

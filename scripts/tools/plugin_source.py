@@ -12,7 +12,7 @@ from scripts.tools.step import end_group
 
 PROGRAM = "pulumi-resource-command"
 STAND_IN_MARK = b"# stand-in for pulumi-resource-command"
-"""In the script that localcloud/command_plugin/install.py writes; another checkout's is not the official plugin."""
+"""In the script that scripts/command_plugin/install.py writes; another checkout's is not the official plugin."""
 PROBE_SECONDS = 60
 """For a program that does not behave like a plugin and never ends."""
 

@@ -14,8 +14,8 @@ from typing import Any
 import openai
 import pytest
 
-from tests.local_cloud import LocalCloud, local_cloud
-from tests.pulumi_project import Project, Run, project
+from tests.support.local_cloud import LocalCloud, local_cloud
+from tests.support.pulumi_project import Project, Run, project
 
 MODEL = "meta-llama/Llama-3.1-8B-Instruct"
 # What a model of a few layers needs on two cores. At the temperature that it asks for by itself a random model ends one

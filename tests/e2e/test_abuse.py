@@ -19,13 +19,14 @@ from typing import Any
 import psutil
 import pytest
 
-from components.vllm.flags import FLAGS, checked_flags
+from components.vllm.release.flags import FLAGS, checked_flags
 from components.vllm.scripts.guard import ALLOWED, allowed_method
 from tests.e2e.conftest import FLAGS as FLAGS_ON_TWO_CORES
 from tests.e2e.conftest import MODEL
-from tests.e2e.malformed import Malformed, connect, malformed_requests, statuses
-from tests.local_cloud import LocalCloud, local_cloud
-from tests.pulumi_project import Project, project
+from tests.support.local_cloud import LocalCloud, local_cloud
+from tests.support.malformed import Malformed, connect, malformed_requests, statuses
+from tests.support.pulumi_cli import REPOSITORY
+from tests.support.pulumi_project import Project, project
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -37,7 +38,7 @@ GROWTH_BYTES = 64 << 20
 SLOW_CLIENTS = 40
 CUT_OFF_S = 120.0
 """Several times what the guard allows, for a loaded machine."""
-PARSER = Path(__file__).with_name("parsed_by_vllm.py")
+PARSER = REPOSITORY / "tests/support/parsed_by_vllm.py"
 NEXT_KEY = "sk-the-next-key-0123456789"
 OWN_CODES = {"missing_api_key", "invalid_api_key", "not_found", "method_not_allowed"}
 """Codes of errors that come from the guard."""

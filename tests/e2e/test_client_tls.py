@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e.conftest import MODEL, Served
 from tests.e2e.test_endpoint import server_processes
-from tests.engine.pulumi_cli import REPOSITORY
+from tests.support.pulumi_cli import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
 

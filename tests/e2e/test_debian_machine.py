@@ -17,9 +17,9 @@ import pytest
 import requests
 
 from tests.e2e.conftest import FLAGS, MODEL
-from tests.engine.nspawn_cloud import NEEDS_NSPAWN
-from tests.local_cloud import EMPTY_ACCOUNT, local_cloud
-from tests.pulumi_project import Project, project
+from tests.support.local_cloud import EMPTY_ACCOUNT, local_cloud
+from tests.support.nspawn_cloud import NEEDS_NSPAWN
+from tests.support.pulumi_project import Project, project
 
 ANYWHERE = ["0.0.0.0/0"]
 

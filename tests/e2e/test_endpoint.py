@@ -16,21 +16,22 @@ import pytest
 import requests
 from huggingface_hub import HfApi
 
-from components.vllm.hub.quantisation import cache_dtype_of, method_of
+from components.vllm.release.quantisation import cache_dtype_of, method_of
 from components.vllm.scripts.stages import PHASES
 from scripts.quantisation import LIST, of_the_source
 from scripts.release_source import ReleaseSource
 from tests.e2e.conftest import FLAGS, MODEL, Served
-from tests.local_cloud import EMPTY_ACCOUNT
-from tests.unit.vllm.log_samples.starts import CPU_STAGES
-from tests.unit.vllm.quantised import REFUSED, RUNS_ON
+from tests.support.local_cloud import EMPTY_ACCOUNT
+from tests.support.log_samples.starts import CPU_STAGES
+from tests.support.models.quantised import REFUSED, RUNS_ON
+from tests.support.pulumi_cli import REPOSITORY
 
 pytestmark = pytest.mark.timeout(1200)
 
-ANSWERS = Path(__file__).with_name("answers_by_uvicorn.py")
+ANSWERS = REPOSITORY / "tests/support/answers_by_uvicorn.py"
 QUESTION = "What is the name of the capital of France?"
 OTHER_MODEL = "meta-llama/Llama-3.1-70B-Instruct"
-QUANTISATION_BY_VLLM = Path(__file__).with_name("quantisation_by_vllm.py")
+QUANTISATION_BY_VLLM = REPOSITORY / "tests/support/quantisation_by_vllm.py"
 
 
 def server_processes(served: Served) -> set[int]:

@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.engine.pulumi_cli import REPOSITORY, pulumi_environment
-from tests.local_cloud import EMPTY_ACCOUNT, local_cloud
+from tests.support.local_cloud import EMPTY_ACCOUNT, local_cloud
+from tests.support.pulumi_cli import REPOSITORY, pulumi_environment
 
 FLAGS = ("dtype=bfloat16", "enforce-eager=true", "max-num-seqs=4")
 

@@ -19,10 +19,10 @@ from ops.monitoring import DASHBOARD
 from ops.outputs import StackOutputs
 from ops.server import reach
 from tests.e2e.conftest import MODEL, small_stack
-from tests.engine.prometheus import NoPrometheusError, expressions, programs, prometheus
-from tests.engine.pulumi_cli import REPOSITORY
-from tests.pulumi_project import Project
-from tests.signals import let_signals_arrive
+from tests.support.prometheus import NoPrometheusError, expressions, programs, prometheus
+from tests.support.pulumi_cli import REPOSITORY
+from tests.support.pulumi_project import Project
+from tests.support.signals import let_signals_arrive
 
 pytestmark = pytest.mark.timeout(1200)
 

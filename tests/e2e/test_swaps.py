@@ -18,11 +18,11 @@ import psutil
 import pytest
 
 from tests.e2e.conftest import FLAGS, MODEL, small_stack
-from tests.engine.pulumi_cli import REPOSITORY
-from tests.engine.swap_machine import until_true
-from tests.local_cloud import LocalCloud
-from tests.pulumi_project import Project
-from tests.unit.vllm.vllm_cases import ANSWERS, YARN, cases
+from tests.support.local_cloud import LocalCloud
+from tests.support.models.vllm_cases import ANSWERS, YARN, cases
+from tests.support.pulumi_cli import REPOSITORY
+from tests.support.pulumi_project import Project
+from tests.support.swap_machine import until_true
 
 pytestmark = pytest.mark.timeout(1500)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.local_cloud import LocalCloud, local_cloud
-from tests.pulumi_project import Project, project
-from tests.signals import let_signals_arrive
+from tests.support.local_cloud import LocalCloud, local_cloud
+from tests.support.pulumi_project import Project, project
+from tests.support.signals import let_signals_arrive
 
-PROGRAMS = Path(__file__).parent / "programs"
+PROGRAMS = Path(__file__).parents[1] / "support/programs"
 MACHINE_PROGRAM = PROGRAMS / "machine.py"
 FLEET_PROGRAM = PROGRAMS / "fleet.py"
 FLEET_TIME_SCALE = "0.007"

@@ -3,14 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.local_cloud import LocalCloud
-from tests.pulumi_project import Project
+from tests.support.local_cloud import LocalCloud
+from tests.support.pulumi_cli import REPOSITORY
+from tests.support.pulumi_project import Project
 
-AHEAD = Path(__file__).parent / "clock_ahead"
+AHEAD = REPOSITORY / "tests/support/clock_ahead"
 
 
 @pytest.fixture

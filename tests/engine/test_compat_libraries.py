@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.gpu_machine import GpuMachine
+from tests.support.gpu_machine import GpuMachine
 
 PLATFORM = {"aarch64": "sbsa", "x86_64": "x86_64"}[platform.machine()]
 CONTROL = "Package: cuda-compat-13-0\nVersion: {version}\nArchitecture: all\nMaintainer: nobody\nDescription: played\n"

@@ -17,8 +17,8 @@ import pytest
 import requests
 
 from localcloud.machines.small_disk import can_mount
-from tests.engine.pulumi_cli import REPOSITORY
-from tests.local_cloud import LocalCloud
+from tests.support.local_cloud import LocalCloud
+from tests.support.pulumi_cli import REPOSITORY
 
 MODEL = "meta-llama/Llama-3.1-70B-Instruct"
 SCRIPTS = REPOSITORY / "components/vllm/scripts"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.gpu_machine import GpuMachine
+from tests.support.gpu_machine import GpuMachine
 
 PACKAGE = "nvidia-driver-580-server-open"
 THIS_BOOT = Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.engine.gpu_machine import APT_KNOWS, SCRIPTS
-from tests.engine.nspawn_cloud import NEEDS_NSPAWN, Debian, debian_cloud
+from tests.support.gpu_machine import APT_KNOWS, SCRIPTS
+from tests.support.nspawn_cloud import NEEDS_NSPAWN, Debian, debian_cloud
 
 BASE = ".local/share/lambda-vllm"
 DRIVER = f"bash ~/{BASE}/scripts/driver.sh"

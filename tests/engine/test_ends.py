@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.swap_machine import PATIENCE_S, PORT, SwapMachine, setting, swap_machine, until_true
+from tests.support.swap_machine import PATIENCE_S, PORT, SwapMachine, setting, swap_machine, until_true
 
 SERVED = setting("org/old")
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import requests
 
-from tests.account_state import assert_nothing_is_left, assert_state_knows_the_account
-from tests.engine.pulumi_cli import REPOSITORY
-from tests.local_cloud import LocalCloud
-from tests.pulumi_project import Project, project
+from tests.support.account_state import assert_nothing_is_left, assert_state_knows_the_account
+from tests.support.local_cloud import LocalCloud
+from tests.support.pulumi_cli import REPOSITORY
+from tests.support.pulumi_project import Project, project
 
 EXAMPLES = REPOSITORY / "examples"
 LOCAL_SSH_PORT = 2222

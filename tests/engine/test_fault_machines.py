@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.account_state import assert_nothing_is_left, assert_state_knows_the_account
-from tests.local_cloud import LocalCloud
-from tests.pulumi_project import Project
+from tests.support.account_state import assert_nothing_is_left, assert_state_knows_the_account
+from tests.support.local_cloud import LocalCloud
+from tests.support.pulumi_project import Project
 
 TYPE = "gpu_1x_gh200"
 PRICE_CENTS = 229
@@ -32,7 +32,7 @@ def the_error(project: Project) -> str:
     """The one line with which an `up` fails."""
     failed = project.up(succeeds=False)
     assert "Traceback" not in failed.output
-    return next(line for line in failed.errors if "error: LambdaError: " in line)
+    return next(line for line in failed.errors if "error: ResourceError: " in line)
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.account_state import assert_nothing_is_left, assert_state_knows_the_account
-from tests.local_cloud import LocalCloud
-from tests.pulumi_project import Project, Run
+from tests.support.account_state import assert_nothing_is_left, assert_state_knows_the_account
+from tests.support.local_cloud import LocalCloud
+from tests.support.pulumi_project import Project, Run
 
 KINDS = [
     "drop-before",
@@ -75,7 +75,7 @@ def run_with_faults(project: Project, cloud: LocalCloud, command: str, operation
 def assert_fails_in_one_line(run: Run) -> None:
     """The user reads what failed, and no traceback."""
     assert run.status != 0, run.output
-    assert any("error: LambdaError: " in line for line in run.errors), run.output
+    assert any("error: ResourceError: " in line for line in run.errors), run.output
     assert "Traceback" not in run.output
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.engine.faulty_stack import FaultyStack, faulty_stack
-from tests.engine.small_components import OTHERS
 from tests.engine.test_process_machine_filesystems import can_mount
+from tests.support.faulty_stack import FaultyStack, faulty_stack
+from tests.support.small_components import OTHERS
 
 pytestmark = pytest.mark.skipif(not can_mount(), reason="needs a mount namespace, for a machine's /lambda/nfs")
 

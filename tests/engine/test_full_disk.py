@@ -9,7 +9,7 @@ from localcloud.machines.base import MachineSpec
 from localcloud.machines.disk_image import image_of, why_not
 from localcloud.machines.process import ProcessMachines
 from localcloud.machines.small_disk import can_mount
-from tests.engine.process_machine import booted, check
+from tests.support.process_machine import booted, check
 
 SIZE = 4 * 1024 * 1024
 

@@ -10,7 +10,7 @@ from typing import IO
 
 import pytest
 
-from tests.engine.pulumi_cli import REPOSITORY
+from tests.support.pulumi_cli import REPOSITORY
 
 MODULES = (
     "ops",

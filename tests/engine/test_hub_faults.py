@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from localcloud.machines.environment import MARKER
-from tests.local_cloud import LocalCloud
+from tests.support.local_cloud import LocalCloud
 
 ASK = "import requests, sys; sys.exit(0 if requests.get(sys.argv[1], timeout=20).ok else 1)"
 FIRST, SECOND = "1" * 32, "2" * 32

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.gpu_machine import GpuMachine
+from tests.support.gpu_machine import GpuMachine
 
 LOCK = f"cuda13-{platform.machine()}.txt"
 

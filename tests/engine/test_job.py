@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.engine.pulumi_cli import REPOSITORY
+from tests.support.pulumi_cli import REPOSITORY
 
 JOB = REPOSITORY / "components/machine/job.sh"
 EXPLAINING = ("explain.py", "failures.py", "ends.py")

@@ -8,8 +8,8 @@ import pytest
 
 from localcloud.errors import LocalCloudError
 from localcloud.machines.nspawn.tools import check_host
-from tests.engine.nspawn_cloud import Debian, debian_cloud
-from tests.engine.pulumi_cli import REPOSITORY
+from tests.support.nspawn_cloud import Debian, debian_cloud
+from tests.support.pulumi_cli import REPOSITORY
 
 BASE = ".local/share/lambda-vllm"
 SCRIPTS = REPOSITORY / "components/vllm/scripts"

@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from localcloud.machines.environment import MARKER
-from tests.engine.customer import until
+from tests.support.customer import until
 
 KILLS = 4
 MOST_KILLS = 20

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.account_state import assert_nothing_is_left, assert_state_knows_the_account
-from tests.local_cloud import LocalCloud
-from tests.pulumi_project import Project
+from tests.support.account_state import assert_nothing_is_left, assert_state_knows_the_account
+from tests.support.local_cloud import LocalCloud
+from tests.support.pulumi_project import Project
 
 LATE_S = 2.0
 """How late an answer comes: long after the kill, and soon enough to be waited for by the next run."""

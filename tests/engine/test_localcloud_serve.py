@@ -19,7 +19,7 @@ import psutil
 import pytest
 import requests
 
-from tests.engine.process_machine import has_ended
+from tests.support.process_machine import has_ended
 
 LAUNCH = {"region_name": "us-east-3", "instance_type_name": "gpu_1x_gh200", "ssh_key_names": ["key"]}
 

@@ -3,8 +3,8 @@
 import json
 import time
 
-from tests.local_cloud import EMPTY_ACCOUNT, LocalCloud
-from tests.pulumi_project import Project
+from tests.support.local_cloud import EMPTY_ACCOUNT, LocalCloud
+from tests.support.pulumi_project import Project
 
 
 def test_up_makes_one_machine_and_destroy_leaves_nothing(machine_project: Project, cloud: LocalCloud) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from components.cloud.client import LambdaClient
-from components.cloud.limits import Limits, RateLimiter
-from components.cloud.models import LaunchRequest
-from tests.local_cloud import LocalCloud
-from tests.pulumi_project import Project, project
-from tests.unit.emulated import PUBLIC_KEY
+from components.lambda_cloud.api.client import LambdaClient
+from components.lambda_cloud.api.limits import Limits, RateLimiter
+from components.lambda_cloud.api.models import LaunchRequest
+from tests.support.emulated import PUBLIC_KEY
+from tests.support.local_cloud import LocalCloud
+from tests.support.pulumi_project import Project, project
 
 UP_TO_THE_MACHINE = (
     *("ModelPin::*", "KeyPair::*", "StackMark::*", "SshKey::*", "Asked::machine-firewall-asked", "FirewallRuleset::*"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.machines.nspawn.network import gateway_of
-from tests.engine.nspawn_cloud import (
+from tests.support.nspawn_cloud import (
     NEEDS_NSPAWN,
     QUIET,
     Debian,

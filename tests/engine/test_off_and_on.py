@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import PROGRAMS
-from tests.local_cloud import LocalCloud
-from tests.pulumi_project import Project, project
+from tests.support.local_cloud import LocalCloud
+from tests.support.pulumi_project import Project, project
 
 GIVEN = "sk-a-key-of-the-user"
 

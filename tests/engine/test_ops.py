@@ -15,7 +15,7 @@ import asyncssh
 import psutil
 import pytest
 
-from tests.engine.ops_stack import (
+from tests.support.ops_stack import (
     OpsStack,
     checkout_after_make_local,
     left_in_temporary_folder,
@@ -23,9 +23,9 @@ from tests.engine.ops_stack import (
     ssh_outputs,
     stack_with,
 )
-from tests.engine.ops_terminal import SECONDS, chat_at_terminal
-from tests.engine.process_machine import Machine, booted, until
-from tests.engine.small_openai import KEY, WORDS, SmallServer, make_certificates, small_server
+from tests.support.ops_terminal import SECONDS, chat_at_terminal
+from tests.support.process_machine import Machine, booted, until
+from tests.support.small_openai import KEY, WORDS, SmallServer, make_certificates, small_server
 
 ANSWER = "".join(WORDS)
 CLOSED = "127.78.0.1"

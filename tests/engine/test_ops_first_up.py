@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.engine.ops_stack import OpsStack, Result
-from tests.pulumi_project import Project
+from tests.support.ops_stack import OpsStack, Result
+from tests.support.pulumi_project import Project
 
 
 def ops(made: Project, *words: str) -> Result:

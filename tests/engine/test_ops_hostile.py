@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.ops_stack import OpsStack, left_in_temporary_folder, project_without_stack
-from tests.engine.ops_terminal import SECONDS, chat_at_terminal
-from tests.engine.process_machine import until
 from tests.engine.test_ops import ANSWER, LOG, line_with, run, served
+from tests.support.ops_stack import OpsStack, left_in_temporary_folder, project_without_stack
+from tests.support.ops_terminal import SECONDS, chat_at_terminal
+from tests.support.process_machine import until
 
 
 def test_a_tunnel_needs_no_home_that_can_be_written(tmp_path: Path) -> None:

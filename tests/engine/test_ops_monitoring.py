@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from ops.monitoring import DASHBOARD, prometheus_config
-from tests.engine.ops_stack import stack_with
-from tests.engine.prometheus import NoPrometheusError, expressions, programs, prometheus
-from tests.engine.small_openai import KEY, SmallServer, small_server
+from tests.support.ops_stack import stack_with
+from tests.support.prometheus import NoPrometheusError, expressions, programs, prometheus
+from tests.support.small_openai import KEY, SmallServer, small_server
 
 
 @pytest.fixture(scope="module", autouse=True)

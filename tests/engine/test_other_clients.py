@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.local_cloud import LocalCloud, local_cloud
-from tests.unit.emulated import PUBLIC_KEY
+from tests.support.emulated import PUBLIC_KEY
+from tests.support.local_cloud import LocalCloud, local_cloud
 
 PROGRAM = Path(sys.executable).with_name("lai")
 PATIENCE_S = 60

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.pulumi_cli import REPOSITORY
-from tests.local_cloud import LocalCloud
+from tests.support.local_cloud import LocalCloud
+from tests.support.pulumi_cli import REPOSITORY
 
 LLAMA_70B = "full-size/Llama-3.1-70B-Instruct"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from localcloud.machines.accelerator import Accelerator, read_accelerator
-from tests.engine.customer import Customer
-from tests.engine.process_machine import Machine, Result, booted, check
-from tests.local_cloud import local_cloud
+from tests.support.customer import Customer
+from tests.support.local_cloud import local_cloud
+from tests.support.process_machine import Machine, Result, booted, check
 
 GH200 = "NVIDIA GH200 480GB, 97871 MiB, 570.148.08, 9.0\n"
 

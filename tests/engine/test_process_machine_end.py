@@ -12,11 +12,11 @@ import psutil
 import pytest
 
 from localcloud.machines.processes import processes_of
-from tests.engine.customer import Customer
-from tests.engine.customer import until as customer_waits
-from tests.engine.process_machine import booted, check, has_ended, last_words, until
-from tests.engine.pulumi_cli import REPOSITORY
-from tests.local_cloud import LocalCloud, local_cloud
+from tests.support.customer import Customer
+from tests.support.customer import until as customer_waits
+from tests.support.local_cloud import LocalCloud, local_cloud
+from tests.support.process_machine import booted, check, has_ended, last_words, until
+from tests.support.pulumi_cli import REPOSITORY
 
 DAEMON = """import os
 for _ in range(2):

@@ -11,9 +11,9 @@ import pytest
 
 from localcloud.machines import mounts
 from localcloud.machines.base import Mount
-from tests.engine.customer import Customer, until
-from tests.engine.process_machine import booted, check
-from tests.local_cloud import LocalCloud, local_cloud
+from tests.support.customer import Customer, until
+from tests.support.local_cloud import LocalCloud, local_cloud
+from tests.support.process_machine import booted, check
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="needs an OpenSSH client")
 

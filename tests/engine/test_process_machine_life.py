@@ -10,7 +10,7 @@ import pytest
 
 from localcloud.machines.process import ProcessMachines
 from localcloud.machines.processes import processes_of
-from tests.engine.process_machine import booted, check, free_port, has_ended, http_get, last_words, until
+from tests.support.process_machine import booted, check, free_port, has_ended, http_get, last_words, until
 
 SINCE_WHEN = "echo $LOCALCLOUD_BOOT_ID; uptime -s"
 

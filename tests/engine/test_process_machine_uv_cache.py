@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from localcloud.machines.base import Mount
-from tests.engine.process_machine import Machine, booted, check
+from tests.support.process_machine import Machine, booted, check
 
 UV = Path(sys.executable).with_name("uv")
 WHEEL = "demo-1.0-py3-none-any.whl"

@@ -9,7 +9,7 @@ import asyncssh
 import pytest
 from asyncssh.packet import String
 
-from tests.engine.process_machine import Result, booted, check, free_port, http_get
+from tests.support.process_machine import Result, booted, check, free_port, http_get
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="needs an OpenSSH client")
 

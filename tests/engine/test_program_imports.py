@@ -3,13 +3,24 @@
 import subprocess
 import sys
 
-from tests.engine.pulumi_cli import REPOSITORY
+from tests.support.pulumi_cli import REPOSITORY
 
 SCRIPT = """
 import sys
-from components.cloud import boot, filesystem, firewall, global_rules, instance, launch_token, ssh_key, stack_mark
-from components.machine import keys
-from components.vllm import api_key, certificate_authority, endpoint_check, model_pin, server_certificate
+from components.lambda_cloud.boot_wait import resource as boot
+from components.lambda_cloud.filesystem import resource as filesystem
+from components.lambda_cloud.firewall import resource as firewall
+from components.lambda_cloud.global_rules import resource as global_rules
+from components.lambda_cloud.instance import resource as instance
+from components.lambda_cloud.launch_token import resource as launch_token
+from components.lambda_cloud.ssh_key import resource as ssh_key
+from components.lambda_cloud.stack_mark import resource as stack_mark
+from components.machine.key_pair import resource as keys
+from components.vllm.api_key.resource import resource as api_key
+from components.tls.authority import resource as certificate_authority
+from components.vllm.endpoint_check.resource import resource as endpoint_check
+from components.model.pin import resource as model_pin
+from components.tls.certificate import resource as server_certificate
 print([name for name in ("pydantic", "requests", "asyncssh", "cryptography") if name in sys.modules])
 """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.pulumi_cli import REPOSITORY
+from tests.support.pulumi_cli import REPOSITORY
 
 PROVE = REPOSITORY / "components/vllm/scripts/prove.py"
 

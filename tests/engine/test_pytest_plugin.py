@@ -13,8 +13,8 @@ import pytest
 from localcloud.errors import LocalCloudError
 from localcloud.machines.processes import processes_of
 from localcloud.testing import Accounts, AccountSettings
-from tests.engine.pulumi_cli import REPOSITORY
-from tests.unit.emulated import PUBLIC_KEY
+from tests.support.emulated import PUBLIC_KEY
+from tests.support.pulumi_cli import REPOSITORY
 
 pytest_plugins = ["pytester"]
 

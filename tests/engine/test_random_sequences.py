@@ -21,10 +21,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from tests.account_state import assert_nothing_is_left, assert_state_knows_the_account
 from tests.engine.conftest import FLEET_PROGRAM
-from tests.local_cloud import LocalCloud
-from tests.pulumi_project import project
+from tests.support.account_state import assert_nothing_is_left, assert_state_knows_the_account
+from tests.support.local_cloud import LocalCloud
+from tests.support.pulumi_project import project
 
 SEQUENCES = int(os.environ.get("SEQUENCES", "6"))
 STEPS = 6

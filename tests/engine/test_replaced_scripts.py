@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.gpu_machine import GpuMachine
+from tests.support.gpu_machine import GpuMachine
 
 # Longer than the end of any script, so that whoever reads on where the old one ended reads this.
 REPLACED = 'for _ in {1..4000}; do echo "echo replaced"; done >"$HOME/.local/share/lambda-vllm/scripts/%s"'

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.account_state import assert_nothing_is_left, assert_state_knows_the_account
-from tests.local_cloud import LocalCloud, local_cloud
-from tests.pulumi_project import Project, Run
+from tests.support.account_state import assert_nothing_is_left, assert_state_knows_the_account
+from tests.support.local_cloud import LocalCloud, local_cloud
+from tests.support.pulumi_project import Project, Run
 
 RUNS = 8
 """How often a command may be run until it succeeds."""

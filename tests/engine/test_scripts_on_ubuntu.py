@@ -11,7 +11,7 @@ import pytest
 
 from scripts.locks.__main__ import read_versions
 from tests.engine.test_compat_libraries import Quiet, Repository
-from tests.engine.ubuntu_root import BASE, NoUbuntuError, UbuntuMachine, ubuntu_root
+from tests.support.ubuntu_root import BASE, NoUbuntuError, UbuntuMachine, ubuntu_root
 
 COMMON = f"set -euo pipefail; . {BASE}/scripts/common.sh; . {BASE}/scripts/apt.sh;"
 # As apt-daily does after a boot; it lets go when its input ends.

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.small_components import make_small_components
-from tests.engine.swap_machine import STAND_IN
-from tests.local_cloud import LocalCloud
-from tests.pulumi_project import Project
+from tests.support.local_cloud import LocalCloud
+from tests.support.pulumi_project import Project
+from tests.support.small_components import make_small_components
+from tests.support.swap_machine import STAND_IN
 
 INSTALL_STAND_IN = f"""
 program = pathlib.Path(sys.prefix, "bin/vllm")

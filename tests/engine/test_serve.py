@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.gpu_machine import GpuMachine
+from tests.support.gpu_machine import GpuMachine
 
 MIDDLEWARE = "--middleware access_log.FailuresOnly --middleware guard.Guard"
 SAYS_ALL = (

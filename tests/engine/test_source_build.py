@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.source_machine import Registry, SourceMachine, succeeded
-from tests.engine.vllm_repositories import LAYOUTS, Layout
+from tests.support.source_machine import Registry, SourceMachine, succeeded
+from tests.support.vllm_repositories import LAYOUTS, Layout
 
 TODAY = LAYOUTS["0.32.0"]
 

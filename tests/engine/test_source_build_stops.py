@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.source_machine import Registry, SourceMachine, refused, succeeded, wait_for
-from tests.engine.vllm_repositories import LAYOUTS
+from tests.support.source_machine import Registry, SourceMachine, refused, succeeded, wait_for
+from tests.support.vllm_repositories import LAYOUTS
 
 TODAY = LAYOUTS["0.32.0"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from localcloud.faults.fault import Fault
 from localcloud.faults.ssh import SshTrouble
 from localcloud.faults.waiting import Faults
-from tests.engine.process_machine import Machine, booted, check, last_words, until
+from tests.support.process_machine import Machine, booted, check, last_words, until
 
 LOST = 255
 """OpenSSH's exit code for a lost or refused connection."""

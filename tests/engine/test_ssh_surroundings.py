@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from components.machine.key_pair_provider import new_pair
+from components.machine.gpu_machine import ssh_command
+from components.machine.key_pair.provider import new_pair
 from components.machine.known_hosts import known_hosts_line
-from components.machine.machine import ssh_command
 from components.machine.ssh_tunnel import Login as TunnelLogin
 from components.machine.ssh_tunnel import command, tunnel
 from ops.ssh import Login
-from tests.engine.hostile_ssh import hostile_ssh, why_not
-from tests.engine.ops_stack import ssh_outputs, stack_with
-from tests.engine.process_machine import Machine, booted
-from tests.engine.small_openai import KEY, small_server
 from tests.engine.test_ops import ANSWER, CLOSED
+from tests.support.hostile_ssh import hostile_ssh, why_not
+from tests.support.ops_stack import ssh_outputs, stack_with
+from tests.support.process_machine import Machine, booted
+from tests.support.small_openai import KEY, small_server
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 

@@ -19,14 +19,14 @@ import asyncssh
 import psutil
 import pytest
 
-from components.cloud.provider import LambdaError
-from components.machine.key_pair_provider import new_pair
+from components.dynamic.errors import ResourceError
+from components.machine.key_pair.provider import new_pair
 from components.machine.ssh_tunnel import Login, TunnelError, tunnel
-from components.vllm.endpoint_check_provider import EndpointCheckProvider
-from components.vllm.endpoint_probe import Expected, accepts, probe
-from components.vllm.x509 import issue, new_authority
-from tests.engine.pulumi_cli import REPOSITORY
-from tests.tls_endpoint import KEY, MODEL, Endpoint, endpoint
+from components.tls.x509 import issue, new_authority
+from components.vllm.endpoint_check.probe import Expected, accepts, probe
+from components.vllm.endpoint_check.provider import EndpointCheckProvider
+from tests.support.pulumi_cli import REPOSITORY
+from tests.support.tls_endpoint import KEY, MODEL, Endpoint, endpoint
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="there is no ssh")
 
@@ -171,7 +171,7 @@ def test_networks_that_do_not_hold_this_computer_are_no_failure(
 
 def test_what_is_wrong_behind_the_tunnel_fails_the_update(closed: Closed) -> None:
     closed.endpoint.wrong = {"/v1/models open": 200}
-    with pytest.raises(LambdaError, match="answers 200 without the key"):
+    with pytest.raises(ResourceError, match="answers 200 without the key"):
         EndpointCheckProvider().create(inputs(closed))
 
 

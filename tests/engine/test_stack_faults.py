@@ -11,10 +11,10 @@ import pytest
 
 from components.vllm.scripts.failures import DISK_FULL, NETWORK_DOWN
 from localcloud.machines.small_disk import can_mount
-from tests.engine.customer import until
-from tests.engine.faulty_stack import HUB_CLIENT, FaultyStack, faulty_stack, told
-from tests.engine.small_components import MIDDLE
-from tests.pulumi_project import Run
+from tests.support.customer import until
+from tests.support.faulty_stack import HUB_CLIENT, FaultyStack, faulty_stack, told
+from tests.support.pulumi_project import Run
+from tests.support.small_components import MIDDLE
 
 SLOW_S = 300.0
 """Longer than a test, for what is ended in its middle."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.vllm.server import swap_command
-from tests.engine.swap_machine import SwapMachine, own_ca, setting, swap_machine, until_true
+from tests.support.swap_machine import SwapMachine, own_ca, setting, swap_machine, until_true
 
 OLD, NEW = setting("org/old"), setting("org/new")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.engine.swap_machine import SwapMachine, setting, swap_machine, until_true
+from tests.support.swap_machine import SwapMachine, setting, swap_machine, until_true
 
 OLD = setting("org/old")
 SLOW = setting("org/new", load_seconds=3)

@@ -6,8 +6,8 @@ The state of such an `up` has the settings of before, so that the engine by itse
 from pathlib import Path
 
 from tests.engine.test_kills import UNHEARD_S
-from tests.local_cloud import LocalCloud
-from tests.pulumi_project import Project
+from tests.support.local_cloud import LocalCloud
+from tests.support.pulumi_project import Project
 
 SLOW_MV = f'#!/bin/sh\n/bin/mv "$@" && sleep {UNHEARD_S:.0f}\n'
 

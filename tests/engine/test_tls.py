@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.local_cloud import LocalCloud
-from tests.pulumi_project import Project
-from tests.tls_endpoint import KEY
+from tests.support.local_cloud import LocalCloud
+from tests.support.pulumi_project import Project
+from tests.support.tls_endpoint import KEY
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.account_state import KINDS, assert_nothing_is_left, assert_state_knows_the_account
 from tests.engine.conftest import FLEET_PROGRAM
-from tests.local_cloud import LocalCloud, local_cloud
-from tests.pulumi_project import Project, project
+from tests.support.account_state import KINDS, assert_nothing_is_left, assert_state_knows_the_account
+from tests.support.local_cloud import LocalCloud, local_cloud
+from tests.support.pulumi_cli import REPOSITORY
+from tests.support.pulumi_project import Project, project
 
 PACE = 0.25
 """Of Lambda's intervals, that the two programs keep to."""
@@ -87,7 +88,7 @@ def test_the_end_of_one_stack_leaves_the_other_whole(
 
 def test_a_clock_that_is_set_back_and_forth_disturbs_nothing(fleet: Project, api_cloud: LocalCloud) -> None:
     fleet.set_environment(
-        PYTHONPATH=str(Path(__file__).parent / "clock_jump"),
+        PYTHONPATH=str(REPOSITORY / "tests/support/clock_jump"),
         LAMBDA_CLOUD_REQUEST_INTERVAL="0.02",
         LAMBDA_CLOUD_LAUNCH_INTERVAL="0.2",
     )
@@ -104,6 +105,6 @@ def test_a_clock_that_is_set_back_and_forth_disturbs_nothing(fleet: Project, api
 
 def test_the_jumping_clock_of_the_test_does_jump() -> None:
     script = "import time; print(max(abs(time.time() - time.time()) for _ in range(10)) > 3600)"
-    environment = {"PYTHONPATH": str(Path(__file__).parent / "clock_jump"), "PATH": "/usr/bin:/bin"}
+    environment = {"PYTHONPATH": str(REPOSITORY / "tests/support/clock_jump"), "PATH": "/usr/bin:/bin"}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "True"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.local_cloud import LocalCloud
-from tests.pulumi_project import Project
+from tests.support.local_cloud import LocalCloud
+from tests.support.pulumi_project import Project
 
 
 def add(project: Project, inside: dict[str, Any] | None = None, outside: dict[str, Any] | None = None) -> None:

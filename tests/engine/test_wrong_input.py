@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from huggingface_hub import HfApi
 
-from tests.local_cloud import EMPTY_ACCOUNT, LocalCloud
-from tests.pulumi_project import Project
+from tests.support.local_cloud import EMPTY_ACCOUNT, LocalCloud
+from tests.support.pulumi_project import Project
 
 
 @pytest.mark.parametrize(

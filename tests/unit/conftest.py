@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from components.cloud.client import LambdaClient
-from components.cloud.limits import Limits, RateLimiter
+from components.lambda_cloud.api.client import LambdaClient
+from components.lambda_cloud.api.limits import Limits, RateLimiter
 
 KEY = "secret_test_key"
 

@@ -5,25 +5,33 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from components.cloud.client import LambdaClient
-from components.cloud.errors import CloudError
-from components.cloud.models import REGIONS_WITHOUT_FIREWALL, Offer
+from components.lambda_cloud.api.client import LambdaClient
+from components.lambda_cloud.api.errors import CloudError
+from components.lambda_cloud.api.models import REGIONS_WITHOUT_FIREWALL, Offer
+from components.model.facts import ModelFacts, facts_of
+from components.model.hub.checkpoint import Checkpoint
+from components.model.hub.client import Hub, HubError
+from components.model.sizing.context import refusal
+from components.model.sizing.fit import Fit, fit, suggestions
+from components.model.sizing.gpus import MachineSize, machine_size
+from components.model.sizing.model_shape import ModelShape
+from components.model.sizing.overrides import OverridesError, overridden, overrides_of
 from components.settings import Settings
-from components.vllm.decision import Decision, UnfitError, check_flags, decide, loaded_shape, unreckoned, wish_of
-from components.vllm.flags.files import SentFiles
-from components.vllm.hub.architectures import unsupported
-from components.vllm.hub.checkpoint import Checkpoint
-from components.vllm.hub.client import Hub, HubError
-from components.vllm.hub.model_types import unreadable
-from components.vllm.hub.quantisation import unsupported_quantisation
-from components.vllm.model_facts import ModelFacts, facts_of
+from components.vllm.decision import (
+    Decision,
+    UnfitError,
+    check_flags,
+    decide,
+    loaded_shape,
+    serve_options_of,
+    unreckoned,
+)
 from components.vllm.preflight.candidates import Candidate, candidates, look
+from components.vllm.release.architectures import unsupported
+from components.vllm.release.flags.files import SentFiles
+from components.vllm.release.model_types import unreadable
+from components.vllm.release.quantisation import unsupported_quantisation
 from components.vllm.sent_files import sent_files
-from components.vllm.sizing.context import refusal
-from components.vllm.sizing.fit import Fit, fit, suggestions
-from components.vllm.sizing.gpus import MachineSize, machine_size
-from components.vllm.sizing.model_shape import ModelShape
-from components.vllm.sizing.overrides import OverridesError, overridden, overrides_of
 from components.vllm.versions import PINNED_VLLM, check_versions
 
 __all__ = ["Plan", "PreflightError", "TypeFit", "preflight", "survey"]
@@ -84,7 +92,7 @@ class Plan:
 
     def decide(self, facts: ModelFacts, instance_type: str) -> Decision:
         """The server's flags on the machine that was launched; `UnfitError` when it cannot serve as wished."""
-        wish = wish_of(self.settings)
+        wish = serve_options_of(self.settings)
         is_sold = any(one.instance_type == instance_type for one in self.types)
         if not is_sold and (wish.cpu_offload_gib is None or wish.tensor_parallel_size is None):
             raise UnfitError(
@@ -197,7 +205,7 @@ def check_fit(
     )
     sold = [size for offer in by_price if (size := machine_size(offer.instance_type))]
     loaded = loaded_shape(facts.shape, settings) or facts.shape
-    would_fit = suggestions(loaded, sold, wish_of(settings))
+    would_fit = suggestions(loaded, sold, serve_options_of(settings))
     return [*lines, f"model: what would fit: {'; '.join(would_fit)}"] if would_fit else lines
 
 
@@ -222,4 +230,4 @@ def type_fits(settings: Settings, facts: ModelFacts | None, offers: Mapping[str,
 def type_fit(size: MachineSize | None, shape: ModelShape | None, settings: Settings) -> Fit | None:
     """How a model fits a machine as the user wants it served; None when one of them is not known."""
     loaded = loaded_shape(shape, settings) if shape else None
-    return fit(loaded, size, wish_of(settings)) if loaded and size else None
+    return fit(loaded, size, serve_options_of(settings)) if loaded and size else None

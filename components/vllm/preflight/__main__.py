@@ -13,10 +13,10 @@ from typing import Any
 if not __package__:
     sys.exit("preflight: start it as `python -m components.vllm.preflight`, in the folder that holds components/")
 
-from components.cloud.client import LambdaClient
+from components.lambda_cloud.api.client import LambdaClient
+from components.model.hub.client import Hub
 from components.settings import KEYS, Settings, SettingsError, parse_flag, read_settings
-from components.unread import unread_warnings
-from components.vllm.hub.client import Hub
+from components.settings.unread import unread_warnings
 from components.vllm.preflight import Plan, PreflightError, preflight
 from components.vllm.preflight.clock import clock_lines
 from components.vllm.preflight.plan_text import document, lines

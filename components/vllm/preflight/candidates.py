@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from components.cloud.candidates import is_sold
-from components.cloud.client import LambdaClient
-from components.cloud.models import REGIONS_WITHOUT_FIREWALL, Filesystem, Image, Offer
+from components.lambda_cloud.api.client import LambdaClient
+from components.lambda_cloud.api.models import REGIONS_WITHOUT_FIREWALL, Filesystem, Image, Offer
+from components.lambda_cloud.instance.candidates import is_sold
 from components.settings import Settings
-from components.spelling import did_you_mean
+from components.text.spelling import did_you_mean
 
 
 @dataclass(frozen=True)

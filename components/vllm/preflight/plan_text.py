@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from components.counted import counted
+from components.model.sizing.fit import Fit
+from components.model.sizing.model_shape import ModelShape
+from components.text.counted import counted
 from components.vllm.decision import loaded_shape
 from components.vllm.forecast import Forecast, forecast
-from components.vllm.hub.architectures import only_by_transformers
 from components.vllm.preflight import Plan, TypeFit
 from components.vllm.preflight.candidates import Candidate
-from components.vllm.sizing.fit import Fit
-from components.vllm.sizing.model_shape import ModelShape
+from components.vllm.release.architectures import only_by_transformers
 from components.vllm.versions import PINNED_VLLM
 
 GIB = 1 << 30

@@ -5,8 +5,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from localcloud.account.folders import remove_folder
 from localcloud.errors import LocalCloudError
-from localcloud.folders import remove_folder
 from localcloud.machines.base import MachineSpec
 from localcloud.machines.errors import MachineError
 from localcloud.machines.nspawn.host_access import carried_files

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from localcloud.account.records import FirewallRule
 from localcloud.machines.errors import MachineError
 from localcloud.machines.nspawn.network import DEVICE_PREFIX
 from localcloud.machines.nspawn.tools import run
-from localcloud.records import FirewallRule
 
 TABLE_PREFIX = "localcloud_"
 """Begins the name of every local cloud's table."""

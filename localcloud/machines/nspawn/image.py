@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from localcloud.account.folders import remove_folder
 from localcloud.errors import LocalCloudError
-from localcloud.folders import remove_folder
 from localcloud.machines.nspawn.tools import tool_environment
 
 _PACKAGES = (

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from localcloud.account.records import FirewallRule
 from localcloud.errors import LocalCloudError
 from localcloud.machines.base import MachineSpec
 from localcloud.machines.errors import MachineError
@@ -16,7 +17,6 @@ from localcloud.machines.nspawn.container import Container
 from localcloud.machines.nspawn.disk import MachineDisk
 from localcloud.machines.nspawn.firewall import Firewall
 from localcloud.machines.nspawn.image import image_folder
-from localcloud.records import FirewallRule
 
 _BOOT_SECONDS = 300.0
 """A machine boots in seconds; twenty at once on a busy computer take minutes."""

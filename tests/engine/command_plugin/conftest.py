@@ -8,10 +8,10 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from localcloud.command_plugin.install import install
-from tests.engine.command_plugin.ssh_host import SshHost
-from tests.engine.command_plugin.stack import Stack
-from tests.engine.pulumi_cli import pulumi_environment
+from scripts.command_plugin.install import install
+from tests.support.command_plugin.ssh_host import SshHost
+from tests.support.command_plugin.stack import Stack
+from tests.support.pulumi_cli import pulumi_environment
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ import time
 import asyncssh
 import pytest
 
-from tests.engine.command_plugin.ssh_host import SshHost
-from tests.engine.command_plugin.stack import PulumiError, Stack
+from tests.support.command_plugin.ssh_host import SshHost
+from tests.support.command_plugin.stack import PulumiError, Stack
 
 
 def test_output_is_streamed_while_the_command_runs_and_kept_in_the_outputs(host: SshHost, stack: Stack) -> None:

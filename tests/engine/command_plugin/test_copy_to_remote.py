@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.command_plugin.ssh_host import SshHost
-from tests.engine.command_plugin.stack import PulumiError, Stack
+from tests.support.command_plugin.ssh_host import SshHost
+from tests.support.command_plugin.stack import PulumiError, Stack
 
 
 def test_file_directory_and_text_are_copied_to_where_1_2_1_puts_them(

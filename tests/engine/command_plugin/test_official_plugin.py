@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.command_plugin import VERSION
-from localcloud.command_plugin.install import install
+from scripts.command_plugin import VERSION
+from scripts.command_plugin.install import install
 from scripts.tools.plugin_source import PROGRAM, is_stand_in
-from tests.engine.command_plugin.ssh_host import SshHost
-from tests.engine.command_plugin.stack import Stack
-from tests.engine.pulumi_cli import REPOSITORY
+from tests.support.command_plugin.ssh_host import SshHost
+from tests.support.command_plugin.stack import Stack
+from tests.support.pulumi_cli import REPOSITORY
 
 FOLDER = Path(f"plugins/resource-command-v{VERSION}")
 

@@ -16,12 +16,12 @@ import pytest
 from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from localcloud.command_plugin.properties import to_wire
-from tests.engine.command_plugin.ssh_host import PORT, SshHost
+from scripts.command_plugin.properties import to_wire
+from tests.support.command_plugin.ssh_host import PORT, SshHost
 
 REPOSITORY = Path(__file__).absolute().parents[3]
 NO_ENGINE = "127.0.0.1:1"
-PLUGIN = [sys.executable, "-m", "localcloud.command_plugin", NO_ENGINE]
+PLUGIN = [sys.executable, "-m", "scripts.command_plugin", NO_ENGINE]
 
 
 @contextmanager

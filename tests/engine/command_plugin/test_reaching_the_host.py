@@ -6,8 +6,8 @@ import threading
 import asyncssh
 import pytest
 
-from tests.engine.command_plugin.ssh_host import PORT, SshHost
-from tests.engine.command_plugin.stack import PulumiError, Stack
+from tests.support.command_plugin.ssh_host import PORT, SshHost
+from tests.support.command_plugin.stack import PulumiError, Stack
 
 
 def test_host_with_another_key_is_refused_and_runs_nothing(host: SshHost, stack: Stack, key: asyncssh.SSHKey) -> None:

@@ -11,15 +11,15 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from localcloud.command_plugin import VERSION
+from scripts.command_plugin import VERSION
 from scripts.local.environment import variables
 from scripts.tools import command_plugin
 from scripts.tools.checkout import Checkout
 from scripts.tools.proof import prove
 from scripts.tools.step import ToolMissingError
-from tests.engine.command_plugin.ssh_host import SshHost
-from tests.engine.command_plugin.stack import Stack
-from tests.engine.pulumi_cli import REPOSITORY, pulumi_environment
+from tests.support.command_plugin.ssh_host import SshHost
+from tests.support.command_plugin.stack import Stack
+from tests.support.pulumi_cli import REPOSITORY, pulumi_environment
 
 FOLDER = Path(f"plugins/resource-command-v{VERSION}")
 PROGRAM = "pulumi-resource-command"
@@ -48,9 +48,9 @@ def program(file: Path, content: str | bytes) -> Path:
 def real_plugin(file: Path, version: str = VERSION) -> Path:
     """A plugin that says a version, starts as the official one does and is no stand-in by its looks."""
     start = (
-        "import asyncio, sys; from localcloud.command_plugin import service; "
+        "import asyncio, sys; from scripts.command_plugin import service; "
         f"service.VERSION = {version!r}; "
-        "from localcloud.command_plugin.server import serve; asyncio.run(serve(sys.argv[-1]))"
+        "from scripts.command_plugin.server import serve; asyncio.run(serve(sys.argv[-1]))"
     )
     environment = f"PYTHONPATH={shlex.quote(str(REPOSITORY))}"
     return program(file, f'#!/bin/sh\n{environment} exec {shlex.quote(sys.executable)} -c "{start}" "$@"\n')

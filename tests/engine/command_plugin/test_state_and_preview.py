@@ -6,9 +6,9 @@ from typing import Any
 import asyncssh
 import pytest
 
-from localcloud.command_plugin.properties import SECRET, SIGNATURE
-from tests.engine.command_plugin.ssh_host import PORT, SshHost
-from tests.engine.command_plugin.stack import Stack
+from scripts.command_plugin.properties import SECRET, SIGNATURE
+from tests.support.command_plugin.ssh_host import PORT, SshHost
+from tests.support.command_plugin.stack import Stack
 
 
 def test_secrets_are_encrypted_in_state_and_unchanged_inputs_are_no_change(

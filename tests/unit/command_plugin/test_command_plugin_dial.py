@@ -7,9 +7,9 @@ from typing import Any
 import asyncssh
 import pytest
 
-from localcloud.command_plugin import dial as dialling
-from localcloud.command_plugin.errors import RemoteError
-from localcloud.command_plugin.inputs import Connection
+from scripts.command_plugin import dial as dialling
+from scripts.command_plugin.errors import RemoteError
+from scripts.command_plugin.inputs import Connection
 
 
 @pytest.fixture(autouse=True)

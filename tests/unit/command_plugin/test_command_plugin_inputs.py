@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from localcloud.command_plugin.inputs import CommandInputs, CopyInputs, changed_keys, failures, parsed, with_defaults
-from localcloud.command_plugin.properties import ARCHIVE, ASSET, SIGNATURE, UNKNOWN, from_wire, to_wire
+from scripts.command_plugin.inputs import CommandInputs, CopyInputs, changed_keys, failures, parsed, with_defaults
+from scripts.command_plugin.properties import ARCHIVE, ASSET, SIGNATURE, UNKNOWN, from_wire, to_wire
 
 
 def command(**inputs: Any) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.command_plugin.__main__ import main
-from localcloud.command_plugin.install import OfficialPluginError, install
+from scripts.command_plugin.__main__ import main
+from scripts.command_plugin.install import OfficialPluginError, install
 
 
 def test_plugin_is_an_executable_where_the_engine_looks_for_1_2_1(tmp_path: Path) -> None:
@@ -15,7 +15,7 @@ def test_plugin_is_an_executable_where_the_engine_looks_for_1_2_1(tmp_path: Path
     assert os.access(executable, os.X_OK)
     script = executable.read_text()
     assert script.startswith("#!/bin/sh\n")
-    assert 'exec /venv/bin/python -m localcloud.command_plugin "$@"' in script
+    assert 'exec /venv/bin/python -m scripts.command_plugin "$@"' in script
     assert "PYTHONPATH='/a project'" in script
 
 

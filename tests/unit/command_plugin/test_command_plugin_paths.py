@@ -2,8 +2,8 @@
 
 import pytest
 
-from localcloud.command_plugin.errors import RemoteError
-from localcloud.command_plugin.upload import Remote, directory_targets, file_target, text_target
+from scripts.command_plugin.errors import RemoteError
+from scripts.command_plugin.upload import Remote, directory_targets, file_target, text_target
 
 
 @pytest.mark.parametrize(

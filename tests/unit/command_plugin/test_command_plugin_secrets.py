@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from localcloud.command_plugin.engine import Engine
-from localcloud.command_plugin.properties import SECRET, SIGNATURE, UNKNOWN, from_wire, to_wire
-from localcloud.command_plugin.secrets import plain, secret_paths, with_secrets
-from localcloud.command_plugin.service import CommandService
+from scripts.command_plugin.engine import Engine
+from scripts.command_plugin.properties import SECRET, SIGNATURE, UNKNOWN, from_wire, to_wire
+from scripts.command_plugin.secrets import plain, secret_paths, with_secrets
+from scripts.command_plugin.service import CommandService
 
 URN = "urn:pulumi:test::commands::command:remote:Command::one"
 NO_ENGINE = "127.0.0.1:1"

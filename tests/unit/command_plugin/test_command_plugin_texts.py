@@ -2,8 +2,8 @@
 
 import pytest
 
-from localcloud.command_plugin.command import exit_problem, failure_text
-from localcloud.command_plugin.lines import LineSplitter
+from scripts.command_plugin.command import exit_problem, failure_text
+from scripts.command_plugin.lines import LineSplitter
 
 
 def split(*chunks: bytes) -> list[str]:

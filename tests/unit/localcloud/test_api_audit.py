@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.api import audit
-from tests.unit.localcloud.account import PUBLIC_KEY, Account, open_account
+from tests.support.cloud_api.account import PUBLIC_KEY, Account, open_account
 
 
 def _events(account: Account, query: str = "") -> list[tuple[str, str]]:

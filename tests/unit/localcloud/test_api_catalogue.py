@@ -1,6 +1,6 @@
 """Instance types, regions, images."""
 
-from tests.unit.localcloud.account import Account
+from tests.support.cloud_api.account import Account
 
 
 def test_types_are_a_map_with_price_size_and_capacity(account: Account) -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.localcloud.account import Account
-from tests.unit.localcloud.conformity import explore, served
-from tests.unit.localcloud.deviations import DEVIATIONS, amend, operations_that_may_refuse
-from tests.unit.localcloud.document import ROOT, read_document
+from tests.support.cloud_api.account import Account
+from tests.support.cloud_api.conformity import explore, served
+from tests.support.cloud_api.deviations import DEVIATIONS, amend, operations_that_may_refuse
+from tests.support.cloud_api.document import ROOT, read_document
 
 SEED = 20260824
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.localcloud.account import Account, open_account
+from tests.support.cloud_api.account import Account, open_account
 
 
 def test_the_journal_tells_what_was_asked_and_what_came_of_it(account: Account) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.edge import BAN, Bouncer, RateLimit, TokenBucket
-from tests.unit.localcloud.account import Account, open_account
+from localcloud.api.edge import BAN, Bouncer, RateLimit, TokenBucket
+from tests.support.cloud_api.account import Account, open_account
 
 INSTANCES = "/api/v1/instances"
 

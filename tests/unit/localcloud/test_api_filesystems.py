@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.localcloud.account import Account, Answer, open_account
+from tests.support.cloud_api.account import Account, Answer, open_account
 
 UNKNOWN = "0" * 32
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.localcloud.account import Account
+from tests.support.cloud_api.account import Account
 
 SSH = {"protocol": "tcp", "port_range": [22, 22], "source_network": "203.0.113.0/24", "description": "SSH"}
 PING = {"protocol": "icmp", "source_network": "0.0.0.0/0", "description": ""}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.localcloud.account import PUBLIC_KEY, Account
+from tests.support.cloud_api.account import PUBLIC_KEY, Account
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.account.store import GLOBAL_RULES
 from localcloud.machines.base import MachineSpec
 from localcloud.machines.none import NoMachines
-from localcloud.store import GLOBAL_RULES
-from tests.unit.localcloud.account import PUBLIC_KEY, Account, open_account
+from tests.support.cloud_api.account import PUBLIC_KEY, Account, open_account
 
 ACTIONS = {"migrate", "rebuild", "restart", "cold_reboot", "terminate"}
 

@@ -3,7 +3,7 @@
 import asyncssh
 import pytest
 
-from tests.unit.localcloud.account import PUBLIC_KEY, Account
+from tests.support.cloud_api.account import PUBLIC_KEY, Account
 
 UNKNOWN = "0" * 32
 

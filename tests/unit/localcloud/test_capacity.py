@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import drift
-from localcloud.drift import level
-from tests.unit.localcloud.account import Account, open_account
+from localcloud.account import drift
+from localcloud.account.drift import level
+from tests.support.cloud_api.account import Account, open_account
 
 NO_CAPACITY = "instance-operations/launch/insufficient-capacity"
 TYPE = "gpu_1x_gh200"
@@ -84,7 +84,7 @@ def test_the_level_comes_and_goes_as_its_seed_says_and_alike_for_neighbours() ->
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Moves the time of the drift on, by seconds."""
     now = [time.time()]
-    monkeypatch.setattr("localcloud.drift.now", lambda: now[0])
+    monkeypatch.setattr("localcloud.account.drift.now", lambda: now[0])
 
     def move(seconds: float) -> None:
         now[0] += seconds

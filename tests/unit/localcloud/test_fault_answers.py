@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.localcloud.account import PUBLIC_KEY, Account
+from tests.support.cloud_api.account import PUBLIC_KEY, Account
 
 KEY = {"name": "mine", "public_key": PUBLIC_KEY}
 

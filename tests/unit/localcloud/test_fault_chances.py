@@ -6,7 +6,7 @@ import pytest
 
 from localcloud.cli import main
 from localcloud.faults.scenarios import SCENARIOS
-from tests.unit.localcloud.account import Account, open_account
+from tests.support.cloud_api.account import Account, open_account
 
 
 def _statuses(account: Account, calls: int) -> list[int | None]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.localcloud.account import GH200, LAUNCH, Account, open_account
+from tests.support.cloud_api.account import GH200, LAUNCH, Account, open_account
 
 DELAYS = ["delay-before", "delay-after"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from localcloud.hub import HubTokens, hub_routes
-from tests.unit.localcloud.account import Account, Answer, open_account
+from tests.support.cloud_api.account import Account, Answer, open_account
 
 MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 FILE = f"/{MODEL}/resolve/main/config.json"

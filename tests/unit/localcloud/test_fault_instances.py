@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.localcloud.account import Account, open_account
+from tests.support.cloud_api.account import Account, open_account
 
 
 def _doomed(account: Account, kind: str) -> str:

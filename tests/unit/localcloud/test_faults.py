@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from localcloud.api.routes import api_routes
-from localcloud.control import operations_of
+from localcloud.control.routes import operations_of
 from localcloud.faults.kinds import KINDS, kind_for
 from localcloud.faults.operations import HUB, SSH
-from tests.unit.localcloud.account import Account
+from tests.support.cloud_api.account import Account
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "local-cloud.md"
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tests.unit.localcloud.account import Account, open_account
+from tests.support.cloud_api.account import Account, open_account
 
 
 def made(account: Account, name: str) -> Any:

@@ -3,7 +3,7 @@
 import pytest
 
 from localcloud.machines.commands import plain_command
-from tests.unit.localcloud.account import Account
+from tests.support.cloud_api.account import Account
 
 FAULT = {"operation": "launch", "kind": "error-500"}
 

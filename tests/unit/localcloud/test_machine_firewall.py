@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.account.records import FirewallRule
 from localcloud.machines.base import MachineSpec
 from localcloud.machines.none import NoMachines
-from localcloud.records import FirewallRule
-from tests.unit.localcloud.account import Account, open_account
+from tests.support.cloud_api.account import Account, open_account
 
 WEB = {"protocol": "tcp", "port_range": [8000, 8000], "source_network": "203.0.113.0/24", "description": "web"}
 OPEN = {"protocol": "all", "port_range": [1, 65535], "source_network": "0.0.0.0/0", "description": "all"}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from localcloud.account.records import FirewallRule
 from localcloud.cli import main
 from localcloud.machines.base import MachineSpec
 from localcloud.machines.nspawn import tools
@@ -13,7 +14,6 @@ from localcloud.machines.nspawn.disk import MachineDisk
 from localcloud.machines.nspawn.firewall import put_script
 from localcloud.machines.nspawn.host_access import BUNDLE, access_environment
 from localcloud.machines.nspawn.network import addresses, gateway_of
-from localcloud.records import FirewallRule
 
 
 @pytest.mark.parametrize("command", ["up", "serve"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.localcloud.account import Account, Answer, open_account
+from tests.support.cloud_api.account import Account, Answer, open_account
 
 
 def _filesystem(account: Account, number: int) -> Answer:

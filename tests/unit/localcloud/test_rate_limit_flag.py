@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from localcloud import background, server
+from localcloud.api.edge import RateLimit
 from localcloud.cli import main
-from localcloud.edge import RateLimit
 
 WORDS: list[tuple[str, RateLimit]] = [("lambda", "lambda"), ("off", "off"), ("0.1", 0.1), ("3", 3.0), ("1e-3", 0.001)]
 

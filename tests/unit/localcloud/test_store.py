@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.records import SshKeyRecord
-from localcloud.store import Store
+from localcloud.account.records import SshKeyRecord
+from localcloud.account.store import Store
 
 
 def key(name: str) -> SshKeyRecord:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.timings import boot_times
-from tests.unit.localcloud.account import Account, open_account
+from localcloud.machines.timings import boot_times
+from tests.support.cloud_api.account import Account, open_account
 
 DRAWS = range(1, 200)
 

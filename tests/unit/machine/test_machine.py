@@ -6,11 +6,11 @@ from pathlib import Path
 
 import yaml
 
-from components.cloud.providers.ssh_key import SshKeyProvider
+from components.lambda_cloud.ssh_key.provider import SshKeyProvider
+from components.machine.gpu_machine import firewall_rules, ssh_command, user_data
 from components.machine.host import check_agent
-from components.machine.key_pair_provider import KeyPairProvider, new_pair
+from components.machine.key_pair.provider import KeyPairProvider, new_pair
 from components.machine.known_hosts import known_hosts_line
-from components.machine.machine import firewall_rules, ssh_command, user_data
 
 
 def test_nothing_but_ssh_is_open_by_default() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from components.machine.machine import ssh_command
+from components.machine.gpu_machine import ssh_command
 from components.machine.ssh_tunnel import Login as TunnelLogin
 from components.machine.ssh_tunnel import command
 from ops.ssh import Login
-from tests.engine.pulumi_cli import REPOSITORY
+from tests.support.pulumi_cli import REPOSITORY
 
 HOST_KEY = "ssh-ed25519 AAAA comment"
 OLDER_OUTPUT = "ssh -i ~/.ssh/lambda-vllm-dev -p 2222 -o IdentitiesOnly=yes ubuntu@192.0.2.1"

@@ -13,7 +13,7 @@ from ops.price import dollars_for, dollars_per_million_tokens
 from ops.status import Status, cost, figures
 from ops.status_text import dollars, duration, lines, seconds, start_line
 
-TEXT = (Path(__file__).parent / "metrics.txt").read_text()
+TEXT = (Path(__file__).parents[2] / "support/metrics.txt").read_text()
 STARTED = 1795538651.74
 OUT = 'vllm:generation_tokens_total{engine="0",model_name="meta-llama/Llama-3.1-8B-Instruct"}'
 

@@ -15,7 +15,7 @@ from ops.outputs import StackOutputs
 
 READY = StackOutputs({"endpoint": "http://127.0.0.1:1/v1", "api_key": "sk-key"})
 EXAMPLE = DASHBOARD.with_name("prometheus.yml")
-METRICS = Path(__file__).parent / "metrics.txt"
+METRICS = Path(__file__).parents[2] / "support/metrics.txt"
 
 
 def panels() -> list[dict[str, Any]]:

@@ -7,17 +7,17 @@ import time
 
 import pytest
 
-from components.cloud.launch_order import TOKEN_TAG
-from components.cloud.models import LaunchRequest, Tag
+from components.lambda_cloud.api.models import LaunchRequest, Tag
+from components.lambda_cloud.instance.launch_order import TOKEN_TAG
+from components.model.hub.client import Hub
 from components.settings import Settings
-from components.vllm.hub.client import Hub
 from components.vllm.preflight import preflight
 from scripts.live_check.__main__ import agree, end, is_agreed, is_gone, time_limit, uninterrupted
 from scripts.live_check.machine import kv_cache_tokens
 from scripts.live_check.options import read_options
 from scripts.live_check.report import Report
 from scripts.live_check.stack import LiveCheckError, Stack
-from tests.unit.emulated import PUBLIC_KEY, emulated_cloud
+from tests.support.emulated import PUBLIC_KEY, emulated_cloud
 
 
 def test_a_dollar_on_a_gh200_is_twenty_two_minutes_with_the_end_of_the_machine_kept_back() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.command_plugin.install import MARK
+from scripts.command_plugin.install import MARK
 from scripts.tools import command_plugin
 from scripts.tools.checkout import Checkout
 from scripts.tools.plugin_source import STAND_IN_MARK, version_problem

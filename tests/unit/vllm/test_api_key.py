@@ -2,8 +2,8 @@
 
 import pytest
 
-from components.cloud.provider import Properties
-from components.vllm.api_key_provider import ApiKeyProvider
+from components.dynamic.inputs import Properties
+from components.vllm.api_key.provider import ApiKeyProvider
 
 GIVEN = "sk-a-key-of-the-user"
 

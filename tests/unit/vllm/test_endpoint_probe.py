@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from components.cloud.provider import LambdaError
-from components.vllm import endpoint_check_provider
-from components.vllm.endpoint_check_provider import EndpointCheckProvider
-from components.vllm.endpoint_probe import EndpointError, Expected, probe
-from components.vllm.x509 import issue, new_authority
-from tests.tls_endpoint import KEY, MODEL, Endpoint, endpoint
+from components.dynamic.errors import ResourceError
+from components.tls.x509 import issue, new_authority
+from components.vllm.endpoint_check import provider as endpoint_check_provider
+from components.vllm.endpoint_check.probe import EndpointError, Expected, probe
+from components.vllm.endpoint_check.provider import EndpointCheckProvider
+from tests.support.tls_endpoint import KEY, MODEL, Endpoint, endpoint
 
 NOW = datetime.now(UTC)
 AUTHORITY = new_authority("test", NOW)
@@ -116,7 +116,7 @@ def test_an_open_port_that_should_be_closed_is_told(
 
 def test_an_endpoint_that_is_wrong_fails_the_update(server: Endpoint) -> None:
     server.wrong = {"/v1/models open": 200}
-    with pytest.raises(LambdaError, match="without the key"):
+    with pytest.raises(ResourceError, match="without the key"):
         EndpointCheckProvider().create(inputs(server.port))
 
 
@@ -142,7 +142,7 @@ def test_an_endpoint_that_closes_under_the_look_is_taken_for_closed(monkeypatch:
 
 
 def test_an_endpoint_that_accepts_and_says_nothing_fails_the_update() -> None:
-    with endpoint(None) as plain, pytest.raises(LambdaError, match="gives no answer"):
+    with endpoint(None) as plain, pytest.raises(ResourceError, match="gives no answer"):
         EndpointCheckProvider().create(inputs(plain.port))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.vllm.flags.files import MOST_BYTES, SentFiles, read_files, variables_elsewhere
+from components.vllm.release.flags.files import MOST_BYTES, SentFiles, read_files, variables_elsewhere
 
 TEMPLATE = "{% for message in messages %}{{ message.content }}{% endfor %}\n"
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from components.cloud.client import LambdaClient
-from components.cloud.errors import CloudError
-from components.cloud.limits import Limits, RateLimiter
+from components.lambda_cloud.api.client import LambdaClient
+from components.lambda_cloud.api.errors import CloudError
+from components.lambda_cloud.api.limits import Limits, RateLimiter
+from components.model.facts import ModelFacts
+from components.model.hub.checkpoint import Checkpoint
+from components.model.hub.client import Hub, HubError
 from components.settings import Settings
 from components.vllm.decision import UnfitError
-from components.vllm.hub.checkpoint import Checkpoint
-from components.vllm.hub.client import Hub, HubError
-from components.vllm.model_facts import ModelFacts
 from components.vllm.preflight import Plan, PreflightError, TypeFit, check_checkpoint, preflight, survey
 from components.vllm.preflight.plan_text import (
     document,
@@ -24,8 +24,8 @@ from components.vllm.preflight.plan_text import (
     lines_of_a_launch,
     lines_of_any_plan,
 )
+from tests.support.emulated import EmulatedCloud, emulated_cloud
 from tests.unit.conftest import Script
-from tests.unit.emulated import EmulatedCloud, emulated_cloud
 
 LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
 LLAMA_8B = "full-size/Llama-3.1-8B-Instruct"

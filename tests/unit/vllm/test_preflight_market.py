@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from components.settings import Settings
-from components.vllm.flags.files import SentFiles
 from components.vllm.preflight import Plan
 from components.vllm.preflight.candidates import candidates, look
 from components.vllm.preflight.plan_text import lines
-from tests.unit.emulated import EmulatedCloud, emulated_cloud
+from components.vllm.release.flags.files import SentFiles
+from tests.support.emulated import EmulatedCloud, emulated_cloud
 
 ARM64_STACK = "e57d5fc7-36e7-4f9a-953f-3429c1f7e3b7"
 """The image lambda-stack-24-04 for arm64."""

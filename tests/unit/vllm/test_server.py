@@ -10,8 +10,8 @@ import pulumi
 import pytest
 import yaml
 
+from components.model.facts import ModelFacts
 from components.vllm.decision import Decision
-from components.vllm.model_facts import ModelFacts
 from components.vllm.server import (
     DRAIN_SECONDS,
     SERVICE,

@@ -7,20 +7,20 @@ from typing import Any
 
 import pytest
 
+from components.model.facts import ModelFacts, facts_of
+from components.model.hub.checkpoint import Checkpoint
+from components.model.sizing.fit import Fit, ServeOptions, fit
+from components.model.sizing.gpus import GPUS, MachineSize
+from components.model.sizing.kv_cache import KvCache
+from components.model.sizing.shape import ModelShape, ShapeError, shape_of
 from components.settings import Settings
-from components.vllm.decision import check_flags, loaded_shape, wish_of
-from components.vllm.flags.files import SentFiles
-from components.vllm.hub.architectures import unsupported
-from components.vllm.hub.checkpoint import Checkpoint
-from components.vllm.model_facts import ModelFacts, facts_of
+from components.vllm.decision import check_flags, loaded_shape, serve_options_of
 from components.vllm.preflight import Plan, TypeFit, check_checkpoint
-from components.vllm.sizing.fit import Fit, Wish, fit
-from components.vllm.sizing.gpus import GPUS, MachineSize
-from components.vllm.sizing.kv_cache import KvCache
-from components.vllm.sizing.shape import ModelShape, ShapeError, shape_of
-from tests.unit.vllm.families import FAMILIES
-from tests.unit.vllm.families_tensors import checkpoint_of
-from tests.unit.vllm.vllm_cases import ANSWERS, CHANGED, FLAGGED, NOT_LAID_OUT, OVERRIDDEN, UNREAD, changed
+from components.vllm.release.architectures import unsupported
+from components.vllm.release.flags.files import SentFiles
+from tests.support.models.families import FAMILIES
+from tests.support.models.families_tensors import checkpoint_of
+from tests.support.models.vllm_cases import ANSWERS, CHANGED, FLAGGED, NOT_LAID_OUT, OVERRIDDEN, UNREAD, changed
 
 SAID: Mapping[str, Mapping[str, Any]] = json.loads(ANSWERS.read_text())
 LAID_OUT = [name for name in FAMILIES if "kv" in SAID[name]]
@@ -46,18 +46,18 @@ def shape(checkpoint: Checkpoint, given: Settings) -> ModelShape:
     return shape_as_loaded(shape_of(checkpoint), given)
 
 
-def served(found: ModelShape, wish: Wish) -> Fit:
+def served(found: ModelShape, wish: ServeOptions) -> Fit:
     """On a GPU with room for anything."""
     newest = max(GPUS.values(), key=lambda gpu: gpu.compute_capability)
     return fit(found, MachineSize(replace(newest, memory_gib=1e7), 1, 1e9, "endless"), wish)
 
 
 def assert_context(found: ModelShape, said: Mapping[str, Any], given: Settings) -> None:
-    assert served(found, wish_of(given)).max_model_len == said["context"]
+    assert served(found, serve_options_of(given)).max_model_len == said["context"]
     longest = said["longest"]
-    assert served(found, wish_of(given.model_copy(update={"max_model_len": longest or 10**9}))).fits
+    assert served(found, serve_options_of(given.model_copy(update={"max_model_len": longest or 10**9}))).fits
     if longest is not None:
-        refused = served(found, wish_of(given.model_copy(update={"max_model_len": longest + 1})))
+        refused = served(found, serve_options_of(given.model_copy(update={"max_model_len": longest + 1})))
         assert f"{longest} tokens" in refused.reason
 
 
@@ -83,7 +83,7 @@ def assert_cache(found: ModelShape, said: Mapping[str, Any]) -> None:
 )
 def test_the_room_that_a_plan_leaves_holds_what_it_promises_by_vllm_s_own_count(name: str, tokens: int) -> None:
     machine = MachineSize(GPUS["GH200 (96 GB)"], 1, 432.0, "gpu_1x_gh200")
-    planned = fit(shape(as_published(name), settings()), machine, Wish(max_model_len=tokens))
+    planned = fit(shape(as_published(name), settings()), machine, ServeOptions(max_model_len=tokens))
     assert planned.fits
     bytes_of_a_token = SAID[name]["kv"]["131072"] / 131072
     assert planned.kv_gib * 2**30 >= tokens * bytes_of_a_token
@@ -93,7 +93,7 @@ def test_the_room_that_a_plan_leaves_holds_what_it_promises_by_vllm_s_own_count(
 @pytest.mark.parametrize("name", LAID_OUT)
 def test_weights_of_a_family_are_what_vllm_lays_out(name: str) -> None:
     said = SAID[name]
-    found = served(shape(as_published(name), settings()), Wish())
+    found = served(shape(as_published(name), settings()), ServeOptions())
     assert found.weights_gib * 2**30 == pytest.approx(said["weights"] + said["tables"], rel=0.005)
 
 
@@ -174,8 +174,8 @@ def test_overrides_that_are_pinned_with_the_model_count_later_too(as_text: bool)
     overrides: Any = {"max_position_embeddings": 131072}
     given = settings(vllmArgs={"hf-overrides": json.dumps(overrides) if as_text else overrides})
     assert pinned.shape
-    assert served(shape_as_loaded(pinned.shape, given), Wish(max_model_len=131072)).fits
-    assert not served(pinned.shape, Wish(max_model_len=131072)).fits
+    assert served(shape_as_loaded(pinned.shape, given), ServeOptions(max_model_len=131072)).fits
+    assert not served(pinned.shape, ServeOptions(max_model_len=131072)).fits
 
 
 def test_a_commit_that_an_older_version_pinned_is_decided_by_what_is_read_of_it_now() -> None:

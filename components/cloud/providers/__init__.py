@@ -1,1 +1,0 @@
-"""What the plugin does for each resource. The program does not load it: see `components.cloud.deferred`."""

@@ -1,0 +1,1 @@
+"""A mark in the state that something was asked for."""

@@ -1,0 +1,1 @@
+"""Lambda Cloud's API as typed Python, without Pulumi."""

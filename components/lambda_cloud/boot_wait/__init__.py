@@ -1,0 +1,1 @@
+"""Waiting until machines can be used."""

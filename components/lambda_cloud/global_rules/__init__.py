@@ -1,0 +1,1 @@
+"""The account's global firewall rules."""

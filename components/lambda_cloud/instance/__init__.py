@@ -1,0 +1,1 @@
+"""Machines: what they are launched from, their launch, their end."""

@@ -1,0 +1,1 @@
+"""The mark of a stack in the names of what it creates."""

@@ -1,0 +1,1 @@
+"""SSH keys, made on this computer."""

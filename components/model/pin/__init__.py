@@ -1,0 +1,1 @@
+"""The commit of the model that a stack serves."""

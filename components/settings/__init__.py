@@ -1,0 +1,5 @@
+"""The words that users write: read once, checked all at once. Nothing here knows Pulumi."""
+
+from components.settings.settings import KEYS, Settings, SettingsError, parse_flag, read_settings
+
+__all__ = ["KEYS", "Settings", "SettingsError", "parse_flag", "read_settings"]

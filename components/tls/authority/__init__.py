@@ -1,0 +1,1 @@
+"""The authority that a stack's clients trust."""

@@ -1,0 +1,1 @@
+"""The certificate that the endpoint shows."""

@@ -1,0 +1,1 @@
+"""The endpoint, looked at from this computer."""

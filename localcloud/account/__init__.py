@@ -1,0 +1,1 @@
+"""What the account has and may have, and where that is kept."""

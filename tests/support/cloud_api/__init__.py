@@ -1,0 +1,1 @@
+"""The local cloud's API for the tests of it."""

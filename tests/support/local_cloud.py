@@ -1,0 +1,97 @@
+"""A local cloud for tests: its own process, its own account, nothing left behind."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.support.control_side import ControlSide
+from tests.support.pulumi_cli import REPOSITORY
+
+TIME_SCALE = "0.007"
+
+EMPTY_ACCOUNT = {"instances": 0, "ssh-keys": 0, "firewall-rulesets": 0}
+
+
+@dataclass(frozen=True)
+class LocalCloud(ControlSide):
+    """A running local cloud with machines, in quick time and without rate limits."""
+
+    api_key: str
+    hf_token: str
+    hf_token_without_access: str
+    state: Path
+
+    def forget_requests(self) -> None:
+        """Empty the request log."""
+        self.control("DELETE", "/requests")
+
+    def writes(self) -> list[str]:
+        """Operations that could change something, since the log was emptied."""
+        return [r["operation"] for r in self.requests() if r["method"] not in ("GET", "HEAD")]
+
+    def account(self) -> dict[str, int]:
+        """How many of each thing the account has; what a destroyed stack leaves is all zero."""
+        return {kind: len(self.ids(kind)) for kind in EMPTY_ACCOUNT}
+
+    def ids(self, kind: str) -> set[str]:
+        """Ids of the account's `instances` that bill, `ssh-keys`, `firewall-rulesets` or `file-systems`."""
+        if kind == "instances":
+            return set(self.billing())
+        return {one["id"] for one in self._list(kind)}
+
+    def firewall_sources(self) -> list[str]:
+        """Networks that the account's rulesets let in, one for each rule."""
+        return [rule["source_network"] for ruleset in self._list("firewall-rulesets") for rule in ruleset["rules"]]
+
+    def _list(self, kind: str) -> list[dict[str, Any]]:
+        """What the API lists; a cloud with limits answers the test's own questions too only when they allow it."""
+        headers = {"Authorization": f"Bearer {self.api_key}"}
+        for _ in range(100):
+            answer = requests.get(f"{self.url}/api/v1/{kind}", headers=headers, timeout=30)
+            if answer.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+                break
+            time.sleep(0.1)
+        assert answer.ok, answer.text
+        listed: list[dict[str, Any]] = answer.json()["data"]
+        return listed
+
+    def home(self, instance_id: str) -> Path:
+        """Home directory of the machine behind an instance."""
+        return self.state / "machines" / instance_id / "home" / "ubuntu"
+
+
+@contextmanager
+def local_cloud(
+    state: Path,
+    machines: str = "process",
+    time_scale: str = TIME_SCALE,
+    rate_limit: str = "off",
+    accelerator: str = "none",
+    more_options: Sequence[str] = (),
+) -> Iterator[LocalCloud]:
+    """A local cloud on a free port; in the end every machine is destroyed."""
+    options = ["--machines", machines, "--time-scale", time_scale, "--rate-limit", rate_limit]
+    options += ["--accelerator", accelerator, *more_options]
+    _localcloud("up", "--state", str(state), "--port", "0", *options)
+    try:
+        status = json.loads(_localcloud("status", "--state", str(state), "--json"))
+        wanted = ("url", "api_key", "hf_token", "hf_token_without_access")
+        yield LocalCloud(**{name: status[name] for name in wanted}, state=state)
+    finally:
+        _localcloud("down", "--state", str(state))
+
+
+def _localcloud(*arguments: str) -> str:
+    command = [sys.executable, "-m", "localcloud", *arguments]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

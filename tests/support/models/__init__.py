@@ -1,0 +1,1 @@
+"""Models, checkpoints and machines that tests are about."""
