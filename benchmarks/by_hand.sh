@@ -7,7 +7,7 @@
 #
 # Prints the seconds of each step.
 set -euo pipefail
-# shellcheck source=components/vllm/scripts/common.sh
+# shellcheck source=components/on_machine/shared/common.sh
 . "$HOME/.local/share/lambda-vllm/scripts/common.sh"
 
 model=$1 commit=$2 hub=$3

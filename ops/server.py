@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from components.vllm.scripts.trust import date_of, distrust_of
+from components.on_machine.tls.trust import date_of, distrust_of
 from ops.errors import OpsError
 from ops.forward import LOOPBACK, accepts, forwarding
 from ops.outputs import StackOutputs

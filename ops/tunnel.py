@@ -5,7 +5,7 @@ import os
 import shlex
 from pathlib import Path
 
-from components.vllm.scripts.trust import distrust_of
+from components.on_machine.tls.trust import distrust_of
 from ops.errors import OpsError
 from ops.forward import LOOPBACK, Forward, free_port, open_forward, pause_before_retry
 from ops.outputs import StackOutputs

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
-from components.vllm.scripts.trust import BACKDATED_S
+from components.on_machine.tls.trust import BACKDATED_S
 
 if TYPE_CHECKING:
     from cryptography import x509

@@ -1,19 +1,10 @@
 """Which versions of vLLM can be had, and which are refused by name."""
 
-from pathlib import Path
-
 from components.settings import Settings
-from components.vllm.scripts import source_pins
+from components.vllm.release.install import source_pins
+from components.vllm.release.install.versions import TARGETS
 
-_PINS = Path(__file__).parent / "scripts" / "versions.env"
-
-
-def _pinned() -> dict[str, str]:
-    lines = (line for line in _PINS.read_text().splitlines() if "=" in line and not line.startswith("#"))
-    return dict(line.split("=", 1) for line in lines)
-
-
-PINNED_VLLM = _pinned()["VLLM_VERSION"]
+PINNED_VLLM = TARGETS["cuda13"].vllm
 """The version whose wheels are locked for every target."""
 
 OFFLOAD_IGNORED = ("0.26.", "0.27.")

@@ -19,8 +19,8 @@ from typing import Any
 import psutil
 import pytest
 
+from components.on_machine.service.guard import ALLOWED, allowed_method
 from components.vllm.release.flags import FLAGS, checked_flags
-from components.vllm.scripts.guard import ALLOWED, allowed_method
 from tests.e2e.conftest import FLAGS as FLAGS_ON_TWO_CORES
 from tests.e2e.conftest import MODEL
 from tests.support.local_cloud import LocalCloud, local_cloud

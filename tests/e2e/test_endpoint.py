@@ -16,8 +16,8 @@ import pytest
 import requests
 from huggingface_hub import HfApi
 
+from components.on_machine.service.stages import PHASES
 from components.vllm.release.quantisation import cache_dtype_of, method_of
-from components.vllm.scripts.stages import PHASES
 from scripts.quantisation import LIST, of_the_source
 from scripts.release_source import ReleaseSource
 from tests.e2e.conftest import FLAGS, MODEL, Served

@@ -35,7 +35,7 @@ class Machine:
         self.cache = home / ".cache/huggingface"
         self.info = requests.get(f"{cloud.url}/api/models/{MODEL}?blobs=true", timeout=60).json()
         shutil.copytree(SCRIPTS, self.base / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(REPOSITORY / "components/machine/job.sh", self.base / "scripts")
+        shutil.copy(REPOSITORY / "components/on_machine/jobs/job.sh", self.base / "scripts")
         pins = (SCRIPTS / "versions.env").read_text().splitlines()
         version = next(pin.partition("=")[2] for pin in pins if pin.startswith("UV_VERSION="))
         (self.base / f"uv-{version}/bin").mkdir(parents=True)

@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.pulumi_cli import REPOSITORY
 
-JOB = REPOSITORY / "components/machine/job.sh"
+JOB = REPOSITORY / "components/on_machine/jobs/job.sh"
 EXPLAINING = ("explain.py", "failures.py", "ends.py")
 
 

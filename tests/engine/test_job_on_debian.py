@@ -14,7 +14,7 @@ from tests.support.pulumi_cli import REPOSITORY
 BASE = ".local/share/lambda-vllm"
 SCRIPTS = REPOSITORY / "components/vllm/scripts"
 FILES = (
-    REPOSITORY / "components/machine/job.sh",
+    REPOSITORY / "components/on_machine/jobs/job.sh",
     *(SCRIPTS / name for name in ("explain.py", "failures.py", "ends.py")),
 )
 WORK = "echo begun >> begun; echo one; while [ ! -e go ]; do sleep 0.2; done; echo two"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.pulumi_cli import REPOSITORY
 
-PROVE = REPOSITORY / "components/vllm/scripts/prove.py"
+PROVE = REPOSITORY / "components/on_machine/install/prove.py"
 
 TORCH = """
 import os

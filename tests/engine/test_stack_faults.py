@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from components.vllm.scripts.failures import DISK_FULL, NETWORK_DOWN
+from components.on_machine.diagnose.failures import DISK_FULL, NETWORK_DOWN
 from localcloud.machines.small_disk import can_mount
 from tests.support.customer import until
 from tests.support.faulty_stack import HUB_CLIENT, FaultyStack, faulty_stack, told

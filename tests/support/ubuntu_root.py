@@ -106,7 +106,7 @@ class UbuntuMachine:
         self.base = home / BASE
         scripts = self.base / "scripts"
         scripts.mkdir(parents=True)
-        for file in (*SCRIPTS.glob("*.*"), *SCRIPTS.glob("locks/*"), REPOSITORY / "components/machine/job.sh"):
+        for file in (*SCRIPTS.glob("*.*"), *SCRIPTS.glob("locks/*"), REPOSITORY / "components/on_machine/jobs/job.sh"):
             (scripts / file.name).write_bytes(file.read_bytes())
         subprocess.run(["chroot", root, "id", "-u", "ubuntu"], check=True, capture_output=True)
         owner = (root / "home/ubuntu").stat()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.lambda_cloud.api.errors import CloudError
-from components.vllm.scripts.trust import Clock, date_of, distrust_of
+from components.on_machine.tls.trust import Clock, date_of, distrust_of
 
 CONNECT_TIMEOUT_S = 4.0
 ANSWER_TIMEOUT_S = 15.0

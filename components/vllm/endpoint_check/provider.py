@@ -7,8 +7,8 @@ from typing import ClassVar
 from components.dynamic.inputs import Inputs, Properties
 from components.dynamic.provider import Created, DynamicProvider
 from components.machine.ssh_tunnel import Login, has_ssh, tunnel
+from components.on_machine.tls.trust import TELLING_S, offset
 from components.vllm.endpoint_check.probe import Expected, SilentError, accepts, probe, stays_open
-from components.vllm.scripts.trust import TELLING_S, offset
 
 FROM_HERE = "from here"
 THROUGH_THE_TUNNEL = "through the tunnel"

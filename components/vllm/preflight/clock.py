@@ -1,6 +1,6 @@
 """What is told of a clock that is wrong: certificates are made by it."""
 
-from components.vllm.scripts.trust import BACKDATED_S, TELLING_S, offset
+from components.on_machine.tls.trust import BACKDATED_S, TELLING_S, offset
 
 
 def is_behind(ahead_s: float) -> bool:

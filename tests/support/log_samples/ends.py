@@ -3,7 +3,7 @@
 # The tools write lines as long as they like.
 # ruff: noqa: E501
 
-from components.vllm.scripts.ends import End
+from components.on_machine.diagnose.ends import End
 from tests.support.log_samples.server import BEGIN, CORE, OFFLOADED, in_core
 
 API = "(APIServer pid=4655) ERROR 11-22 11:40:02 [async_llm.py:906] "

@@ -10,7 +10,7 @@ from components.vllm.release.quantisation import LISTED_VERSION
 
 
 def test_the_lists_are_of_the_release_that_is_installed() -> None:
-    pins = Path("components/vllm/scripts/versions.env").read_text()
+    pins = Path("components/vllm/release/install/versions.env").read_text()
     assert re.findall(r"^VLLM_VERSION=(.*)$", pins, re.MULTILINE) == [VLLM_VERSION] == [LISTED_VERSION]
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from components.vllm.scripts import access_log
-from components.vllm.scripts.access_log import ACCESS, FLAGS_VARIABLE, MOST_REFUSALS, Failures, FailuresOnly
+from components.on_machine.service import access_log
+from components.on_machine.service.access_log import ACCESS, FLAGS_VARIABLE, MOST_REFUSALS, Failures, FailuresOnly
 
 FORMAT = '%s - "%s %s HTTP/%s" %d'
 

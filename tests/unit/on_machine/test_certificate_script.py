@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from components.on_machine.tls import certificate
 from components.tls.x509 import issue, new_authority
-from components.vllm.scripts import certificate
 from tests.support.tls_endpoint import endpoint
 
 NOW = datetime.now(UTC)

@@ -12,9 +12,9 @@ import httpx2
 import pytest
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
 
-from components.vllm.scripts import download
-from components.vllm.scripts.download import DownloadError, Weights, check, progress, reporting
-from components.vllm.scripts.fetch import MOST_FAILURES, RefusedError, answer_of, persist, retry_after
+from components.on_machine.weights import download
+from components.on_machine.weights.download import DownloadError, Weights, check, progress, reporting
+from components.on_machine.weights.fetch import MOST_FAILURES, RefusedError, answer_of, persist, retry_after
 
 MODEL, COMMIT = "acme/small-1B", "c" * 40
 CONTENT = b"weights" * 1000

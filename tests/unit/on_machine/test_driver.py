@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from components.vllm.scripts import driver
-from components.vllm.scripts.driver import COMPAT_BRANCHES, MODES, Decision, Machine, decide
+from components.on_machine.driver import decision as driver
+from components.on_machine.driver.decision import COMPAT_BRANCHES, MODES, Decision, Machine, decide
 
 GH200 = "NVIDIA GH200 480GB"
 MISMATCH = "Failed to initialize NVML: Driver/library version mismatch"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from components.vllm.scripts.ends import MemoryWatch
-from components.vllm.scripts.explain import LONGEST, cause, reason
+from components.on_machine.diagnose.ends import MemoryWatch
+from components.on_machine.diagnose.explain import LONGEST, cause, reason
 from tests.support.log_samples.ends import ENDS
 
 

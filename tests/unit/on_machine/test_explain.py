@@ -5,10 +5,10 @@ import re
 import pytest
 from pydantic.alias_generators import to_camel
 
+from components.on_machine.diagnose.ends import End
+from components.on_machine.diagnose.explain import LONGEST, cause
+from components.on_machine.diagnose.failures import ROWS
 from components.settings import Settings
-from components.vllm.scripts.ends import End
-from components.vllm.scripts.explain import LONGEST, cause
-from components.vllm.scripts.failures import ROWS
 from tests.support.log_samples import jobs, server
 
 SAMPLES = {**{f"server: {name}": sample for name, sample in server.SAMPLES.items()}, **jobs.SAMPLES}

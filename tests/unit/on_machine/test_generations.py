@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.vllm.scripts.generations import FILES, Choice, Generations, choose
+from components.on_machine.service.generations import FILES, Choice, Generations, choose
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.vllm.scripts import guard
-from components.vllm.scripts.guard import ALLOWED, KEYS_VARIABLE, MOST_BODY_BYTES, Guard, Receive, Scope, Send
+from components.on_machine.service import guard
+from components.on_machine.service.guard import ALLOWED, KEYS_VARIABLE, MOST_BODY_BYTES, Guard, Receive, Scope, Send
 
 KEY = "sk-the-right-key"
 Header = tuple[bytes, bytes]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from components.vllm.scripts import guard_connections
-from components.vllm.scripts.guard_connections import MOST_PARSED_BYTES, bound_connections
+from components.on_machine.service import guard_connections
+from components.on_machine.service.guard_connections import MOST_PARSED_BYTES, bound_connections
 
 HEAD = b"GET / HTTP/1.1\r\n\r\n"
 HEAD_OF_BODY = b"POST / HTTP/1.1\r\n\r\n"

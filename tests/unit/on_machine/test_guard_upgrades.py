@@ -16,8 +16,8 @@ from typing import IO, Any
 import pytest
 import uvicorn
 
-from components.vllm.scripts.guard import KEYS_VARIABLE, MOST_HEADERS, Guard, Receive, Scope, Send
-from components.vllm.scripts.guard_connections import MOST_PIPELINED
+from components.on_machine.service.guard import KEYS_VARIABLE, MOST_HEADERS, Guard, Receive, Scope, Send
+from components.on_machine.service.guard_connections import MOST_PIPELINED
 
 ROOT = Path(__file__).parents[3]
 KEY = "sk-the-key-of-this-test"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.vllm.scripts.log_files import LogFiles
+from components.on_machine.service.log_files import LogFiles
 
 
 def test_each_start_has_a_log_of_its_own_and_a_few_are_kept(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.vllm.scripts import manifest
+from components.on_machine.shared import manifest
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from components.vllm.scripts.generations import Generation
-from components.vllm.scripts.probe import NotReadyError
-from components.vllm.scripts.stages import Stages
-from components.vllm.scripts.supervise import check_offload
+from components.on_machine.service.generations import Generation
+from components.on_machine.service.probe import NotReadyError
+from components.on_machine.service.stages import Stages
+from components.on_machine.service.supervise import check_offload
 
 
 def generation(folder: Path, offload: float | None, **flags: object) -> Generation:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from components.vllm.scripts.generations import Generation
-from components.vllm.scripts.probe import NOT_YET, NotReadyError, Probe
+from components.on_machine.service.generations import Generation
+from components.on_machine.service.probe import NOT_YET, NotReadyError, Probe
 
 KEY = "sk-the-key-of-this-test"
 MODELS = json.dumps({"data": [{"id": "a/b"}]})

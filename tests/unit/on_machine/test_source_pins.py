@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.vllm.scripts.source_pins import GIB, PINS, RefusedError, answer, max_jobs, pins, version_for
+from components.vllm.release.install.source_pins import GIB, PINS, RefusedError, answer, max_jobs, pins, version_for
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from components.vllm.scripts.service_state import State
-from components.vllm.scripts.stages import PHASES, Stages
-from components.vllm.scripts.swap import progress
+from components.on_machine.service.stages import PHASES, Stages
+from components.on_machine.service.state import State
+from components.on_machine.service.swap import progress
 from tests.support.log_samples.starts import COMPILED, LOADED_FROM_CACHE, STARTS, V1, V2
 
 MARKS = [mark for phase in PHASES for mark in phase]
@@ -165,7 +165,7 @@ def test_a_log_of_one_endless_line_takes_no_memory() -> None:
 
 
 def test_progress_says_the_stage_and_how_long_the_last_start_took(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("components.vllm.scripts.swap.now", lambda: 1100.4)
+    monkeypatch.setattr("components.on_machine.service.swap.now", lambda: 1100.4)
     state = State("starting", "key", "change", "compiling", since=1000.0)
     assert progress(state, 214.2) == "100 s: compiling (last time 214 s)"
     assert progress(state, None) == "100 s: compiling"

@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import pytest
 
-from components.vllm.scripts import supervise
-from components.vllm.scripts.generations import Generation
-from components.vllm.scripts.probe import TrustError
-from components.vllm.scripts.service_state import State, boot_id
-from components.vllm.scripts.supervise import Start, Supervisor
+from components.on_machine.service import supervise
+from components.on_machine.service.generations import Generation
+from components.on_machine.service.probe import TrustError
+from components.on_machine.service.state import State, boot_id
+from components.on_machine.service.supervise import Start, Supervisor
 
 TEXTS = {
     "vllm.yaml": '{"model": "a/b", "port": 8000}',

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from components.vllm.scripts import swap
-from components.vllm.scripts.service_unit import ServiceUnit
+from components.on_machine.service import swap
+from components.on_machine.service.unit import ServiceUnit
 
 
 def test_a_line_comes_every_ten_seconds_and_says_how_long_it_has_been(

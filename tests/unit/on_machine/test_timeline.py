@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from components.vllm.scripts import timeline
-from components.vllm.scripts.timeline import Timeline
+from components.on_machine.service import timeline
+from components.on_machine.service.timeline import Timeline
 
 
 def test_the_last_start_that_served_is_found_by_setting_or_model(tmp_path: Path) -> None:

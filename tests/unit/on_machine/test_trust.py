@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from components.dynamic.errors import ResourceError
+from components.on_machine.service.generations import Generation
+from components.on_machine.service.probe import DISTRUST_S, NotReadyError, Probe, TrustError
+from components.on_machine.tls.trust import BACKDATED_S, Distrust, distrust_of, offset
 from components.tls.x509 import Issued, issue, new_authority
 from components.vllm.endpoint_check.probe import EndpointError, Expected, probe
 from components.vllm.endpoint_check.provider import EndpointCheckProvider
-from components.vllm.scripts.generations import Generation
-from components.vllm.scripts.probe import DISTRUST_S, NotReadyError, Probe, TrustError
-from components.vllm.scripts.trust import BACKDATED_S, Distrust, distrust_of, offset
 from components.vllm.stack import FOLDER
 from ops import bench_on_machine
 from ops.errors import OpsError

@@ -25,8 +25,8 @@ MANY = {
     "components/settings/exposure.py": {"joined.num_addresses"},
     "components/vllm/preflight/candidates.py": {"there.region.name"},
     "components/model/hub/headers.py": {"length"},
-    "components/vllm/scripts/certificate.py": {"len(page)"},
-    "components/vllm/scripts/failures.py": {"tokens"},
+    "components/on_machine/tls/certificate.py": {"len(page)"},
+    "components/on_machine/diagnose/failures.py": {"tokens"},
     "components/model/sizing/demands.py": {"shape.max_context"},
     "components/model/sizing/shape.py": {"layers"},
     # The whole group: there are as many GPUs as are shared by, which is more than one.

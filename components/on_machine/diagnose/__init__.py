@@ -1,0 +1,1 @@
+"""Why a job or the server failed, in one line."""

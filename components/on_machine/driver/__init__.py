@@ -1,0 +1,1 @@
+"""The NVIDIA driver, brought to where vLLM can use it."""

@@ -1,0 +1,1 @@
+"""vLLM, installed into an environment of its own and proven."""

@@ -1,0 +1,1 @@
+"""Long work that outlives the connection that asked for it."""

@@ -1,0 +1,1 @@
+"""What the other packages share: places, files, work and its result, caches, uv."""

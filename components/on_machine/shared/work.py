@@ -1,0 +1,60 @@
+"""Work that a job does: a function that gives back facts, or raises why it cannot be done.
+
+Standard output is progress for the user, a short line now and then; standard error is the log. What came of it is
+written where the job's runner looks for it, so that nobody has to read it out of words for people.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from components.on_machine.shared.release import hold
+
+RESULT_VARIABLE = "LAMBDA_VLLM_RESULT"
+"""Names the file into which the outcome is written. Without it, as by hand, the outcome is only shown."""
+KEY_VARIABLE = "LAMBDA_VLLM_JOB_KEY"
+"""The key of the job. By hand there is none."""
+
+Facts = Mapping[str, Any]
+
+
+class WorkError(Exception):
+    """It cannot be done; the text is one line that says what to do, the code names the cause for programs.
+
+    A text with `see above` is completed with the cause that the log shows.
+    """
+
+    def __init__(self, message: str, code: str = "failed") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def say(line: str) -> None:
+    """A line of progress."""
+    print(line, flush=True)
+
+
+def job_key() -> str:
+    """The key of the job that this is the work of; empty by hand."""
+    return os.environ.get(KEY_VARIABLE, "")
+
+
+def run_work(work: Callable[[], "Facts | None"]) -> NoReturn:
+    """Do it, write down what came of it, and end: 0 for facts, 1 for a `WorkError`."""
+    hold()
+    try:
+        facts = work()
+    except WorkError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        _write({"error": {"code": error.code, "message": str(error)}})
+        sys.exit(1)
+    _write({"facts": dict(facts or {})})
+    sys.exit(0)
+
+
+def _write(outcome: Facts) -> None:
+    if file := os.environ.get(RESULT_VARIABLE):
+        Path(file).write_text(json.dumps(outcome))

@@ -1,0 +1,1 @@
+"""The certificate on the machine, and why clients would not trust it."""

@@ -1,0 +1,31 @@
+"""The programs for the machine: what they are, when their work has to be done again, and the commands that begin them.
+
+Work is done again when its own folder below `components/on_machine` changes, or its pins below
+`components/vllm/release`, which have the same name; nothing else is a reason.
+"""
+
+import shlex
+from pathlib import Path
+
+from components.machine.bundle import Bundle
+from components.on_machine.shared.paths import RELEASE
+
+PACKAGE = "components.on_machine"
+FOLDER, PINS = "components/on_machine", "components/vllm/release"
+PROGRAMS = Bundle(Path(__file__).parents[2], [FOLDER, f"{PINS}/install"])
+
+
+def work_key(package: str, *words: str) -> str:
+    """Changes when the work of a package has to be done again; `words` are what it is asked for."""
+    return PROGRAMS.folder_hash(f"{FOLDER}/{package}", f"{PINS}/{package}", more=words)
+
+
+def command(module: str, *words: str) -> str:
+    """Command that runs a module of the release that is in use."""
+    return shlex.join(["env", "-C", RELEASE, "python3", "-m", f"{PACKAGE}.{module}", *words])
+
+
+def job(name: str, key: str, timeout_s: int, module: str, *arguments: str, again: bool = False) -> str:
+    """Command that runs a module as a job and follows it. The timeout ends the following; the job itself goes on."""
+    option = ["--again"] if again else []
+    return f"timeout {timeout_s} " + command("jobs", *option, name, key, module, *arguments)

@@ -1,0 +1,1 @@
+"""Pins of what is installed on a machine, by release and target."""

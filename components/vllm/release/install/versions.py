@@ -1,0 +1,32 @@
+"""The versions that are installed on a machine, by what it computes with; `versions.json` is the one place.
+
+vLLM 0.32.0 resolves for aarch64 and x86_64 with CUDA 13 (torch 2.13.0) and is the version of the build for CPUs.
+`python -m scripts.locks` makes the locks from them. Runs on the machine too, with Python 3.10 or newer.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+LOCKS = FOLDER / "locks"
+_FILE = json.loads((FOLDER / "versions.json").read_text())
+
+
+@dataclass(frozen=True)
+class Versions:
+    """What is installed on one kind of machine."""
+
+    vllm: str
+    torch: str
+
+
+TARGETS: dict[str, Versions] = {name: Versions(**versions) for name, versions in _FILE["targets"].items()}
+"""By target: `cpu`, or `cuda13` for GPUs."""
+TOOLS: dict[str, str] = _FILE["tools"]
+"""`python`, `uv` and `huggingface_hub`, the same on every machine."""
+
+
+def lock_file(target: str, architecture: str) -> Path:
+    """The packages of a target, each with its hashes, for `aarch64` or `x86_64`."""
+    return LOCKS / f"{target}-{architecture}.txt"
