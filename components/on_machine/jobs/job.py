@@ -58,7 +58,7 @@ class Result:
         return json.dumps(asdict(self))
 
     @staticmethod
-    def from_json(text: str) -> Result:
+    def from_json(text: str) -> "Result":
         """The same again."""
         said = json.loads(text)
         error = said.pop("error")
