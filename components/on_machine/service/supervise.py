@@ -290,8 +290,8 @@ def check_offload(generation: Generation, stages: Stages, *, has_gpu: bool) -> N
     """Refuse a server that was asked to keep weights in the machine's memory and says nothing of having done so.
 
     Some runners of vLLM 0.26 and 0.27 ignore the flag without a word. On a CPU the command line takes the flag away. A
-    log from which the user has taken such lines proves nothing, and neither does that of the other backend, which has none
-    (vllm/model_executor/offloader of 0.32: `auto` is `prefetch` where a group size is given).
+    log from which the user has taken such lines proves nothing, and neither does that of the other backend, which has
+    none (vllm/model_executor/offloader of 0.32: `auto` is `prefetch` where a group size is given).
     """
     config = generation.config
     wanted = float(config.get("cpu-offload-gb") or 0)
