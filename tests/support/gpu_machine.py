@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from components.on_machine.shared.files import read_variables
 from components.on_machine.shared.paths import RELEASE, Places
 from components.vllm.programs import PACKAGE
 from components.vllm.release.install.versions import TOOLS
@@ -100,6 +101,11 @@ class GpuMachine:
         file = self.base / "manifest.json"
         read: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
         return read
+
+    @property
+    def cuda_environment(self) -> dict[str, str]:
+        """Variables of everything that computes here; none where none is needed."""
+        return read_variables(self.places.cuda_environment)
 
     @staticmethod
     def _write(file: Path, script: str) -> None:

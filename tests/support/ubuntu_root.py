@@ -1,6 +1,6 @@
-"""A Ubuntu on this computer's disk, to run scripts in with the bash, Python, pip, apt and C library of Lambda's images.
+"""A Ubuntu on this computer's disk, to run programs in with the Python, pip, apt and C library of Lambda's images.
 
-It is made with mmdebstrap, once, from Ubuntu's archive, whose signatures are checked. Scripts run in it as the user
+It is made with mmdebstrap, once, from Ubuntu's archive, whose signatures are checked. Programs run in it as the user
 `ubuntu`, in a mount namespace of their own, with a home and package lists that end with the test.
 """
 
@@ -10,17 +10,18 @@ import os
 import shutil
 import subprocess
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.gpu_machine import SCRIPTS
-from tests.support.pulumi_cli import REPOSITORY
+from components.on_machine.shared.paths import Places
+from components.vllm.programs import command
+from tests.support.machine_release import lay_release
 
 ARCHIVE = "http://archive.ubuntu.com/ubuntu"
 KEYRING = f"{ARCHIVE}/pool/main/u/ubuntu-keyring/ubuntu-keyring_2021.03.26_all.deb"
 KEYRING_SHA256 = "0d0e7ed6b112f5d03eabf3c7eb01ebdacf9c57714b279e90495cfc58c8c4520f"
 PACKAGES = "ca-certificates,lsb-release,passwd,python3,python3-pip,sudo,util-linux"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-BASE = ".local/share/lambda-vllm"
 
 # The first argument is the root, the second the home; what follows is run in there.
 ENTER = f"""
@@ -99,15 +100,15 @@ def _remove(folder: Path) -> None:
 
 
 class UbuntuMachine:
-    """A home directory with our scripts on it, in a Ubuntu."""
+    """A home directory with our programs on it, in a Ubuntu."""
 
-    def __init__(self, root: Path, home: Path) -> None:
+    def __init__(self, root: Path, home: Path, modules: Mapping[str, str]) -> None:
+        """`modules` are the texts of more of them, by name."""
         self._root, self.home = root, home
-        self.base = home / BASE
-        scripts = self.base / "scripts"
-        scripts.mkdir(parents=True)
-        for file in (*SCRIPTS.glob("*.*"), *SCRIPTS.glob("locks/*"), REPOSITORY / "components/on_machine/jobs/job.sh"):
-            (scripts / file.name).write_bytes(file.read_bytes())
+        self.places = Places(home)
+        release = lay_release(home)
+        for name, text in modules.items():
+            (release / f"components/on_machine/{name}.py").write_text(text)
         subprocess.run(["chroot", root, "id", "-u", "ubuntu"], check=True, capture_output=True)
         owner = (root / "home/ubuntu").stat()
         for path in (home, *home.rglob("*")):
@@ -137,6 +138,10 @@ class UbuntuMachine:
         started = self.start(command, **more)
         out, err = started.communicate(timeout=240)
         return subprocess.CompletedProcess(command, started.returncode, out, err)
+
+    def run_module(self, module: str, *words: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        """Run a module of the release to its end."""
+        return self.run(command(module, *words), **more)
 
     def play(self, program: str, script: str) -> None:
         """Put a program into `~/played`, for a PATH that begins with it."""
