@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+BUILD_REVISION = 1
+"""One more when vLLM has to be built anew though no pin has changed, as after another way to build it."""
 GIB = 1024**3
 NVCC_THREADS = 2
 """vLLM divides MAX_JOBS by this number and lets each nvcc use as many threads."""
