@@ -1,4 +1,4 @@
-"""A home directory with our scripts on it, and programs that play the GPU's driver, root and the package installer."""
+"""A home directory with our programs on it, and programs that play the GPU's driver, root and the package installer."""
 
 import json
 import os
@@ -7,12 +7,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from components.on_machine.shared.paths import RELEASE, Places
+from components.vllm.programs import PACKAGE
+from components.vllm.release.install.versions import TOOLS
 from localcloud.machines.accelerator import read_accelerator
 from localcloud.machines.disk import lay_nvidia_smi
-from scripts.locks.__main__ import read_versions
-from tests.support.pulumi_cli import REPOSITORY
-
-SCRIPTS = REPOSITORY / "components/vllm/scripts"
+from tests.support.machine_release import lay_release
 
 FAKE_UV = """
 echo "uv $*" >>"$HOME/called"
@@ -36,15 +36,14 @@ class GpuMachine:
 
     def __init__(self, folder: Path) -> None:
         self.home = folder / "home"
-        self.base = self.home / ".local/share/lambda-vllm"
-        self.settings = self.home / ".config/lambda-vllm"
+        self.places = Places(self.home)
+        self.base = self.places.base
+        self.settings = self.places.settings
         self.bin = folder / "bin"
+        self.bin.mkdir(parents=True)
         self.environment = {"HOME": str(self.home), "PATH": f"{self.bin}:{os.environ['PATH']}"}
-        for made in (self.bin, self.base / "scripts", self.settings):
-            made.mkdir(parents=True)
-        for file in (*SCRIPTS.glob("*.*"), *SCRIPTS.glob("locks/*")):
-            (self.base / "scripts" / file.name).write_bytes(file.read_bytes())
-        uv = self.base / f"uv-{read_versions()['UV_VERSION']}/bin/uv"
+        lay_release(self.home)
+        uv = self.base / f"uv-{TOOLS['uv']}/bin/uv"
         uv.parent.mkdir(parents=True)
         self._write(uv, FAKE_UV)
         self.play("sudo", 'echo "sudo $*" >>"$HOME/called"')
@@ -53,8 +52,7 @@ class GpuMachine:
         self.play("dpkg-query", "exit 1")
         self.play("apt-cache", f"grep -F \" $2 |\" <<<'{APT_KNOWS}'")
         self.play("systemctl", '[[ $* == *"is-active"*" ssh.service" ]]')
-        # Nothing in a test waits for its time.
-        self.play("sleep", "exec /bin/sleep 0.2")
+        self.play("cloud-init", "")
         self.proves(f"echo '{PROOF}'")
 
     def play(self, program: str, script: str) -> None:
@@ -71,11 +69,21 @@ class GpuMachine:
         """What the new environment's Python does when it is asked to prove itself."""
         self._write(self.home / "fake-python", script)
 
-    def run(self, script: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run one of the scripts to its end, whatever it has started and left."""
-        command = ["bash", str(self.base / "scripts" / script), *arguments]
+    def run(self, module: str, *words: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+        """Run a module of the release to its end, whatever it has started and left."""
+        command = ["python3", "-m", f"{PACKAGE}.{module}", *words]
         with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-            done = subprocess.run(command, env=self.environment, stdout=output, stderr=errors, timeout=120, check=False)
+            done = subprocess.run(
+                command,
+                cwd=self.home / RELEASE,
+                env=self.environment,
+                input=stdin,
+                text=True,
+                stdout=output,
+                stderr=errors,
+                timeout=120,
+                check=False,
+            )
             output.seek(0)
             errors.seek(0)
             return subprocess.CompletedProcess(command, done.returncode, output.read(), errors.read())
