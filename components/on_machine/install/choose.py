@@ -14,7 +14,7 @@ from components.on_machine.install.request import CPU_TARGET, GPU_TARGET, PRECOM
 from components.on_machine.shared.accelerator import CUDA
 from components.on_machine.shared.work import WorkError
 from components.vllm.release.install.source_pins import BUILD_REVISION, NVCC_THREADS, RefusedError, pins
-from components.vllm.release.install.versions import TARGETS, lock_file
+from components.vllm.release.install.versions import TARGETS, TOOLS, lock_file
 
 BUILD_MB = {SOURCE: 40_000, PRECOMPILED: 20_000}
 """Megabytes that a build needs beside the environment: sources, objects, kernels."""
@@ -85,8 +85,8 @@ def build_hash(version: str, *, triton: bool) -> str:
         pinned = asdict(pins(version))
     except RefusedError as error:
         raise WorkError(str(error), "version-not-pinned") from None
-    parts = {"pins": pinned, "nvcc_threads": NVCC_THREADS, "revision": BUILD_REVISION, "triton": triton}
-    return _hash(json.dumps(parts, sort_keys=True))
+    besides = {"nvcc_threads": NVCC_THREADS, "python": TOOLS["python"], "revision": BUILD_REVISION}
+    return _hash(json.dumps({"pins": pinned, "triton": triton, **besides}, sort_keys=True))
 
 
 def _hash(text: str) -> str:

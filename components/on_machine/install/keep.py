@@ -1,6 +1,5 @@
 """Which environments stay on the machine, and the links by which they are found."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -43,7 +42,7 @@ def remove_unproven(places: Places, venv: Path) -> None:
 
 def switch(places: Places, venv: Path) -> None:
     """Use it from now on. The one in use until now stays, and those of settings that may be served again."""
-    before = Path(os.readlink(places.venv)) if places.venv.is_symlink() else None
+    before = places.venv.readlink() if places.venv.is_symlink() else None
     if before == venv:
         return
     replace_link(places.venv, venv)

@@ -16,7 +16,7 @@ PROGRAM = Path(__file__).with_name("prove.py")
 def prove(places: Places, venv: Path, choice: Choice, environment: Mapping[str, str]) -> dict[str, Any]:
     """What was found. `WorkError` when it cannot serve."""
     # Without -P Python would look for what torch imports among the modules beside the program.
-    command = [venv / "bin/python", "-P", PROGRAM, choice.target, choice.version]
+    command = [str(venv / "bin/python"), "-P", str(PROGRAM), choice.target, choice.version]
     if choice.lock:
         command.append(choice.lock.torch)
     done = subprocess.run(

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BUILD_REVISION = 1
-"""One more when vLLM has to be built anew though no pin has changed, as after another way to build it."""
+"""A part of the name of a kept wheel: raise it when what is built changes for the same pins."""
 GIB = 1024**3
 NVCC_THREADS = 2
 """vLLM divides MAX_JOBS by this number and lets each nvcc use as many threads."""
