@@ -6,13 +6,14 @@ import hashlib
 import platform
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from tests.support.compat_libraries import Outcome, libraries_on
 from tests.support.gpu_machine import GpuMachine
 
 PLATFORM = {"aarch64": "sbsa", "x86_64": "x86_64"}[platform.machine()]
@@ -77,44 +78,71 @@ def machine(tmp_path: Path, repository: Repository) -> Iterator[GpuMachine]:
         thread.join()
 
 
+@pytest.fixture
+def have(
+    machine: GpuMachine, monkeypatch: pytest.MonkeyPatch, capfd: "pytest.CaptureFixture[str]"
+) -> Callable[[], Outcome]:
+    """What has the libraries on the machine."""
+    return lambda: libraries_on(machine, monkeypatch, capfd)
+
+
 def libcuda(machine: GpuMachine) -> str:
     """The library that a program would load with the machine's environment for CUDA."""
-    line = next(line for line in (machine.base / "cuda.env").read_text().splitlines() if "LD_LIBRARY_PATH" in line)
-    return (Path(line.partition("=")[2]) / "libcuda.so.1").read_text()
+    return (Path(machine.cuda_environment["LD_LIBRARY_PATH"]) / "libcuda.so.1").read_text()
 
 
 def test_where_apt_does_not_know_them_they_come_from_nvidia_without_root(
-    machine: GpuMachine, repository: Repository
+    machine: GpuMachine, repository: Repository, have: Callable[[], Outcome]
 ) -> None:
     for version in ("580.95.05-0ubuntu1", "580.105.08-0ubuntu1", "580.82.07-0ubuntu1"):
         repository.add(version)
-    done = machine.run("driver.sh", "libraries", "auto")
-    assert done.returncode == 0, done.stderr
+    assert have().error == ""
     assert libcuda(machine) == "580.105.08-0ubuntu1"
-    assert f"VLLM_CUDA_COMPATIBILITY_PATH={machine.base}/cuda-compat-13-0" in (machine.base / "cuda.env").read_text()
+    assert machine.cuda_environment["VLLM_CUDA_COMPATIBILITY_PATH"] == f"{machine.base}/cuda-compat-13-0"
     assert machine.called == ""
 
 
-def test_libraries_that_were_fetched_are_not_fetched_again(machine: GpuMachine, repository: Repository) -> None:
+def test_libraries_that_were_fetched_are_not_fetched_again(
+    machine: GpuMachine, repository: Repository, have: Callable[[], Outcome]
+) -> None:
     repository.add("580.95.05-0ubuntu1")
-    machine.run("driver.sh", "libraries", "auto")
+    have()
     (repository.place / "Packages.gz").unlink()
-    done = machine.run("driver.sh", "libraries", "auto")
-    assert (done.returncode, done.stdout) == (0, "")
+    done = have()
+    assert (done.error, done.stdout) == ("", "")
     assert libcuda(machine) == "580.95.05-0ubuntu1"
 
 
-def test_a_package_with_another_hash_is_not_unpacked(machine: GpuMachine, repository: Repository) -> None:
+def test_a_package_with_another_hash_is_not_unpacked(
+    machine: GpuMachine, repository: Repository, have: Callable[[], Outcome]
+) -> None:
     repository.add("580.95.05-0ubuntu1", wrong_hash=True)
-    done = machine.run("driver.sh", "libraries", "auto")
-    assert done.returncode != 0
+    done = have()
     assert "does not have the hash that NVIDIA's repository names" in done.stderr
-    assert "set `driver: upgrade`" in done.stderr
+    assert done.error == "cuda-compat-13-0 cannot be had, see above: run `pulumi up` again, or set `driver: upgrade`"
     assert not (machine.base / "cuda-compat-13-0").exists()
-    assert not (machine.base / "cuda.env").exists()
+    assert machine.cuda_environment == {}
 
 
-def test_a_repository_without_them_is_told_in_one_line(machine: GpuMachine) -> None:
-    done = machine.run("driver.sh", "libraries", "auto")
-    assert done.returncode != 0
-    assert "error: NVIDIA's repository has no cuda-compat-13-0 for this machine\n" in done.stderr
+def test_a_repository_without_them_is_told_in_one_line(have: Callable[[], Outcome]) -> None:
+    done = have()
+    assert "cannot be had, see above" in done.error
+    assert done.stderr == "error: NVIDIA's repository has no cuda-compat-13-0 for this machine\n"
+
+
+def test_a_repository_that_does_not_answer_is_asked_some_times(
+    repository: Repository, have: Callable[[], Outcome]
+) -> None:
+    (repository.place / "Packages.gz").unlink()
+    done = have()
+    assert done.slept == [2, 4, 8]
+    assert done.stdout.count("does not answer, trying again") == 3
+    assert "Packages.gz cannot be fetched: HTTP Error 404" in done.stderr
+
+
+def test_an_index_that_is_damaged_is_told_in_one_line(repository: Repository, have: Callable[[], Outcome]) -> None:
+    index = repository.place / "Packages.gz"
+    index.write_bytes(index.read_bytes()[:-9])
+    done = have()
+    assert done.stderr.count("\n") == 1
+    assert "Packages.gz is damaged" in done.stderr

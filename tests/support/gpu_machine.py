@@ -101,6 +101,13 @@ class GpuMachine:
         read: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
         return read
 
+    @property
+    def cuda_environment(self) -> dict[str, str]:
+        """Variables of everything that computes here; none where none is needed."""
+        file = self.places.cuda_environment
+        read: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+        return read
+
     @staticmethod
     def _write(file: Path, script: str) -> None:
         file.write_text(f"#!/bin/bash\n{script}\n")

@@ -1,10 +1,9 @@
-"""Fetches NVIDIA's compatibility libraries for CUDA 13.0: compat.py REPOSITORIES UBUNTU ARCHITECTURE FOLDER
+"""Fetches NVIDIA's compatibility libraries for CUDA 13.0.
 
 Lambda's package sources do not have them as far as it was seen, NVIDIA's own repository for each Ubuntu does. The
 newest package is taken, since NVIDIA removes older ones; its content has to have the SHA-256 that the repository's
-index names, and both come over TLS from the same server. It is unpacked into FOLDER, whole or not at all: neither root
-nor the machine's own package sources are touched. FOLDER is then what LD_LIBRARY_PATH is given. Runs with the machine's
-own Python 3.10 or newer.
+index names, and both come over TLS from the same server. It is unpacked into a folder, whole or not at all: neither
+root nor the machine's own package sources are touched. The folder is then what LD_LIBRARY_PATH is given.
 """
 
 import gzip
@@ -12,14 +11,17 @@ import hashlib
 import re
 import shutil
 import subprocess
-import sys
 import time
 import urllib.request
+import zlib
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple
 
-PACKAGE = "cuda-compat-13-0"
+from components.on_machine.driver.decision import COMPAT_PACKAGE as PACKAGE
+from components.on_machine.shared.work import say
+
 INSIDE = Path("usr/local/cuda-13.0/compat")
 """Where the package has its libraries."""
 PROOF = "libcuda.so.1"
@@ -63,21 +65,21 @@ def read(url: str, sleep: Callable[[float], None] = time.sleep) -> bytes:
     why = ""
     for attempt in range(ATTEMPTS):
         if attempt:
-            print(f"{url.split('/')[2]} does not answer, trying again", flush=True)
+            say(f"{url.split('/')[2]} does not answer, trying again")
             sleep(2.0**attempt)
         try:
             with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - the caller's own server
                 return bytes(answer.read())
-        except OSError as error:
+        except (OSError, HTTPException) as error:
             why = str(error)
     raise CompatError(f"{url} cannot be fetched: {why}")
 
 
-def fetch(repository: str, folder: Path) -> Package:
+def fetch(repository: str, folder: Path, sleep: Callable[[float], None] = time.sleep) -> Package:
     """Have the libraries in a folder, which must not exist; `CompatError`."""
-    package = newest(gzip.decompress(read(f"{repository}/Packages.gz")).decode())
-    print(f"fetching {PACKAGE} {package.version} from NVIDIA's repository, without root", flush=True)
-    content = read(f"{repository}/{package.file}")
+    package = newest(_unpacked(f"{repository}/Packages.gz", sleep))
+    say(f"fetching {PACKAGE} {package.version} from NVIDIA's repository, without root")
+    content = read(f"{repository}/{package.file}", sleep)
     if hashlib.sha256(content).hexdigest() != package.sha256:
         raise CompatError(f"{package.file} does not have the hash that NVIDIA's repository names")
     new = folder.with_name(f"{folder.name}.new")
@@ -93,17 +95,20 @@ def fetch(repository: str, folder: Path) -> Package:
     return package
 
 
-def main(repositories: str, ubuntu: str, architecture: str, folder: str) -> None:
-    """Fetch them unless they are there."""
-    if not (Path(folder) / PROOF).exists():
-        platform = PLATFORMS.get(architecture)
-        if platform is None:
-            raise CompatError(f"NVIDIA has no {PACKAGE} for {architecture}")
-        fetch(f"{repositories}/ubuntu{ubuntu.replace('.', '')}/{platform}", Path(folder))
+def have(
+    repositories: str, ubuntu: str, architecture: str, folder: Path, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Fetch them unless they are there; `CompatError`, or what the disk and `dpkg-deb` raise."""
+    if (folder / PROOF).exists():
+        return
+    platform = PLATFORMS.get(architecture)
+    if platform is None:
+        raise CompatError(f"NVIDIA has no {PACKAGE} for {architecture}")
+    fetch(f"{repositories}/ubuntu{ubuntu.replace('.', '')}/{platform}", folder, sleep)
 
 
-if __name__ == "__main__":
+def _unpacked(url: str, sleep: Callable[[float], None]) -> str:
     try:
-        main(*sys.argv[1:])
-    except (CompatError, OSError, subprocess.CalledProcessError) as error:
-        sys.exit(f"error: {error}")
+        return gzip.decompress(read(url, sleep)).decode()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise CompatError(f"{url} is damaged: {error}") from None

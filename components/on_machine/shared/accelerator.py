@@ -18,9 +18,7 @@ def accelerator() -> str:
         return CPU
     if nvidia_smi("driver_version") is not None:
         return CUDA
-    said = subprocess.run(["nvidia-smi"], capture_output=True, text=True, check=False)
-    first = (said.stdout + said.stderr).strip().partition("\n")[0]
-    raise WorkError(f"nvidia-smi is there but finds no GPU: {first}", "no-gpu")
+    raise WorkError(f"nvidia-smi is there but finds no GPU: {said_by_nvidia_smi()}", "no-gpu")
 
 
 def nvidia_smi(field: str) -> list[str] | None:
@@ -31,6 +29,12 @@ def nvidia_smi(field: str) -> list[str] | None:
     except OSError:
         return None
     return said.stdout.strip().splitlines() if said.returncode == 0 else None
+
+
+def said_by_nvidia_smi() -> str:
+    """The first line that `nvidia-smi` says: why no GPU answers, where none does."""
+    said = subprocess.run(["nvidia-smi"], capture_output=True, text=True, check=False)
+    return (said.stdout + said.stderr).strip().partition("\n")[0]
 
 
 def has_nvidia_device(devices: Path = Path("/sys/bus/pci/devices")) -> bool:

@@ -4,8 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from components.on_machine.driver import decision as driver
+from components.on_machine.driver.compat import CompatError, newest
 from components.on_machine.driver.decision import COMPAT_BRANCHES, MODES, Decision, Machine, decide
+from components.on_machine.driver.first_boot import clock_ahead
+from components.on_machine.driver.machine import release_in
+from components.on_machine.driver.record import upgrade_pending
+from components.on_machine.driver.upgrade import newest_of_lambda
+from components.on_machine.shared.accelerator import has_nvidia_device
+from components.on_machine.shared.work import WorkError
 
 GH200 = "NVIDIA GH200 480GB"
 MISMATCH = "Failed to initialize NVML: Driver/library version mismatch"
@@ -137,4 +143,64 @@ def test_a_gpu_is_seen_on_the_bus_without_its_driver(tmp_path: Path, vendor: str
     if vendor:
         (tmp_path / "0000:01:00.0").mkdir()
         (tmp_path / "0000:01:00.0/vendor").write_text(vendor)
-    assert driver.has_nvidia_device(tmp_path) is found
+    assert has_nvidia_device(tmp_path) is found
+
+
+def test_a_mode_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(WorkError, match="driver is one of auto, compat, upgrade, keep, not newest"):
+        decide("newest", machine("580.105.08"), "wheel", PINNED)
+
+
+def test_only_an_upgrade_of_this_very_boot_waits_for_a_reboot() -> None:
+    assert upgrade_pending({"driver": {"key": "upgrade", "boot_id": "this"}}, "this")
+    assert not upgrade_pending({"driver": {"key": "upgrade", "boot_id": "another"}}, "this")
+    assert not upgrade_pending({"driver": {"key": "keep", "boot_id": "this"}}, "this")
+    assert not upgrade_pending({}, "this")
+
+
+VERSIONS = """
+ nvidia-driver-580-server-open | 580.95.05-0lambda0.24.04.1 | http://mirror/ubuntu noble/main arm64 Packages
+ nvidia-driver-580-server-open | 580.105.08-0lambda0.24.04.1 | http://mirror/ubuntu noble/main arm64 Packages
+ nvidia-driver-580-server-open | 580.126.09-0ubuntu0.24.04.1 | http://mirror/ubuntu noble/main arm64 Packages
+ nvidia-driver-580-server-open | 580.110.01-0lambda0.22.04.1 | http://mirror/ubuntu jammy/main arm64 Packages
+ nvidia-driver-580-server-open | 590.10.01-0lambda0.24.04.1 | http://mirror/ubuntu noble/main arm64 Packages
+"""
+
+
+@pytest.mark.parametrize(
+    ("ubuntu", "version"),
+    [("24.04", "580.105.08-0lambda0.24.04.1"), ("22.04", "580.110.01-0lambda0.22.04.1"), ("26.04", None)],
+)
+def test_the_driver_is_lambdas_newest_of_that_branch_for_this_ubuntu(ubuntu: str, version: str | None) -> None:
+    assert newest_of_lambda(VERSIONS, ubuntu) == version
+
+
+@pytest.mark.parametrize(
+    ("text", "release"), [('ID=ubuntu\nVERSION_ID="24.04"\n', "24.04"), ("VERSION_ID=12\n", "12"), ("ID=arch\n", "")]
+)
+def test_the_system_names_its_release_in_a_file_too(tmp_path: Path, text: str, release: str) -> None:
+    (tmp_path / "os-release").write_text(text)
+    assert release_in(tmp_path / "os-release") == release
+    assert release_in(tmp_path / "missing") == ""
+
+
+def test_the_newest_libraries_are_told_by_numbers_and_another_package_is_none_of_them() -> None:
+    stanza = "Package: {}\nVersion: {}-1\nFilename: ./{}.deb\nSHA256: 0\nDescription: of\n many lines"
+    names = [("cuda-compat-13-0", "580.95.05"), ("cuda-compat-13-0", "580.105.08"), ("cuda-compat-13-1", "590.1")]
+    index = "\n\n".join(stanza.format(name, version, version) for name, version in names)
+    assert newest(index).file == "580.105.08.deb"
+    with pytest.raises(CompatError, match="NVIDIA's repository has no cuda-compat-13-0 for this machine"):
+        newest(stanza.format("cuda-compat-13-1", "590.1", "590.1"))
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "told"),
+    [(7200, "2 h 00 min"), (301, "0 h 05 min"), (86_400 * 60 + 59, "1440 h 00 min"), (300, ""), (0, ""), (-7200, "")],
+)
+def test_only_a_clock_that_is_clearly_ahead_is_told(ahead_s: int, told: str) -> None:
+    line = f"the clock of the computer that runs pulumi is {told} ahead of this machine's: set it" if told else ""
+    assert clock_ahead(1_800_000_000.2 + ahead_s, 1_800_000_000.9) == line
+
+
+def test_a_computer_that_does_not_say_its_time_is_not_said_to_be_wrong() -> None:
+    assert clock_ahead(None, 1_800_000_000) == ""

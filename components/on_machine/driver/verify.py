@@ -1,0 +1,46 @@
+"""The step after the reboot, over a new connection: `verify MODE INSTALL VLLM_VERSION`."""
+
+import sys
+
+from components.on_machine.driver.decision import COMPAT, CPU, KEEP, REBOOT, UPGRADE
+from components.on_machine.driver.machine import driver_version
+from components.on_machine.driver.reboot import reboot
+from components.on_machine.driver.record import decide_here, remember
+from components.on_machine.shared.caches import cache_root
+from components.on_machine.shared.paths import Places, places
+from components.on_machine.shared.work import WorkError, run_work, say
+
+
+def verify(places: Places, mode: str, install: str, version: str) -> None:
+    """Prove that the driver is what it has to be. `WorkError`."""
+    decision = decide_here(places, mode, install, version)
+    if decision.action in (KEEP, COMPAT, CPU):
+        remember(places, mode, decision)
+        say(f"driver: {decision.reason}")
+    elif decision.action == REBOOT:
+        # `pulumi up` does not repeat the step before, which ended well.
+        reboot(places, mode, decision)
+        raise WorkError(
+            "the machine had not rebooted for its driver, and does so now: run `pulumi up` again", "rebooting"
+        )
+    elif decision.action == UPGRADE:
+        raise WorkError(
+            f"driver {driver_version()} after the upgrade: see /var/log/apt/term.log on the machine, or set "
+            "`driver: compat`",
+            "driver-not-upgraded",
+        )
+    else:
+        raise WorkError(decision.reason, "driver-refused")
+
+
+def main(words: list[str]) -> None:
+    """Do so with the words of the command line."""
+    here = places()
+    # A filesystem that the reboot did not bring back is told before anything is installed beside it.
+    cache_root(here)
+    mode, install, version = words
+    verify(here, mode, install, version)
+
+
+if __name__ == "__main__":
+    run_work(lambda: main(sys.argv[1:]))
