@@ -4,11 +4,14 @@ Work is done again when its own folder below `components/on_machine` changes, or
 `components/vllm/release`, which have the same name; nothing else is a reason.
 """
 
+import hashlib
 import shlex
 from pathlib import Path
 
-from components.machine.bundle import Bundle
+from components.machine.bundle import HASH_LENGTH, Bundle
 from components.on_machine.shared.paths import RELEASE
+from components.vllm.release.install import source_pins
+from components.vllm.release.install.versions import TARGETS
 
 PACKAGE = "components.on_machine"
 FOLDER, PINS = "components/on_machine", "components/vllm/release"
@@ -29,3 +32,20 @@ def job(name: str, key: str, timeout_s: int, module: str, *arguments: str, again
     """Command that runs a module as a job and follows it. The timeout ends the following; the job itself goes on."""
     option = ["--again"] if again else []
     return f"timeout {timeout_s} " + command("jobs", *option, name, key, module, *arguments)
+
+
+def environment_key(install: str, version: str | None, *, build_triton: bool = False) -> str:
+    """Names what is installed, by its pins: by this a setting of the server finds its environment.
+
+    Scripts are no part of it: how something is installed changes nothing of what it is.
+    """
+    if install == "wheel":
+        pins = [content.decode() for path, content in PROGRAMS.files.items() if _is_a_pin(path)]
+    else:
+        pins = [repr(source_pins.pins(version or TARGETS["cuda13"].vllm)), str(source_pins.BUILD_REVISION)]
+    words = [install, version or "", str(build_triton), *pins]
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()[:HASH_LENGTH]
+
+
+def _is_a_pin(path: str) -> bool:
+    return path.startswith(f"{PINS}/install/") and path.endswith((".txt", ".json"))

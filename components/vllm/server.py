@@ -1,52 +1,30 @@
-"""The model server: weights and key on the machine, a setting beside the one that is served, and the swap to it.
+"""The model server: weights on the machine, a setting beside the one that is served, and the swap to it.
 
-Two commands stand for a setting. The first writes it down on the machine and touches nothing; the second makes the
-service serve it, and what the program exports comes from its report. When the second fails or is killed, the state has
-the new input of the first and the old input of the second. So the next `pulumi up` asks the machine again whatever it
-is given, and with the old settings the machine finds that it serves them and does nothing.
+One command writes the setting down, which touches nothing, and makes the service serve it; what the program exports
+comes from its result. When it fails or is killed, the mark of what was asked for has changed already. So the next
+`pulumi up` asks the machine again whatever it is given, and with the old settings the machine finds that it serves them
+and does nothing.
 """
 
 import json
-import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
 
-from components.machine.host import BASE, SCRIPTS, Host, content_hash
+from components.machine.host import Host
 from components.model.facts import ModelFacts
+from components.on_machine.jobs.job import Result
+from components.on_machine.shared.secret_input import with_end
 from components.vllm.decision import Decision
-from components.vllm.stack import FOLDER, VllmStack, job, seconds_of
-from components.vllm.versions import PINNED_VLLM
+from components.vllm.programs import command, job, work_key
+from components.vllm.stack import VllmStack, json_input, seconds_of
 
 DOWNLOAD_TIMEOUT_S = 4 * 3600
 
 DRAIN_SECONDS = 30
 """For requests that are under way when the server is stopped, where `shutdown-timeout` in vllmArgs does not say."""
-
-SERVICE = (
-    "common.sh",
-    "serve.sh",
-    "access_log.py",
-    "guard.py",
-    "guard_connections.py",
-    "generations.py",
-    "log_files.py",
-    "probe.py",
-    "server_process.py",
-    "service_state.py",
-    "stages.py",
-    "supervise.py",
-    "timeline.py",
-    "trust.py",
-)
-"""What runs as long as the server does, and therefore is new only with a new start."""
-
-_SERVING = re.compile(r"^serving (\S+) over (https?) on port (\d+)$", re.MULTILINE)
-_START = re.compile(r"^start: done in (\d+) s$", re.MULTILINE)
-_OUTAGE = re.compile(r"^outage: (\d+) s$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -77,8 +55,10 @@ class ModelServerArgs:
     start_timeout_seconds: int = 3600
     log_megabytes: int = 120
     """What the logs of the server may take of the machine's disk. A change is no reason for a restart."""
-    tls_ready: pulumi.Resource | None = None
-    """What has put certificate and CA on the machine; None for a server without TLS."""
+    has_tls: bool = True
+    """The certificate is on the machine once that is ready."""
+    drains: bool = True
+    """This vLLM knows `--shutdown-timeout`."""
 
 
 @dataclass(frozen=True)
@@ -87,30 +67,39 @@ class Setting:
 
     config: str
     """For `vllm serve --config`."""
-    environment: str
-    """Variables, as a file that a shell reads."""
+    environment: Mapping[str, str]
+    """The user's own variables."""
     has_tls: bool
-    install_key: str
+    environment_key: str
+    """Of what is installed."""
     files: Mapping[str, str] = field(default_factory=dict)
     """What flags name, by its place in the setting's folder."""
 
     @property
     def key(self) -> str:
         """Names the setting on the machine. The keys and the certificate are no part: the server reads them anew."""
-        scripts = (FOLDER / name for name in SERVICE)
         files = [word for file in sorted(self.files.items()) for word in file]
-        words = [self.config, self.environment, str(self.has_tls), self.install_key, *files]
-        return content_hash(*scripts, more=words)
+        variables = json.dumps(self.environment, sort_keys=True)
+        return work_key("service", self.config, variables, str(self.has_tls), self.environment_key, *files)
 
-    def stage_input(self, start_timeout_seconds: int) -> str:
-        """For stage.py on the machine."""
-        setting = {"tls": self.has_tls, "start_timeout_seconds": start_timeout_seconds}
-        files = {"vllm.yaml": self.config, "server.env": self.environment, "setting.json": json.dumps(setting)}
-        return json.dumps({"key": self.key, "install_key": self.install_key, "files": {**self.files, **files}})
+    def request(self, api_keys: Sequence[str], log_megabytes: int, start_timeout_seconds: int) -> str:
+        """The input of `service.request` on the machine."""
+        setting = {
+            "tls": self.has_tls,
+            "start_timeout_seconds": start_timeout_seconds,
+            "environment": dict(self.environment),
+        }
+        return json_input(
+            key=self.key,
+            environment_key=self.environment_key,
+            files={**self.files, "vllm.yaml": self.config, "setting.json": json.dumps(setting)},
+            api_keys=list(dict.fromkeys(api_keys)),
+            log_megabytes=log_megabytes,
+        )
 
 
 @dataclass(frozen=True)
-class Report:
+class Served:
     """What the machine says that it serves."""
 
     model: str
@@ -122,101 +111,83 @@ class Report:
     """None when no model had to be stopped."""
 
     @staticmethod
-    def parse(stdout: str) -> "Report":
-        """From the output of swap.py. `ValueError` when it does not say."""
-        found = _SERVING.findall(stdout)
-        if not found:
-            raise ValueError("the machine did not say what it serves: run `pulumi up` again")
-        model, scheme, port = found[-1]
-        start, outage = (_last_number(pattern.findall(stdout)) for pattern in (_START, _OUTAGE))
-        return Report(model, scheme, int(port), start, outage)
+    def of(stdout: str) -> "Served":
+        """From the result of the swap."""
+        return Served(**Result.from_json(stdout).facts)
 
 
-def _last_number(found: list[str]) -> int | None:
-    return int(found[-1]) if found else None
-
-
-class ModelServer(pulumi.ComponentResource):
-    """A model that answers on an OpenAI-compatible endpoint; ready when a token came back."""
+class ModelServer:
+    """A model that answers on an OpenAI-compatible endpoint; there when a token came back."""
 
     endpoint: pulumi.Output[str]
     model: pulumi.Output[str]
     """What the machine serves, by its own word; the name as the user writes it."""
-    download_seconds: pulumi.Output[int | None]
+    download_seconds: pulumi.Output[int]
     start_seconds: pulumi.Output[int | None]
     setting_key: pulumi.Output[str]
     """Changes with all that needs a new start."""
     outage_seconds: pulumi.Output[int | None]
     """How long no model was served during the last change; None when none was served before."""
+    served: pulumi.Resource
 
     def __init__(
-        self,
-        name: str,
-        host: Host,
-        stack: VllmStack,
-        args: ModelServerArgs,
-        opts: pulumi.ResourceOptions | None = None,
+        self, name: str, host: Host, stack: VllmStack, args: ModelServerArgs, asked: pulumi.Output[str]
     ) -> None:
-        super().__init__("lambdavllm:vllm:ModelServer", name, None, opts)
+        """`asked` is the revision of the mark of what is asked for: it changes first."""
         facts = args.facts.apply(ModelFacts.from_json)
         setting = pulumi.Output.all(facts, args.decision).apply(
             lambda known: Setting(
-                server_config(args, *known, drains=stack.vllm_version == PINNED_VLLM),
-                environment_file(args.vllm_env),
-                args.tls_ready is not None,
-                stack.install_key,
+                server_config(args, *known),
+                {variable: str(value) for variable, value in args.vllm_env.items()},
+                args.has_tls,
+                stack.environment_key,
                 args.vllm_files,
             )
         )
         self.setting_key = setting.apply(lambda one: one.key)
-        # Not before: a driver step may reboot the machine.
-        ready = pulumi.ResourceOptions(parent=self, depends_on=stack.prepared)
-        hf_token = host.put_secret(f"{name}-hf-token", "hf-token", args.hf_token, ready)
-        key_file_text = pulumi.Output.secret(args.api_key).apply(lambda own: key_file(own, args.additional_api_keys))
-        keys = host.put_secret(f"{name}-api-key", "api-keys", key_file_text, ready)
-        log = host.put_secret(f"{name}-log", "log-megabytes", str(args.log_megabytes), ready)
         weights = host.run(
             f"{name}-weights",
             facts.apply(lambda known: download_command(known, args.hub_url)),
             triggers=[facts.apply(weights_key)],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[hf_token]),
+            stdin=pulumi.Output.secret(with_end(args.hf_token)),
+            after=[stack.ready],
+            is_job=True,
+        )
+        request = pulumi.Output.all(setting, args.api_key).apply(
+            lambda known: known[0].request(
+                [known[1], *args.additional_api_keys], args.log_megabytes, args.start_timeout_seconds
+            )
         )
         # A setting is asked for when it can be served: an earlier request that is under way gives way to it.
-        staged = host.run(
-            f"{name}-setting",
-            stage_command(),
-            stdin=pulumi.Output.secret(setting.apply(lambda one: one.stage_input(args.start_timeout_seconds))),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[stack.installed, weights]),
-        )
-        certificate = [args.tls_ready] if args.tls_ready else []
         served = host.run(
-            f"{name}-swap",
-            setting.apply(lambda one: swap_command(one.key, args.start_timeout_seconds)),
-            # Each write prints another number, so that the machine is asked after every one, also after going back.
-            triggers=[pulumi.Output.unsecret(staged.stdout)],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[keys, log, staged, *certificate]),
+            f"{name}-serve",
+            setting.apply(lambda one: serve_command(one.key, args.start_timeout_seconds)),
+            stdin=pulumi.Output.secret(request),
+            triggers=[pulumi.Output.unsecret(asked)],
+            after=[stack.installed, weights],
+            is_job=True,
         )
-        report = pulumi.Output.unsecret(served.stdout).apply(Report.parse)
-        self.model = report.apply(lambda said: said.model)
-        self.download_seconds = seconds_of(weights)
-        self.start_seconds = report.apply(lambda said: said.start_seconds)
-        self.outage_seconds = report.apply(lambda said: said.outage_seconds)
+        self.served = served
+        found = pulumi.Output.unsecret(served.stdout).apply(Served.of)
+        self.model = found.apply(lambda said: said.model)
+        self.download_seconds = seconds_of(weights.stdout)
+        self.start_seconds = found.apply(lambda said: said.start_seconds)
+        self.outage_seconds = found.apply(lambda said: said.outage_seconds)
         # The URL is known earlier, and given only when the model answers there.
-        self.endpoint = pulumi.Output.all(host.ip, report).apply(
+        self.endpoint = pulumi.Output.all(host.ip, found).apply(
             lambda known: f"{known[1].scheme}://{known[0]}:{known[1].port}/v1"
         )
-        self.register_outputs({"endpoint": self.endpoint})
 
 
-def server_config(args: ModelServerArgs, facts: ModelFacts, decision: Decision, *, drains: bool = True) -> str:
-    """The file for `vllm serve --config`; JSON, which is YAML. `drains` when this vLLM knows `--shutdown-timeout`."""
+def server_config(args: ModelServerArgs, facts: ModelFacts, decision: Decision) -> str:
+    """The file for `vllm serve --config`; JSON, which is YAML."""
     flags: dict[str, Any] = {
         "model": facts.model,
         "revision": facts.commit,
         "port": args.port,
         "max-model-len": args.max_model_len,
     }
-    if drains:
+    if args.drains:
         flags["shutdown-timeout"] = DRAIN_SECONDS
     if decision.cpu_offload_gb:
         flags["cpu-offload-gb"] = decision.cpu_offload_gb
@@ -233,40 +204,24 @@ def names(args: ModelServerArgs, facts: ModelFacts) -> list[str]:
     return list(dict.fromkeys([args.model, facts.model, *map(str, more)]))
 
 
-def key_file(own: str, additional: Sequence[str]) -> str:
-    """The keys that the guard accepts, one a line, each once, the stack's own first."""
-    return "".join(f"{key}\n" for key in dict.fromkeys([own, *additional]))
-
-
-def environment_file(variables: Mapping[str, str | int | float]) -> str:
-    """The user's variables as a file that the service's shell reads."""
-    return "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in sorted(variables.items()))
-
-
 def weights_key(facts: ModelFacts) -> str:
     """Changes with what is downloaded."""
-    scripts = (FOLDER / name for name in ("download.sh", "download.py", "fetch.py"))
-    return content_hash(*scripts, more=[facts.model, facts.commit, *facts.excludes])
+    return work_key("weights", facts.model, facts.commit, *facts.excludes)
 
 
 def download_command(facts: ModelFacts, hub_url: str) -> str:
-    """Command that downloads the weights, as a job."""
+    """Command that keeps the token of its input and downloads the weights, as a job."""
     words = [facts.model, facts.commit, hub_url, str(facts.download_bytes), *facts.excludes]
-    return job("download", weights_key(facts), DOWNLOAD_TIMEOUT_S, "download.sh", *map(shlex.quote, words))
+    return f"{command('weights.token')} && " + job(
+        "download", weights_key(facts), DOWNLOAD_TIMEOUT_S, "weights", *words
+    )
 
 
-def stage_command() -> str:
-    """Command that writes a setting, its input, beside the one that is served."""
-    return f"cd {BASE} && python3 -m scripts.stage"
-
-
-def swap_command(key: str, start_timeout_seconds: int) -> str:
-    """Command that makes the service serve a setting.
+def serve_command(key: str, start_timeout_seconds: int) -> str:
+    """Command that writes the request of its input down, and makes the service serve it.
 
     The machine's own limits end first, the outer one is for a machine that hangs: two starts, the second to go back,
-    besides a look at the settings and the end of the old server. It is asked for anew here, and not in the job: an `up`
-    for other settings may have been killed after it had written them down.
+    besides a look at the settings and the end of the old server.
     """
-    following = f"timeout {2 * start_timeout_seconds + 1800} bash {SCRIPTS}/job.sh --again swap {key}"
-    swap = f"env -C {BASE} python3 -m scripts.swap"
-    return f"{swap} --want {key} && {following} {swap} {key}"
+    swap = job("swap", key, 2 * start_timeout_seconds + 1800, "service.swap", key, again=True)
+    return f"{command('service.request')} && {swap}"

@@ -1,62 +1,21 @@
-"""vLLM on a machine: the scripts that do the work there, the driver, and the install as a job."""
+"""vLLM on a machine: the programs that do the work there, the driver, and the install as a job."""
 
-import re
-import shlex
+import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import pulumi
-from pulumi_command import remote
 
-from components.machine.host import SCRIPTS, SETTINGS, Host, content_hash
-from components.vllm.versions import PINNED_VLLM
-
-FOLDER = Path(__file__).parent / "scripts"
-JOB = Path(__file__).parent.parent / "machine" / "job.sh"
-LOCKS = FOLDER / "locks"
-FILES = (
-    JOB,
-    *sorted(path for path in FOLDER.iterdir() if path.suffix in {".sh", ".py", ".env"}),
-    *sorted(LOCKS.glob("*.txt")),
-)
-"""What is copied to the machine, all into one folder."""
-
-NOT_INSTALLING = frozenset(
-    {
-        "__init__.py",
-        "access_log.py",
-        "check_config.py",
-        "certificate.py",
-        "download.sh",
-        "download.py",
-        "ends.py",
-        "explain.py",
-        "failures.py",
-        "fetch.py",
-        "generations.py",
-        "guard.py",
-        "guard_connections.py",
-        "log_files.py",
-        "probe.py",
-        "serve.sh",
-        "server_process.py",
-        "service_state.py",
-        "service_unit.py",
-        "stage.py",
-        "stages.py",
-        "supervise.py",
-        "swap.py",
-        "timeline.py",
-        "trust.py",
-    }
-)
-"""Scripts that leave what is installed as it is."""
+from components.machine.gpu_machine import GpuMachine
+from components.machine.host import unpack_command
+from components.on_machine.jobs.job import Result
+from components.on_machine.shared.secret_input import with_end
+from components.vllm.programs import PROGRAMS, command, environment_key, job, work_key
 
 DRIVER_TIMEOUT_S = 1800
 REBOOT_DIAL_ATTEMPTS = 200
 """About a quarter of an hour: the plugin waits longer from attempt to attempt, and a GH200 boots slowly."""
-
-_DONE = re.compile(r"^\w+: done in (\d+) s", re.MULTILINE)
+PINNED = "pinned"
+"""The version that is pinned for what the machine computes with."""
 
 
 @dataclass(frozen=True)
@@ -74,112 +33,95 @@ class VllmStackArgs:
     """`auto`, `compat`, `upgrade` or `keep`."""
     cache: pulumi.Input[str] | None = None
     """Folder on the machine that outlives it, for weights and caches."""
+    port: int = 8000
+    """Where a server that runs already has to show a new certificate."""
+    certificate: pulumi.Input[str] = ""
+    """Key, certificate and the authority's certificate (PEM); empty without TLS."""
 
 
-class VllmStack(pulumi.ComponentResource):
-    """vLLM, installed for the accelerator that the machine says it has."""
+class VllmStack:
+    """vLLM, installed for the accelerator that the machine says it has. All of it belongs to the machine."""
 
-    prepared: list[pulumi.Resource]
-    """What other work on the machine has to wait for: the scripts, and a driver that does not reboot it any more."""
-    installed: remote.Command
-    install_key: str
-    """Changes with what would be installed."""
-    vllm_version: str
-    install_seconds: pulumi.Output[int | None]
+    ready: pulumi.Resource
+    """What other work waits for: the programs are there, no driver step reboots the machine any more, and the
+    certificate is in its place."""
+    installed: pulumi.Resource
+    environment_key: str
+    """Changes with what is installed, and not with how."""
+    install_seconds: pulumi.Output[int]
 
-    def __init__(self, name: str, host: Host, args: VllmStackArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("lambdavllm:vllm:VllmStack", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
-        scripts: list[pulumi.Resource] = [host.put(f"{name}-{file.name}", file, child) for file in FILES]
-        cache = host.run(f"{name}-cache", cache_command(), stdin=args.cache or "", opts=child)
-        driver = self._driver(name, host, args, [*scripts, cache])
-        self.prepared = [*scripts, cache, driver]
-        self.install_key = install_key(args)
-        self.vllm_version = args.vllm_version or PINNED_VLLM
-        self.installed = host.run(
-            f"{name}-install",
-            install_command(args),
-            triggers=[self.install_key],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=self.prepared),
+    def __init__(self, name: str, machine: GpuMachine, args: VllmStackArgs) -> None:
+        host = machine.host
+        programs = host.put(f"{name}-programs", PROGRAMS)
+        driver = work_key("driver", *driver_words(args))
+        told = pulumi.Output.all(machine.booted_at, pulumi.Output.from_input(args.cache or ""))
+        prepared = host.run(
+            f"{name}-prepare",
+            prepare_command(args),
+            # The archive has all of it; a change in another folder than the driver's only has to be unpacked.
+            triggers=[driver, PROGRAMS.hash],
+            stdin=told.apply(lambda known: json_input(at=known[0], cache=known[1])),
+            after=[programs],
         )
-        self.install_seconds = seconds_of(self.installed)
-        self.register_outputs({})
-
-    def _driver(self, name: str, host: Host, args: VllmStackArgs, before: list[pulumi.Resource]) -> remote.Command:
-        """The driver as it has to be. A reboot needs a second connection, which finds the machine booted anew."""
-        key = content_hash(*(FOLDER / file for file in ("driver.sh", "driver.py")), more=[args.driver, args.install])
-        chosen = host.run(
-            f"{name}-driver",
-            driver_command(args),
-            triggers=[key],
-            opts=pulumi.ResourceOptions(parent=self, depends_on=before),
-        )
-        return host.run(
-            f"{name}-driver-ready",
-            driver_command(args, "verify"),
-            triggers=[key],
+        certificate = pulumi.Output.secret(args.certificate)
+        self.ready = host.run(
+            f"{name}-ready",
+            ready_command(args),
+            triggers=[driver, work_key("tls")],
+            stdin=certificate.apply(lambda pem: json_input(port=args.port, certificate=pem)),
+            after=[prepared],
+            # A reboot needs a new connection, which finds the machine booted anew.
             dial_attempts=REBOOT_DIAL_ATTEMPTS,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[chosen]),
         )
+        self.environment_key = environment_key(args.install, args.vllm_version, build_triton=args.build_triton)
+        installed = host.run(
+            f"{name}-install", install_command(args), triggers=[install_key(args)], after=[self.ready], is_job=True
+        )
+        self.installed = installed
+        self.install_seconds = seconds_of(installed.stdout)
 
 
-def install_key(args: VllmStackArgs) -> str:
-    """Hash of what would be installed, so that a changed pin is installed and an unchanged one is not touched."""
-    files = [file for file in FILES if file.parent in (FOLDER, LOCKS) and file.name not in NOT_INSTALLING]
-    return content_hash(*files, more=install_words(args))
+def driver_words(args: VllmStackArgs) -> list[str]:
+    """Arguments of the driver's steps."""
+    return [args.driver, args.install, args.vllm_version or PINNED]
 
 
 def install_words(args: VllmStackArgs) -> list[str]:
-    """Arguments of install.sh."""
-    options = ["--triton"] if args.build_triton else []
-    return [args.install, args.driver, args.vllm_version or PINNED_VLLM, *options]
+    """Arguments of the install that change what is installed."""
+    return [args.install, args.driver, args.vllm_version or PINNED, *(["--triton"] if args.build_triton else [])]
+
+
+def install_key(args: VllmStackArgs) -> str:
+    """Changes when the install has to be done again; it finds itself what is there already."""
+    return work_key("install", *install_words(args))
 
 
 def install_command(args: VllmStackArgs) -> str:
     """Command that installs vLLM, as a job."""
     timeout = 3 * 3600 if args.install == "source" else 3600
-    command = job("install", install_key(args), timeout, "install.sh", *map(shlex.quote, install_words(args)))
+    key = environment_key(args.install, args.vllm_version, build_triton=args.build_triton)
+    words = [*install_words(args), "--environment-key", key]
     # Not a part of the key: how many compile at once changes nothing of what is built.
-    return f"MAX_JOBS={args.build_jobs} {command}" if args.build_jobs else command
+    jobs = ["--jobs", str(args.build_jobs)] if args.build_jobs else []
+    return job("install", install_key(args), timeout, "install", *words, *jobs)
 
 
-def driver_command(args: VllmStackArgs, *step: str) -> str:
-    """Command that makes the driver what it has to be, or with `verify` proves that it is."""
-    words = [*step, args.driver, args.install, args.vllm_version or PINNED_VLLM]
-    return f"timeout {DRIVER_TIMEOUT_S} bash {SCRIPTS}/driver.sh {' '.join(words)}"
+def prepare_command(args: VllmStackArgs) -> str:
+    """Command that begins to use the programs that were sent, waits for the first boot, and sees to the driver."""
+    prepare = f"timeout {DRIVER_TIMEOUT_S} {command('driver.prepare', *driver_words(args))}"
+    return f"{unpack_command(PROGRAMS)} && cd && {prepare}"
 
 
-def cache_command() -> str:
-    """Command that writes where caches are kept, by its input; an empty one means the machine's own disk."""
-    file = f"{SETTINGS}/cache"
-    return (
-        f"mkdir -p {SETTINGS} && cat > {file}.new && if [ -s {file}.new ]; then mv {file}.new {file}; "
-        f"else rm -f {file} {file}.new; fi"
-    )
+def ready_command(args: VllmStackArgs) -> str:
+    """Command that proves the driver over a new connection and puts the certificate into its place."""
+    return f"timeout {DRIVER_TIMEOUT_S} {command('ready', *driver_words(args))}"
 
 
-def job(name: str, key: str, timeout_s: int, script: str, *arguments: str) -> str:
-    """Command that runs a script as a job and follows it. The timeout ends the following; the job itself goes on."""
-    words = [
-        "timeout",
-        str(timeout_s),
-        "bash",
-        f"{SCRIPTS}/job.sh",
-        name,
-        key,
-        "bash",
-        f"{SCRIPTS}/{script}",
-        *arguments,
-    ]
-    return " ".join(words)
+def json_input(**values: object) -> str:
+    """An object as the standard input of a program on the machine, which knows by its end that it is whole."""
+    return with_end(json.dumps(values))
 
 
-def seconds_of(command: remote.Command) -> pulumi.Output[int | None]:
-    """How long the work of a command took, by its own last line."""
-    return pulumi.Output.unsecret(command.stdout).apply(parse_seconds)
-
-
-def parse_seconds(stdout: str) -> int | None:
-    """Seconds in a line such as `install: done in 34 s`; None when there is none."""
-    found = _DONE.findall(stdout or "")
-    return int(found[-1]) if found else None
+def seconds_of(stdout: pulumi.Output[str]) -> pulumi.Output[int]:
+    """How long a job took, by its result."""
+    return pulumi.Output.unsecret(stdout).apply(lambda text: Result.from_json(text).seconds)

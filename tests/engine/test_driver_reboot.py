@@ -2,15 +2,22 @@
 
 Needs what machines of the kind `nspawn` need: root and Debian's tools."""
 
+import base64
+import gzip
 from collections.abc import Iterator
 
 import pytest
 
-from tests.support.gpu_machine import APT_KNOWS, SCRIPTS
+from components.machine.bundle import Bundle
+from components.on_machine.shared.paths import RELEASE
+from components.vllm.programs import FOLDER, command
+from tests.support.gpu_machine import APT_KNOWS
 from tests.support.nspawn_cloud import NEEDS_NSPAWN, Debian, debian_cloud
+from tests.support.pulumi_cli import REPOSITORY
 
-BASE = ".local/share/lambda-vllm"
-DRIVER = f"bash ~/{BASE}/scripts/driver.sh"
+PROGRAMS = Bundle(REPOSITORY, [f"{FOLDER}/driver", f"{FOLDER}/shared"])
+"""Small enough for a command line."""
+CONFIGURED = ("wheel", "0.32.0")
 BOOT = "cat /proc/sys/kernel/random/boot_id"
 
 # The kernel's module is of the boot, the library is what is installed: between upgrade and reboot they differ.
@@ -32,6 +39,16 @@ echo "$*" >>/var/log/played-apt
 pytestmark = NEEDS_NSPAWN
 
 
+def prepare(mode: str) -> str:
+    """The command of the first step."""
+    return f"""echo '{{"at": null, "cache": ""}}' | {command("driver.prepare", mode, *CONFIGURED)}"""
+
+
+def verify(mode: str) -> str:
+    """The command of the second step."""
+    return command("driver.verify", mode, *CONFIGURED)
+
+
 def _put(machine: Debian, path: str, text: str) -> None:
     machine.ssh(f"sudo tee {path} >/dev/null <<'EOF'\n{text}\nEOF\nsudo chmod 755 {path}")
 
@@ -41,9 +58,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
     """A machine with the driver that Lambda's have, and an apt that knows Lambda's own."""
     with debian_cloud(tmp_path_factory.mktemp("reboot")) as cloud:
         machine = cloud.active(cloud.launch())
-        machine.ssh(f"mkdir -p ~/{BASE}/scripts")
-        for file in (*SCRIPTS.glob("*.sh"), *SCRIPTS.glob("*.py"), *SCRIPTS.glob("*.env")):
-            machine.ssh(f"cat >~/{BASE}/scripts/{file.name} <<'END-OF-SCRIPT'\n{file.read_text()}\nEND-OF-SCRIPT")
+        archive = base64.b64encode(gzip.compress(PROGRAMS.archive)).decode()
+        machine.ssh(f"mkdir -p {RELEASE} && echo {archive} | base64 -d | tar -xz -C {RELEASE}")
         _put(machine, "/var/lib/played-driver", "570.148.08")
         _put(machine, "/usr/local/bin/nvidia-smi", NVIDIA_SMI)
         _put(machine, "/usr/local/bin/apt-cache", f"#!/bin/bash\necho '{APT_KNOWS}'")
@@ -56,12 +72,12 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
 def test_an_upgrade_reboots_the_machine_and_no_later_connection_meets_the_old_boot(machine: Debian) -> None:
     before = machine.ssh(BOOT)
     assert "570.148.08" in machine.ssh("nvidia-smi --query-gpu=driver_version")
-    said = machine.ssh(f"{DRIVER} upgrade")
+    said = machine.ssh(prepare("upgrade"))
     assert said.splitlines()[-1] == "rebooting"
     # Whoever gets through from here on is on the new boot.
     assert machine.wait_for(BOOT) != before
     machine.ssh("sudo nvidia-smi --query-gpu=driver_version")
-    assert "driver 580.105.08 is new enough" in machine.ssh(f"{DRIVER} verify upgrade")
+    assert "driver 580.105.08 is new enough" in machine.ssh(verify("upgrade"))
     assert "install -y nvidia-driver-580-server-open=580.105.08-0lambda0.24.04.1" in machine.ssh(
         "cat /var/log/played-apt"
     )
@@ -69,17 +85,17 @@ def test_an_upgrade_reboots_the_machine_and_no_later_connection_meets_the_old_bo
 
 def test_an_upgraded_machine_is_not_rebooted_again(machine: Debian) -> None:
     before = machine.ssh(f"{BOOT}; wc -l </var/log/played-apt")
-    machine.ssh(f"{DRIVER} upgrade")
+    machine.ssh(prepare("upgrade"))
     assert machine.ssh(f"{BOOT}; wc -l </var/log/played-apt") == before
 
 
 def test_a_driver_changed_under_the_kernel_is_told_and_rebooted_where_that_was_allowed(machine: Debian) -> None:
     machine.ssh("echo 580.126.09 | sudo tee /var/lib/played-driver")
-    refused = machine.try_ssh(f"{DRIVER} auto")
+    refused = machine.try_ssh(prepare("auto"))
     assert refused.returncode == 1
     assert "the driver was upgraded under the running kernel: reboot the machine" in refused.stderr
     before = machine.ssh(BOOT)
-    machine.ssh(f"{DRIVER} upgrade")
+    machine.ssh(prepare("upgrade"))
     assert machine.wait_for(BOOT) != before
     machine.ssh("sudo nvidia-smi --query-gpu=driver_version")
-    assert "driver 580.126.09" in machine.ssh(f"{DRIVER} verify upgrade")
+    assert "driver 580.126.09" in machine.ssh(verify("upgrade"))

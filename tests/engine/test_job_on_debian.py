@@ -6,19 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from components.machine.host import ARCHIVE, unpack_command
+from components.on_machine.jobs.job import Result
+from components.on_machine.shared.paths import RELEASE
+from components.vllm.programs import PROGRAMS, command
 from localcloud.errors import LocalCloudError
 from localcloud.machines.nspawn.tools import check_host
 from tests.support.nspawn_cloud import Debian, debian_cloud
-from tests.support.pulumi_cli import REPOSITORY
 
 BASE = ".local/share/lambda-vllm"
-SCRIPTS = REPOSITORY / "components/vllm/scripts"
-FILES = (
-    REPOSITORY / "components/on_machine/jobs/job.sh",
-    *(SCRIPTS / name for name in ("explain.py", "failures.py", "ends.py")),
-)
-WORK = "echo begun >> begun; echo one; while [ ! -e go ]; do sleep 0.2; done; echo two"
-JOB = f"bash {BASE}/scripts/job.sh work 1 bash -c '{WORK}'"
+WORK = "cd; echo begun >> begun; echo one; while [ ! -e go ]; do sleep 0.2; done; echo two"
+SHELL = "import os, sys; os.execvp('bash', ['bash', '-c', sys.argv[1]])"
+JOB = command("jobs", "work", "1", "shell", WORK)
 BOOT = "cat /proc/sys/kernel/random/boot_id"
 
 
@@ -35,14 +34,22 @@ def ask(machine: Debian) -> "subprocess.CompletedProcess[str]":
     return machine.try_ssh(JOB)
 
 
+def lay_archive(machine: Debian) -> None:
+    """The programs, as an update lays them."""
+    content = base64.b64encode(PROGRAMS.archive).decode()
+    pieces = [content[at : at + 100_000] for at in range(0, len(content), 100_000)]
+    for piece in pieces:
+        machine.ssh(f"echo {piece} >> {ARCHIVE}.base64")
+    machine.ssh(f"base64 -d {ARCHIVE}.base64 > {ARCHIVE} && {unpack_command(PROGRAMS)}")
+
+
 @pytest.mark.skipif(_why_not() is not None, reason=_why_not() or "")
 def test_a_job_that_a_reboot_has_ended_is_begun_again_and_ends_well(tmp_path: Path) -> None:
     with debian_cloud(tmp_path) as cloud:
         machine = cloud.active(cloud.launch())
-        machine.wait_for(f"cloud-init status --wait >&2; mkdir -p {BASE}/jobs {BASE}/scripts")
-        for file in FILES:
-            content = base64.b64encode(file.read_bytes()).decode()
-            machine.ssh(f"echo {content} | base64 -d > {BASE}/scripts/{file.name}")
+        machine.wait_for("cloud-init status --wait >&2; mkdir -p .config/lambda-vllm")
+        lay_archive(machine)
+        machine.ssh(f'echo "{SHELL}" > {RELEASE}/components/on_machine/shell.py')
         # Followed by nobody, as after a killed `pulumi up`.
         machine.ssh(f"setsid {JOB} >/dev/null 2>&1 </dev/null &")
         machine.wait_for("test -e begun")
@@ -51,7 +58,7 @@ def test_a_job_that_a_reboot_has_ended_is_begun_again_and_ends_well(tmp_path: Pa
         machine.wait_for(f"test $({BOOT}) != {before}")
         machine.ssh(f"flock --nonblock {BASE}/jobs/work-1/lock true && touch go")
         done = ask(machine)
-        assert (done.returncode, done.stdout.splitlines()[:2]) == (0, ["one", "two"]), done
-        assert "work: done in" in done.stdout
+        assert (done.returncode, done.stderr.splitlines()[:2]) == (0, ["one", "two"]), done
+        assert Result.from_json(done.stdout).status == "succeeded"
         assert machine.ssh("cat begun").split() == ["begun", "begun"]
-        assert "before this run" in ask(machine).stdout
+        assert "before this run" in ask(machine).stderr

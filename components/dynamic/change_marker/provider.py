@@ -6,7 +6,7 @@ from typing import ClassVar
 from components.dynamic.inputs import Inputs, Properties
 from components.dynamic.provider import Created, DynamicProvider
 
-TURN_BYTES = 8
+REVISION_BYTES = 8
 
 
 class ChangeMarkerInputs(Inputs):
@@ -16,13 +16,13 @@ class ChangeMarkerInputs(Inputs):
 
 
 class ChangeMarkerProvider(DynamicProvider[ChangeMarkerInputs]):
-    """Gives another turn for each change; nothing is sent anywhere."""
+    """Gives another revision for each change; nothing is sent anywhere."""
 
     inputs: ClassVar[type[Inputs]] = ChangeMarkerInputs
     updatable: ClassVar[frozenset[str]] = frozenset({"what"})
 
     def create_resource(self, inputs: ChangeMarkerInputs) -> Created:
-        return Created(secrets.token_hex(TURN_BYTES), {"turn": secrets.token_hex(TURN_BYTES)})
+        return Created(secrets.token_hex(REVISION_BYTES), {"revision": secrets.token_hex(REVISION_BYTES)})
 
     def update_resource(self, id_: str, inputs: ChangeMarkerInputs, state: Properties) -> Properties:
-        return {"turn": secrets.token_hex(TURN_BYTES)}
+        return {"revision": secrets.token_hex(REVISION_BYTES)}

@@ -2,8 +2,8 @@
 
 An `up` may be killed between a change and the state that tells of it. The state then has what was before, and a user
 who takes the change back is told that nothing has changed, while the cloud or the machine has the new. So what must
-not be left like that, such as who is let in, follows this resource: it is changed first, and its `turn` makes the next
-`up` write anew whatever it is given.
+not be left like that, such as who is let in, follows this resource: it is changed first, and its `revision` makes the
+next `up` write anew whatever it is given.
 """
 
 import hashlib
@@ -21,11 +21,11 @@ PROVIDER = LazyProvider("components.dynamic.change_marker.provider:ChangeMarkerP
 class ChangeMarker(Resource, module="lambdacloud", name="ChangeMarker"):
     """A request for something, made before that is done. The state has a SHA-256 of it, as a secret of a secret."""
 
-    turn: pulumi.Output[str]
+    revision: pulumi.Output[str]
     """Another text, 16 hexadecimal digits, for each change of what is asked for, also for that back."""
 
     def __init__(self, name: str, what: pulumi.Input[Any], opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__(PROVIDER, name, {"what": pulumi.Output.from_input(what).apply(_hash), "turn": None}, opts)
+        super().__init__(PROVIDER, name, {"what": pulumi.Output.from_input(what).apply(_hash), "revision": None}, opts)
 
 
 def _hash(what: Any) -> str:

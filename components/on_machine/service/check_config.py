@@ -2,17 +2,27 @@
 
 vLLM's own command line is run up to the point where it would begin to serve, and its own code makes the model's
 configuration: it finds wrong values, an unknown architecture, a context that is too long and a chat template that does
-not parse. No memory of a GPU is
-taken, since a server runs meanwhile.
+not parse. No memory of a GPU is taken, since a server runs meanwhile.
 
-It ends with 0 when nothing is wrong, with another status when vLLM says what is, and with `CANNOT_TELL` where this
-vLLM is built in another way.
+It ends with 0 when nothing is wrong and with another status when vLLM says what is. Where this vLLM is built in another
+way, it writes so into the file that a variable names. It needs nothing of this package: vLLM's Python runs the file.
 """
 
+import json
+import os
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
-CANNOT_TELL = 9
+RESULT_VARIABLE = "LAMBDA_VLLM_RESULT"
+
+
+def cannot_tell(error: Exception) -> NoReturn:
+    """This vLLM cannot be asked; it may serve all the same."""
+    print(f"cannot look at the setting: {error}", file=sys.stderr)
+    if file := os.environ.get(RESULT_VARIABLE):
+        Path(file).write_text(json.dumps({"error": {"code": "cannot-tell", "message": str(error)}}))
+    sys.exit(1)
 
 
 def check(args: Any) -> None:
@@ -23,8 +33,7 @@ def check(args: Any) -> None:
         engine = AsyncEngineArgs.from_cli_args(args)
         make = engine.create_model_config
     except (ImportError, AttributeError) as error:
-        print(f"cannot look at the model: {error}", file=sys.stderr)
-        sys.exit(CANNOT_TELL)
+        cannot_tell(error)
     make()
     check_template(getattr(args, "chat_template", None))
 
@@ -54,8 +63,7 @@ def main() -> None:
         from vllm.entrypoints.cli.main import main as command_line  # type: ignore[import-not-found,unused-ignore]
         from vllm.entrypoints.cli.serve import ServeSubcommand  # type: ignore[import-not-found,unused-ignore]
     except ImportError as error:
-        print(f"cannot look at the flags: {error}", file=sys.stderr)
-        sys.exit(CANNOT_TELL)
+        cannot_tell(error)
     ServeSubcommand.cmd = staticmethod(check)
     command_line()
 

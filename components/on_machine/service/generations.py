@@ -1,19 +1,17 @@
 """Settings of the server on this machine's disk, and the marks that say which of them is served.
 
-A generation is one whole setting: `~/.config/lambda-vllm/generations/KEY/` holds `vllm.yaml`, `server.env`,
-`setting.json`, `files/` where flags name some, and `venv`, a link to the environment that it is served from. Beside
-them two links, each replaced in one step, and a file:
+A generation is one whole setting: `~/.config/lambda-vllm/generations/KEY/` holds `vllm.yaml`, `setting.json` (the
+variables of the server, and how it is started), `files/` where flags name some, and `venv`, a link to the environment
+that it is served from. Beside them two links, each replaced in one step, and a file:
 
-    current   what the service runs
-    good      the last one from which a token came
-    wanted    the key that was asked for last
+    current           what the service runs
+    last-known-good   the last one from which a token came
+    wanted            the key that was asked for last
 
 and in a generation two marks: `tried` (it was started, and is not proven yet) and `failed` (why it was given up).
-Runs with the machine's own Python 3.10 or newer.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -21,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SETTINGS = ".config/lambda-vllm"
-BASE = ".local/share/lambda-vllm"
-FILES = ("vllm.yaml", "server.env", "setting.json")
+from components.on_machine.shared.files import replace_file, replace_link
+from components.on_machine.shared.paths import Places
+
+FILES = ("vllm.yaml", "setting.json")
 FOLDER = "@generation@"
 """In vllm.yaml the folder of the setting itself: its name is known only when all that is in it is."""
 
@@ -68,6 +67,17 @@ class Generation:
         return str(names[0] if isinstance(names, list) else names)
 
     @property
+    def venv(self) -> Path:
+        """The environment that it is served from, which need not be the one that was installed last."""
+        return self.folder / "venv"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The user's own variables."""
+        variables: dict[str, str] = self._setting["environment"]
+        return variables
+
+    @property
     def port(self) -> int:
         return int(self.config["port"])
 
@@ -95,9 +105,10 @@ class Generations:
     """All settings of a home directory."""
 
     def __init__(self, home: Path) -> None:
-        self.settings = home / SETTINGS
-        self.base = home / BASE
-        self._folder = self.settings / "generations"
+        self.places = Places(home)
+        self.settings = self.places.settings
+        self.base = self.places.base
+        self._folder = self.places.generations
 
     def get(self, key: str) -> Generation:
         return Generation(key, self._folder / key)
@@ -115,12 +126,12 @@ class Generations:
         for name in sorted(files.keys() - set(FILES)):
             for parent in reversed((folder / name).relative_to(folder).parents):
                 (folder / parent).mkdir(mode=0o700, exist_ok=True)
-            _replace(folder / name, files[name])
+            replace_file(folder / name, files[name])
         here = json.dumps(str(folder))[1:-1]
         for name in FILES:
-            _replace(folder / name, files[name].replace(FOLDER, here) if name == "vllm.yaml" else files[name])
+            replace_file(folder / name, files[name].replace(FOLDER, here) if name == "vllm.yaml" else files[name])
         if not (folder / "venv").exists():
-            _link(folder / "venv", venv)
+            replace_link(folder / "venv", venv)
 
     @property
     def wanted(self) -> str | None:
@@ -129,15 +140,15 @@ class Generations:
 
     def want(self, key: str) -> None:
         """An earlier request for another setting gives way."""
-        _replace(self.settings / "wanted", f"{key}\n")
+        replace_file(self.settings / "wanted", f"{key}\n")
 
     @property
     def current(self) -> str | None:
         return self._named("current")
 
     @property
-    def good(self) -> str | None:
-        return self._named("good")
+    def last_known_good(self) -> str | None:
+        return self._named("last-known-good")
 
     def choose(self, given_up: Collection[str] = ()) -> Choice | None:
         """What the service starts; the link `current` follows. `given_up` counts as tried, also without a mark."""
@@ -145,7 +156,7 @@ class Generations:
         was_tried = current is not None and (
             current in given_up or any((self._folder / current / mark).exists() for mark in ("tried", "failed"))
         )
-        choice = choose(current, self.good, was_tried)
+        choice = choose(current, self.last_known_good, was_tried)
         # Not when another one was asked for in this moment.
         if choice and choice.key != current and self.current == current:
             with suppress(OSError):
@@ -154,7 +165,7 @@ class Generations:
 
     def switch_to(self, key: str) -> None:
         """What the service starts next."""
-        _link(self.settings / "current", Path("generations", key))
+        replace_link(self.settings / "current", Path("generations", key))
 
     def may_try(self, key: str) -> None:
         """Forget earlier tries."""
@@ -171,15 +182,15 @@ class Generations:
         return file.read_text() if file.exists() else ""
 
     def prove(self, key: str) -> None:
-        """A token came from it. What is neither good, nor current, nor wanted is of no use any more."""
-        _link(self.settings / "good", Path("generations", key))
+        """A token came from it. What is neither that, nor current, nor wanted is of no use any more."""
+        replace_link(self.settings / "last_known_good", Path("generations", key))
         self.may_try(key)
         for folder in self._folder.iterdir():
             if folder.name not in {key, self.current, self.wanted}:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def give_up(self, key: str, why: str) -> None:
-        _replace(self._folder / key / "failed", f"{why}\n")
+        replace_file(self._folder / key / "failed", f"{why}\n")
 
     def failure(self, key: str) -> str | None:
         """Why it was given up; None when it was not."""
@@ -189,20 +200,3 @@ class Generations:
     def _named(self, link: str) -> str | None:
         path = self.settings / link
         return path.resolve().name if path.is_symlink() and path.exists() else None
-
-
-def _replace(file: Path, content: str) -> None:
-    """Readable by the user alone, and on the disk before it has its name: a reboot may come at once."""
-    new = file.with_name(f".{file.name}.new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    new.replace(file)
-
-
-def _link(link: Path, target: Path) -> None:
-    new = link.with_name(f".{link.name}.new")
-    new.unlink(missing_ok=True)
-    new.symlink_to(target)
-    new.replace(link)

@@ -127,7 +127,7 @@ class Guard:
             await self._http(scope, receive, send)
         elif scope["type"] == "lifespan":
             # On the machine the files lie side by side and are no package.
-            bounds = import_module(".guard_connections" if __package__ else "guard_connections", __package__)
+            bounds = import_module(".guard_connections", __package__)
             bounds.bound_connections(scope)
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":

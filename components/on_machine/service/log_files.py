@@ -1,7 +1,4 @@
-"""The server's log: a new file for each start, and never more than a few of a bounded size.
-
-Runs with the machine's own Python 3.10 or newer.
-"""
+"""The server's log: a new file for each start, and never more than a few of a bounded size."""
 
 import os
 from contextlib import suppress

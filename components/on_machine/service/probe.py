@@ -1,7 +1,7 @@
 """Asks the server what a client would: whether a token comes back to who has the key, and nothing to who has none.
 
 `/health` says only that the process is up, and `/v1/models` answers before the engine does. Over TLS the certificate
-is checked against the stack's own CA, under the name localhost. Runs with the machine's own Python 3.10 or newer.
+is checked against the stack's own CA, under the name localhost.
 """
 
 import http.client

@@ -1,7 +1,4 @@
-"""The model server as a process with all that it starts, and its output on the way to the log.
-
-Runs with the machine's own Python 3.10 or newer.
-"""
+"""The model server as a process with all that it starts, and its output on the way to the log."""
 
 import os
 import signal
@@ -14,6 +11,8 @@ from pathlib import Path
 
 from components.on_machine.service.generations import Generation
 from components.on_machine.service.log_files import LogFiles
+from components.on_machine.service.serve import command_and_environment
+from components.on_machine.shared.paths import Places
 
 QUICK_END_S = 15
 """For a server that need not finish anything, or has finished it."""
@@ -24,13 +23,15 @@ POLL_S = 0.1
 class ServerProcess:
     """vLLM, in a process group of its own."""
 
-    def __init__(self, generation: Generation, base: Path, log: LogFiles, told: Callable[[bytes], None]) -> None:
+    def __init__(self, generation: Generation, places: Places, log: LogFiles, told: Callable[[bytes], None]) -> None:
+        """Start it. `OSError` and `WorkError` when it cannot be started."""
         self._generation = generation
         log.begin()
-        # It does not outlive the service, also where no control group ends what is left of that.
-        command = ["setpriv", "--pdeathsig", "TERM", "bash", str(base / "scripts/serve.sh"), str(generation.folder)]
+        command, environment = command_and_environment(generation, places)
         self._process = subprocess.Popen(
-            command,
+            # It does not outlive the service, also where no control group ends what is left of that.
+            ["setpriv", "--pdeathsig", "TERM", *command],
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,7 +1,4 @@
-"""What a starting server does, read from its own log, and how long each stage took.
-
-Runs with the machine's own Python 3.10 or newer.
-"""
+"""What a starting server does, read from its own log, and how long each stage took."""
 
 import re
 import time

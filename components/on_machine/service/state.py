@@ -1,14 +1,13 @@
-"""What the service does at the moment, for who follows it: `~/.local/share/lambda-vllm/service.json`.
-
-Runs with the machine's own Python 3.10 or newer.
-"""
+"""What the service does at the moment, for who follows it: `~/.local/share/lambda-vllm/service.json`."""
 
 import fcntl
 import json
-import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from components.on_machine.shared.clock import boot_id, now
+from components.on_machine.shared.locks import is_locked
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,6 @@ class State:
     trust the server."""
 
 
-def now() -> float:
-    """Seconds since the machine booted: no setting of the clock changes them, and all its processes agree on them."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
 class ServiceState:
     """The file, written by the service; a lock that it holds tells whether it lives."""
 
@@ -50,12 +44,7 @@ class ServiceState:
     @property
     def is_alive(self) -> bool:
         """True while the service runs."""
-        with self._lock.open("a") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-            return False
+        return is_locked(self._lock)
 
     def write(self, state: State) -> None:
         """Nothing is lost when it cannot be written: the marks of the generations decide."""
@@ -90,8 +79,3 @@ class ServiceState:
             return now() - float(since) if boot == boot_id() else None
         except (OSError, ValueError):
             return None
-
-
-def boot_id() -> str:
-    """Names the time from one boot of the machine to the next."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -2,7 +2,7 @@
 
 The decision is taken here and not by who asked for a change, so that it is taken in any case: `pulumi`, the SSH server
 and the job on the machine may all be killed meanwhile, and the machine may reboot. A proven server that ends is started
-again, with pauses that grow; an unproven one is given up. Runs with the machine's own Python 3.10 or newer.
+again, with pauses that grow; an unproven one is given up.
 """
 
 import shutil
@@ -19,8 +19,12 @@ from components.on_machine.service.log_files import LogFiles
 from components.on_machine.service.probe import NOT_YET, NotReadyError, Probe, TrustError
 from components.on_machine.service.server_process import ServerProcess
 from components.on_machine.service.stages import Stages
-from components.on_machine.service.state import ServiceState, State, boot_id, now
+from components.on_machine.service.state import ServiceState, State
 from components.on_machine.service.timeline import Timeline
+from components.on_machine.service.unit import GIVEN_UP
+from components.on_machine.shared.clock import boot_id, now
+from components.on_machine.shared.release import hold
+from components.on_machine.shared.work import WorkError
 
 POLL_S = 0.5
 PROBE_S = 0.1
@@ -29,10 +33,7 @@ PAUSES_S = (2, 10, 30, 60, 120, 300)
 """Before each further start of a good setting. After the last one the service fails, and systemd begins anew."""
 STEADY_S = 600
 """A server that served longer than this ended for a new reason, and is started again without a long pause."""
-LOG_MEGABYTES = "log-megabytes"
 STOPPED = "it was stopped, by systemd or by hand (SIGTERM)"
-GIVEN_UP = 3
-"""Exit status when there is nothing to go back to: it would fail the same way again."""
 
 
 class Supervisor:
@@ -43,7 +44,7 @@ class Supervisor:
         self.base = self.generations.base
         self.state = ServiceState(self.base)
         self.timeline = Timeline(self.base)
-        self.log = LogFiles(self.base / "logs", wanted=self.generations.settings / LOG_MEGABYTES)
+        self.log = LogFiles(self.base / "logs", wanted=self.generations.places.log_megabytes)
         self.wake = threading.Event()
         """Something happened that is worth a look."""
         self.is_ending = False
@@ -74,7 +75,7 @@ class Supervisor:
             self.last_trouble = start.trouble
             if not (choice.is_proven or start.served):
                 self.give_up(choice.key, start.trouble)
-                if self.generations.good is None:
+                if self.generations.last_known_good is None:
                     self.state.write(State("failed", choice.key, trouble=start.trouble))
                     return GIVEN_UP
                 failures, why = 0, "fall back"
@@ -149,9 +150,9 @@ class Start:
         """Start it, prove it, and wait until it has ended or the service is to end."""
         memory = MemoryWatch()
         try:
-            server = ServerProcess(self._generation, self._all.base, self._all.log, self._stages.feed)
-        except OSError as error:
-            # As when the machine has no memory for another process.
+            server = ServerProcess(self._generation, self._all.generations.places, self._all.log, self._stages.feed)
+        except (OSError, WorkError) as error:
+            # As when the machine has no memory for another process, or its GPU does not answer.
             self.trouble = self._refused(f"the model server could not be started: {error}")
             self._record(self._failure(), None)
             return
@@ -196,10 +197,10 @@ class Start:
     def _why_now(self) -> str:
         if self._is_proven:
             return "restart"
-        return "change" if self._all.generations.good else "first start"
+        return "change" if self._all.generations.last_known_good else "first start"
 
     def _failure(self) -> str:
-        return "fell back" if not self._is_proven and self._all.generations.good else "failed"
+        return "fell back" if not self._is_proven and self._all.generations.last_known_good else "failed"
 
     def _is_hopeless(self) -> bool:
         """It will not get ready, or not in time where there is another one to go back to.
@@ -208,7 +209,9 @@ class Start:
         """
         limit = self._timeout_seconds * (2 if self._is_proven else 1)
         # A further start would show the same certificate.
-        may_be_late = not self._distrust and not self._is_ready.is_set() and self._all.generations.good is not None
+        may_be_late = (
+            not self._distrust and not self._is_ready.is_set() and self._all.generations.last_known_good is not None
+        )
         if may_be_late and now() - self._waited_from > limit and not (self.served or self._refusal):
             self._refusal = (
                 f"the model server was not ready after {limit} s, its stage was: {self._stages}; raise "
@@ -286,9 +289,9 @@ class Start:
 def check_offload(generation: Generation, stages: Stages, *, has_gpu: bool) -> None:
     """Refuse a server that was asked to keep weights in the machine's memory and says nothing of having done so.
 
-    Some runners of vLLM 0.26 and 0.27 ignore the flag without a word. On a CPU serve.sh takes the flag away. A log from
-    which the user has taken such lines proves nothing, and neither does that of the other backend, which has none
-    (vllm/model_executor/offloader of 0.32: `auto` is `prefetch` where a group size is given).
+    Some runners of vLLM 0.26 and 0.27 ignore the flag without a word. On a CPU the command line takes the flag away. A
+    log from which the user has taken such lines proves nothing, and neither does that of the other backend, which has
+    none (vllm/model_executor/offloader of 0.32: `auto` is `prefetch` where a group size is given).
     """
     config = generation.config
     wanted = float(config.get("cpu-offload-gb") or 0)
@@ -303,6 +306,7 @@ def check_offload(generation: Generation, stages: Stages, *, has_gpu: bool) -> N
 
 def main() -> int:
     """Serve until SIGTERM."""
+    hold()
     supervisor = Supervisor(Path.home())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: supervisor.end())

@@ -1,9 +1,8 @@
-"""Makes the service serve a setting that lies on this disk, and follows it until it does: `swap.py KEY`, run as a job.
+"""Makes the service serve a setting that lies on this disk, and follows it until it does: `swap KEY`, run as a job.
 
 What serves already is not touched. Else the new setting is looked at while the old one serves, then the service is
 started anew with it. The service itself proves it and goes back to the last good one when it fails, so that nothing
 depends on this program, which may be killed at any moment and run again. It gives way when another setting is wanted.
-Runs with the machine's own Python 3.10 or newer.
 """
 
 import os
@@ -18,12 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from components.on_machine.diagnose.explain import cause
-from components.on_machine.service.check_config import CANNOT_TELL
 from components.on_machine.service.generations import Generation, Generations
 from components.on_machine.service.probe import NOT_YET, NotReadyError, Probe, TrustError
-from components.on_machine.service.state import ServiceState, State, now
+from components.on_machine.service.serve import check_command, command_and_environment
+from components.on_machine.service.state import ServiceState, State
 from components.on_machine.service.timeline import Timeline
 from components.on_machine.service.unit import ServiceUnit
+from components.on_machine.shared.clock import now
+from components.on_machine.shared.work import RESULT_VARIABLE, Facts, WorkError, run_work, say
 
 POLL_S = 0.1
 ASK_S = 0.5
@@ -41,10 +42,6 @@ GOING_BACK_S = 120.0
 """For the end of the old server and of one that fails, besides their requests: then the service has to have decided."""
 
 
-class SwapError(Exception):
-    """The setting is not served; the text is one line."""
-
-
 class Swap:
     """One request for one setting."""
 
@@ -56,25 +53,24 @@ class Swap:
         self._unit = ServiceUnit(home, self._generations.base)
         self._key = key
 
-    def run(self) -> None:
-        """Return when the setting is served; `SwapError` when it is not."""
+    def run(self) -> Facts:
+        """Return when the setting is served, with what is served; `WorkError` when it is not."""
         if not (self._generation.folder / "setting.json").exists():
-            raise SwapError(
+            raise WorkError(
                 "these settings are not on this machine any more: change one of them, such as startTimeoutMinutes, so "
                 "that they are written again"
             )
         self._await_earlier_order()
         if self._is_served():
             say(f"{self._generation.model} is served with these settings already")
-            self._report(None)
-        else:
-            before = self._serving()
-            if not self._is_on_its_way():
-                if before:
-                    self._check_config(before)
-                self._switch(before)
-            self._follow(before)
-            self._report(self._timeline.last(self._key))
+            return self._facts(None)
+        before = self._serving()
+        if not self._is_on_its_way():
+            if before:
+                self._check_config(before)
+            self._switch(before)
+        self._follow(before)
+        return self._facts(self._timeline.last(self._key))
 
     def _await_earlier_order(self) -> None:
         """Wait for what a request that was killed has ordered: what serves now would be stopped in a moment.
@@ -111,11 +107,11 @@ class Swap:
                     if probe.is_ready():
                         break
                 except TrustError as error:
-                    raise SwapError(f"{self._generation.model} runs with these settings, but {error}") from None
+                    raise WorkError(f"{self._generation.model} runs with these settings, but {error}") from None
                 except NotReadyError:
                     return False
             if now() - began > BUSY_S:
-                raise SwapError(
+                raise WorkError(
                     f"{self._generation.model} runs with these settings and gave no token in {BUSY_S:.0f} s: it is "
                     "busy or hangs; run `pulumi up` again, or on the machine `systemctl --user restart lambda-vllm`"
                 )
@@ -139,12 +135,25 @@ class Swap:
     def _check_config(self, before: str) -> None:
         """Let the installed vLLM look at the new setting while the old one serves."""
         say(f"checking the settings for {self._generation.model} while {before} is served")
-        with tempfile.TemporaryFile() as output:
-            script = self._generations.base / "scripts/serve.sh"
-            command = ["bash", str(script), str(self._generation.folder), "check"]
+        status, text, could_tell = self._look()
+        sys.stderr.write(text)
+        # Killed ones, for want of memory or of time, have found nothing.
+        if status > 0 and could_tell:
+            raise WorkError(f"{cause(text)}; {before} is served as before, nothing was stopped", "refused-by-vllm")
+
+    def _look(self) -> tuple[int, str, bool]:
+        """Exit status and output of vLLM's look at the setting, and whether this vLLM could look at all."""
+        command, environment = command_and_environment(self._generation, self._generations.places)
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as output:
+            outcome = Path(folder) / "outcome.json"
             began = now()
             with subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                check_command(command, self._generation),
+                env={**environment, RESULT_VARIABLE: str(outcome)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             ) as looking:
                 try:
                     for _ in self._while_wanted(doing="checking the settings"):
@@ -155,11 +164,7 @@ class Swap:
                     with suppress(ProcessLookupError):
                         os.killpg(looking.pid, signal.SIGKILL)
             output.seek(0)
-            text = output.read().decode(errors="replace")
-        sys.stderr.write(text)
-        # Killed ones, for want of memory or of time, have found nothing.
-        if looking.returncode > 0 and looking.returncode != CANNOT_TELL:
-            raise SwapError(f"{cause(text)}; {before} is served as before, nothing was stopped")
+            return looking.returncode, output.read().decode(errors="replace"), not outcome.exists()
 
     def _switch(self, before: str | None) -> None:
         """Point to the new setting, then let the service begin anew."""
@@ -176,7 +181,7 @@ class Swap:
             self._check_wanted()
             if before and self._state.is_serving(state.key):
                 self._generations.switch_to(state.key)
-                raise SwapError(
+                raise WorkError(
                     f"systemd did not restart the service, {before} is served as before: see on the machine "
                     "`systemctl --user status lambda-vllm`"
                 )
@@ -191,10 +196,10 @@ class Swap:
             if self._state.is_serving(self._key):
                 return
             if trouble := self._generations.failure(self._key):
-                raise SwapError(self._gone_back(trouble))
+                raise WorkError(self._gone_back(trouble))
             state = self._state.read()
             if self._is_distrusted(state, self._generation):
-                raise SwapError(f"{self._generation.model} runs with these settings, but {state.trouble}")
+                raise WorkError(f"{self._generation.model} runs with these settings, but {state.trouble}")
             is_alive = self._state.is_alive
             if not is_alive or state.key in {"", self._key}:
                 on_course = now()
@@ -204,14 +209,14 @@ class Swap:
                     # It may have said why since it was asked above.
                     said = self._generations.failure(self._key)
                     silent = "the service went back without a word; is the machine's disk full?"
-                    raise SwapError(self._gone_back(said or silent))
+                    raise WorkError(self._gone_back(said or silent))
             elif now() - seen > DEAD_S:
                 why = f" ({state.trouble})" if state.trouble else ""
-                raise SwapError(
+                raise WorkError(
                     f"the service does not run{why}: see on the machine `systemctl --user status lambda-vllm`"
                 )
             if now() - began > patience:
-                raise SwapError(
+                raise WorkError(
                     f"the model server was not ready after {patience:.0f} s, its stage is: {state.stage}; it goes on: "
                     "run `pulumi up` again to wait for it, or raise startTimeoutMinutes"
                 )
@@ -221,15 +226,15 @@ class Swap:
 
     def _drain_seconds(self) -> int:
         """What requests under way may take of the time, of whatever is served."""
-        good = self._generations.good
+        good = self._generations.last_known_good
         return self._generations.get(good).drain_seconds if good else 0
 
     def _has_another(self) -> bool:
-        return self._generations.good not in {None, self._key}
+        return self._generations.last_known_good not in {None, self._key}
 
     def _gone_back(self, trouble: str) -> str:
         """Wait until the last good setting serves again; what there is to say then."""
-        good = self._generations.good
+        good = self._generations.last_known_good
         if good is None:
             return trouble
         old = self._generations.get(good)
@@ -262,20 +267,24 @@ class Swap:
             return Probe(generation, self._generations.settings).distrust() is not None
         return False
 
-    def _report(self, start: dict[str, Any] | None) -> None:
+    def _facts(self, start: dict[str, Any] | None) -> Facts:
         """What `pulumi` reads of it; `start` is the one that this request was for."""
         state = self._state.read()
         if state.offloaded_gib:
             say(f"{state.offloaded_gib:g} GiB of the weights are in the machine's memory")
-        scheme = "https" if self._generation.has_tls else "http"
-        say(f"serving {self._generation.model} over {scheme} on port {self._generation.port}")
-        if start and start["outage"] is not None:
-            say(f"outage: {start['outage']:.0f} s")
-        if last := start or self._timeline.last(self._key):
-            say(f"start: done in {last['start']:.0f} s")
+        last = start or self._timeline.last(self._key)
+        return {
+            "model": self._generation.model,
+            "scheme": "https" if self._generation.has_tls else "http",
+            "port": self._generation.port,
+            # From the server's process to the first token, of the start that is served.
+            "start_seconds": round(last["start"]) if last else None,
+            # Without a model; None when none had to be stopped.
+            "outage_seconds": round(start["outage"]) if start and start["outage"] is not None else None,
+        }
 
     def _while_wanted(self, pause: float = POLL_S, doing: str | None = None) -> Iterator[None]:
-        """Ticks, with a line now and then about what is done; `SwapError` when another setting has been asked for."""
+        """Ticks, with a line now and then about what is done; `WorkError` when another setting has been asked for."""
         ticker = Ticker(doing) if doing else None
         while True:
             self._check_wanted()
@@ -286,7 +295,7 @@ class Swap:
 
     def _check_wanted(self) -> None:
         if self._generations.wanted != self._key:
-            raise SwapError("other settings were asked for meanwhile")
+            raise WorkError("other settings were asked for meanwhile")
 
 
 class Ticker:
@@ -311,24 +320,5 @@ def progress(state: State, last_seconds: float | None) -> str:
     return f"{max(0, now() - state.since):.0f} s: {state.stage or 'stopping the old server'}{last}"
 
 
-def say(line: str) -> None:
-    """Progress, for the user."""
-    print(line, flush=True)
-
-
-def main() -> int:
-    """Serve the key of the command line; with `--want` before it let others know that it is asked for."""
-    *option, key = sys.argv[1:]
-    if option == ["--want"]:
-        Generations(Path.home()).want(key)
-        return 0
-    try:
-        Swap(Path.home(), key).run()
-    except SwapError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run_work(Swap(Path.home(), sys.argv[1]).run)

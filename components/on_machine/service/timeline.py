@@ -1,16 +1,15 @@
 """Every start of the server, one JSON object a line: `~/.local/share/lambda-vllm/timeline.jsonl`.
 
-    at        when it ended, UTC, ISO 8601
-    key       of the setting; with `model` and `revision`
-    why       first start, change, fall back, restart
-    stages    seconds of each stage, by vLLM's own log
-    start     seconds from the process to the first token, or to the end of the try
-    outage    seconds without a served model; null when none was served before, or nobody knows since when
-    result    served, fell back (to the last good setting), failed, stopped
-    after     of a restart or fall back: why the server before it ended; else empty
-    trouble   why it ended before it served; else empty
+at        when it ended, UTC, ISO 8601
+key       of the setting; with `model` and `revision`
+why       first start, change, fall back, restart
+stages    seconds of each stage, by vLLM's own log
+start     seconds from the process to the first token, or to the end of the try
+outage    seconds without a served model; null when none was served before, or nobody knows since when
+result    served, fell back (to the last good setting), failed, stopped
+after     of a restart or fall back: why the server before it ended; else empty
+trouble   why it ended before it served; else empty
 
-Runs with the machine's own Python 3.10 or newer.
 """
 
 import json

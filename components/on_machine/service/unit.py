@@ -1,9 +1,5 @@
-"""The systemd user unit of the server, and what is asked of systemd.
+"""The systemd user unit of the server, and what is asked of systemd."""
 
-Runs with the machine's own Python 3.10 or newer.
-"""
-
-import fcntl
 import getpass
 import os
 import subprocess
@@ -11,8 +7,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from components.on_machine.shared.locks import is_locked
+from components.on_machine.shared.paths import RELEASE
+
 NAME = "lambda-vllm.service"
 POLL_S = 0.5
+GIVEN_UP = 3
+"""Exit status of a service that would fail the same way again: systemd does not start it anew."""
 SPARE_SECONDS = 60
 """For a server that does not end in its time and is killed, before systemd would kill the service."""
 
@@ -27,13 +28,13 @@ StartLimitBurst=10
 
 [Service]
 Type=simple
-WorkingDirectory={base}
-ExecStart=/usr/bin/env python3 -m scripts.supervise
+WorkingDirectory={release}
+ExecStart=/usr/bin/env python3 -m components.on_machine.service.supervise
 Restart=on-failure
 RestartSec=10
 RestartSteps=5
 RestartMaxDelaySec=600
-RestartPreventExitStatus=3
+RestartPreventExitStatus={given_up}
 KillMode=mixed
 OOMPolicy=continue
 TimeoutStopSec={stop_seconds}
@@ -48,6 +49,7 @@ class ServiceUnit:
 
     def __init__(self, home: Path, base: Path) -> None:
         self._file = home / ".config/systemd/user" / NAME
+        self._home = home
         self._base = base
         self._lock = base / "restart.lock"
         # A login without a session of its own does not have this one set.
@@ -55,7 +57,7 @@ class ServiceUnit:
 
     def install(self, drain_seconds: int) -> None:
         """Write it, and let it come back after a reboot without anybody's login."""
-        text = UNIT.format(base=self._base, stop_seconds=drain_seconds + SPARE_SECONDS)
+        text = UNIT.format(release=self._home / RELEASE, given_up=GIVEN_UP, stop_seconds=drain_seconds + SPARE_SECONDS)
         # What systemd has read is noted after it has: a reload that failed or was never given is made up for.
         read = self._base / "unit.read"
         if any(not file.exists() or file.read_text() != text for file in (self._file, read)):
@@ -82,12 +84,7 @@ class ServiceUnit:
 
     def is_restarting(self) -> bool:
         """True while an order to restart is carried out, also one whose giver was killed."""
-        with self._lock.open("a") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-            return False
+        return is_locked(self._lock)
 
     def is_active(self) -> bool:
         """True while systemd has a process of it that runs, however far that has come."""

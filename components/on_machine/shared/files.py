@@ -1,5 +1,6 @@
 """Writes files and links whole or not at all, also when the machine loses its power."""
 
+import json
 import os
 from pathlib import Path
 
@@ -20,3 +21,9 @@ def replace_link(link: Path, target: Path) -> None:
     new.unlink(missing_ok=True)
     new.symlink_to(target)
     new.replace(link)
+
+
+def read_variables(file: Path) -> dict[str, str]:
+    """Variables of an environment, from JSON; none when the file is missing."""
+    variables: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    return variables

@@ -7,21 +7,19 @@ into its place is noticed once and never again. So the file stays the same one. 
 with line breaks, and is written over by one call, so that a reader gets the old certificate or the new one. ext4 does
 not promise it: in a loop that only reads, about 3 of 100,000 got parts of both. vLLM reads after a write and not during
 it, goes on watching when it could not load what it read, and is given the file again as long as it shows another.
-Runs with the machine's own Python 3.10 or newer.
 """
 
-import argparse
 import os
 import socket
 import ssl
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+from components.on_machine.shared.paths import Places
+from components.on_machine.shared.work import WorkError, say
 from components.on_machine.tls.trust import Clock, distrust, shake_hands_with
 
-SETTINGS = Path.home() / ".config/lambda-vllm"
 PAGE = 4096
 BEGIN = "-----BEGIN CERTIFICATE-----"
 
@@ -33,15 +31,11 @@ POLL_S = 0.3
 TIMEOUT_S = 10.0
 
 
-class CertificateError(Exception):
-    """The certificate is not in use; the text is one line."""
-
-
 def write_over(file: Path, text: str) -> None:
     """Change what the file holds, in one step; the file itself stays the same one, if it is there."""
     page = text.encode().ljust(PAGE, b"\n")
     if len(page) > PAGE:
-        raise CertificateError(
+        raise certificate_error(
             f"the certificate takes {len(page)} bytes, more than the {PAGE} that are written at once"
         )
     if file.is_file() and file.stat().st_size == PAGE:
@@ -61,7 +55,7 @@ def _write(file: Path, content: bytes, flags: int) -> None:
     descriptor = os.open(file, flags, 0o600)
     try:
         if os.write(descriptor, content) != len(content):
-            raise CertificateError(f"{file} could not be written whole: is the disk full?")
+            raise certificate_error(f"{file} could not be written whole: is the disk full?")
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -89,7 +83,7 @@ def speaks_plainly(address: str, port: int) -> bool:
 
 
 def wait_until_shown(address: str, port: int, file: Path, bundle: str) -> bool:
-    """True when a server shows the certificate, False when none runs; `CertificateError` when one does not take it."""
+    """True when a server shows the certificate, False when none runs; `WorkError` when one does not take it."""
     wanted = ssl.PEM_cert_to_DER_cert(certificates(bundle)[0])
     began = written = time.monotonic()
     while (found := shown(address, port)) != wanted:
@@ -97,7 +91,7 @@ def wait_until_shown(address: str, port: int, file: Path, bundle: str) -> bool:
             return False
         now = time.monotonic()
         if now - began > SHOWN_WITHIN_S:
-            raise CertificateError(
+            raise certificate_error(
                 f"the server on port {port} still shows another certificate after {SHOWN_WITHIN_S:.0f} s: run "
                 "`pulumi up` again, or `systemctl --user restart lambda-vllm` on the machine"
             )
@@ -112,46 +106,46 @@ def certificates(bundle: str) -> list[str]:
     """Its certificates in their order: the server's, then the authority's."""
     found = [BEGIN + part for part in bundle.split(BEGIN)[1:]]
     if len(found) != 2:
-        raise CertificateError("the input has to be a key, its certificate, and the authority's certificate")
+        raise certificate_error("the input has to be a key, its certificate, and the authority's certificate")
     return found
 
 
 def check(bundle: str, clock: Clock) -> None:
-    """Be the client of a server that shows it; `CertificateError` when that is not trusted."""
+    """Be the client of a server that shows it; `WorkError` when that is not trusted."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "tls.pem"
         replace(file, bundle.encode())
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file)
         except ssl.SSLError:
-            raise CertificateError("key and certificate cannot be read, or do not belong together") from None
+            raise certificate_error("key and certificate cannot be read, or do not belong together") from None
         found = distrust(certificates(bundle)[1], shake_hands_with(file, "localhost"), clock)
     if found:
-        raise CertificateError(f"the server would show {found.why('this machine', 'localhost', just_made=True)}")
+        raise certificate_error(f"the server would show {found.why('this machine', 'localhost', just_made=True)}")
 
 
-def main(clock: Clock = time.time) -> int:
-    """Put what comes by standard input in its place; 1 and one line when that does not work."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, required=True)
-    options = parser.parse_args()
-    os.umask(0o077)
-    SETTINGS.mkdir(parents=True, exist_ok=True)
+def put(bundle: str, port: int, places: Places, clock: Clock = time.time) -> None:
+    """Put a key, its certificate and the authority's in their place; a server that runs there shows it after that.
+
+    `WorkError` when the bundle is of no use, or a server does not take it.
+    """
+    authority = certificates(bundle)[1]
+    check(bundle, clock)
+    before = os.umask(0o077)
     try:
-        bundle = sys.stdin.read()
-        authority = certificates(bundle)[1]
-        check(bundle, clock)
-        replace(SETTINGS / "ca.pem", authority.encode())
-        write_over(SETTINGS / "tls.pem", bundle)
-        # Where several machines share one network stack, each has an address of its own to listen on.
-        address = os.environ.get("BIND_ADDRESS", "127.0.0.1")
-        is_shown = wait_until_shown(address, options.port, SETTINGS / "tls.pem", bundle)
-    except (CertificateError, OSError, ValueError) as error:
-        print(f"certificate: {error}", file=sys.stderr)
-        return 1
-    print("certificate: the server shows it" if is_shown else "certificate: in its place")
-    return 0
+        places.settings.mkdir(parents=True, exist_ok=True)
+        replace(places.authority, authority.encode())
+        write_over(places.certificate, bundle)
+    except OSError as error:
+        raise certificate_error(f"it cannot be written: {error}") from None
+    finally:
+        os.umask(before)
+    # Where several machines share one network stack, each has an address of its own to listen on.
+    address = os.environ.get("BIND_ADDRESS", "127.0.0.1")
+    is_shown = wait_until_shown(address, port, places.certificate, bundle)
+    say("certificate: the server shows it" if is_shown else "certificate: in its place")
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def certificate_error(why: str) -> WorkError:
+    """It is not in use."""
+    return WorkError(f"certificate: {why}", "certificate")

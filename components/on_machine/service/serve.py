@@ -1,0 +1,74 @@
+"""What the model server of one setting is started with: its command line and its whole environment."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from components.on_machine.service.generations import Generation
+from components.on_machine.shared.accelerator import CPU, accelerator
+from components.on_machine.shared.caches import cache_environment, installed_vllm
+from components.on_machine.shared.files import read_variables
+from components.on_machine.shared.paths import ROOT, Places
+from components.vllm.release.install.versions import TARGETS
+
+MIDDLEWARE = ("access_log.FailuresOnly", "guard.Guard")
+"""The last is the outermost."""
+CHECK = Path(__file__).with_name("check_config.py")
+CPU_FLAGS = ("--tensor-parallel-size", "1", "--cpu-offload-gb", "0")
+"""What the settings say for a GPU; a flag in the command line wins over the file."""
+
+
+def serve_command(generation: Generation, places: Places, target: str, bind_address: str) -> list[str]:
+    """`vllm serve` with the flags of the setting; `target` is what the machine computes with."""
+    flags = list(CPU_FLAGS) if target == CPU else []
+    if generation.has_tls:
+        # One file for both, so that a new certificate and its key are there in one step; vLLM reads it anew by itself.
+        pem = str(places.certificate)
+        flags += ["--ssl-certfile", pem, "--ssl-keyfile", pem, "--enable-ssl-refresh"]
+    middleware = [word for name in MIDDLEWARE for word in ("--middleware", f"{__package__}.{name}")]
+    config = str(generation.folder / "vllm.yaml")
+    program = str(generation.venv / "bin/vllm")
+    return [program, "serve", "--config", config, "--host", bind_address, *middleware, *flags]
+
+
+def check_command(serve: list[str], generation: Generation) -> list[str]:
+    """The same flags, read by vLLM's own parser, and its own code for the model's configuration; nothing is started."""
+    return [str(generation.venv / "bin/python"), str(CHECK), *serve[1:]]
+
+
+def server_environment(
+    generation: Generation, places: Places, target: str, inherited: Mapping[str, str]
+) -> dict[str, str]:
+    """All variables of the server. The user's own win over what is only a default; `WorkError` without the caches."""
+    version = installed_vllm(generation.venv, TARGETS[CPU if target == CPU else "cuda13"].vllm)
+    return {
+        **inherited,
+        **cache_environment(places, version),
+        **read_variables(places.cuda_environment),
+        **(_cpu_environment() if target == CPU else {}),
+        # The weights are on the disk, so the service neither needs the hub nor the token.
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_NO_USAGE_STATS": "1",
+        **generation.environment,
+        "PYTHONPATH": str(ROOT),
+        "LAMBDA_VLLM_API_KEYS": str(places.api_keys),
+        "LAMBDA_VLLM_FLAGS": str(generation.folder / "vllm.yaml"),
+    }
+
+
+def _cpu_environment() -> dict[str, str]:
+    # Without a size vLLM reserves nearly all memory for the KV cache; with bound threads it wants cores of its own.
+    return {
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "OMP_NUM_THREADS": str(len(os.sched_getaffinity(0))),
+    }
+
+
+def command_and_environment(generation: Generation, places: Places) -> tuple[list[str], dict[str, str]]:
+    """Both, on this machine. `WorkError` where its GPU does not answer, or the caches are not there."""
+    target = accelerator()
+    # Where several machines share one network stack, each has an address of its own to listen on.
+    address = os.environ.get("BIND_ADDRESS", "0.0.0.0")  # noqa: S104 - the firewall decides who may reach it
+    command = serve_command(generation, places, target, address)
+    return command, server_environment(generation, places, target, os.environ)
