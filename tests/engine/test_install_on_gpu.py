@@ -10,7 +10,7 @@ import pytest
 
 from components.on_machine.jobs.job import Result
 from components.on_machine.shared.paths import RELEASE
-from tests.support.gpu_machine import GpuMachine
+from tests.support.gpu_machine import PROOF, GpuMachine
 
 LOCK = f"components/vllm/release/install/locks/cuda13-{platform.machine()}.txt"
 BUILD = "components/on_machine/install/source/build.py"
@@ -19,7 +19,7 @@ PLAYED_BUILD = """
 from components.on_machine.shared.work import WorkError
 
 
-def build(places, venv, version, *, way, triton, jobs):
+def build(places, venv, version, *, way, triton, jobs, held):
     with (places.home / "called").open("a") as called:
         called.write(f"build {venv} {version} {way} {triton} {jobs}\\n")
     stopped = places.home / "stopped"
@@ -30,20 +30,21 @@ def build(places, venv, version, *, way, triton, jobs):
 
 
 class InstallMachine(GpuMachine):
-    """A machine that needs little room, and plays the build from source."""
+    """A machine on which the packages need little room."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.lock = self.home / RELEASE / LOCK
         self.need(100)
-        build = self.home / RELEASE / BUILD
-        build.parent.mkdir(exist_ok=True)
-        build.write_text(PLAYED_BUILD)
         (self.uv,) = self.base.glob("uv-*/bin/uv")
 
     def need(self, megabytes: int) -> None:
         """Let the packages take so much room."""
         self.lock.write_text(SIZES.sub(f"installed_mb={megabytes}", self.lock.read_text()))
+
+    def play_build(self) -> None:
+        """Play the build from source."""
+        (self.home / RELEASE / BUILD).write_text(PLAYED_BUILD)
 
     def change_lock(self, word: object) -> None:
         """Make another lock of it."""
@@ -208,6 +209,7 @@ def test_an_install_that_is_complete_is_not_repeated(machine: InstallMachine) ->
 
 
 def test_a_changed_program_installs_nothing_anew(machine: InstallMachine) -> None:
+    machine.play_build()
     machine.run("install", "source", "auto", "pinned")
     before = machine.called
     for file in (machine.home / RELEASE / "components/on_machine/install").rglob("*.py"):
@@ -273,6 +275,18 @@ def test_a_second_install_waits_until_the_installer_of_a_killed_one_has_ended(ma
     assert words == [["uv", "venv"], ["uv", "pip"], ["uv", "ended"], ["uv", "venv"], ["uv", "pip"]]
 
 
+def test_another_install_waits_until_the_installer_of_a_killed_build_has_ended(machine: InstallMachine) -> None:
+    machine.proves(f"""[[ $* == *version_info* ]] && echo python 3.12 || echo '{PROOF}'""")
+    whole = machine.uv_also('[[ $1 != pip ]] || { kill -9 "$PPID"; sleep 1; echo "uv ended" >>"$HOME/called"; }')
+    machine.run("install", "precompiled")
+    machine.uv.unlink()
+    machine.uv.write_text(whole)
+    machine.uv.chmod(0o755)
+    assert machine.run("install").returncode == 0
+    words = [line.split()[:2] for line in machine.called.splitlines()]
+    assert words == [["uv", "venv"], ["uv", "pip"], ["uv", "ended"], ["uv", "venv"], ["uv", "pip"]]
+
+
 def test_a_disk_that_cannot_hold_it_is_told_before_anything_is_downloaded(machine: InstallMachine) -> None:
     machine.need(900_000_000)
     done = machine.run("install")
@@ -301,6 +315,7 @@ def test_what_cannot_be_had_is_refused_before_anything_is_downloaded(
 
 @pytest.mark.parametrize(("install", "way"), [("source", "build"), ("precompiled", "precompiled")])
 def test_a_build_is_given_its_environment_and_its_options(machine: InstallMachine, install: str, way: str) -> None:
+    machine.play_build()
     done = machine.run("install", install, "auto", "0.33.0", "--triton", "--jobs", "7")
     assert done.returncode == 0, done.stderr
     environment = machine.places.venv.resolve()
@@ -309,6 +324,7 @@ def test_a_build_is_given_its_environment_and_its_options(machine: InstallMachin
 
 
 def test_a_build_that_was_stopped_goes_on_in_its_environment(machine: InstallMachine) -> None:
+    machine.play_build()
     (machine.home / "stopped").touch()
     assert machine.run("install", "source", "auto", "0.33.0").returncode != 0
     assert machine.run("install", "source", "auto", "0.33.0").returncode == 0

@@ -1,6 +1,6 @@
-"""A Ubuntu on this computer's disk, to run scripts in with the bash, Python, pip, apt and C library of Lambda's images.
+"""A Ubuntu on this computer's disk, to run programs in with the Python, pip, apt and C library of Lambda's images.
 
-It is made with mmdebstrap, once, from Ubuntu's archive, whose signatures are checked. Scripts run in it as the user
+It is made with mmdebstrap, once, from Ubuntu's archive, whose signatures are checked. Programs run in it as the user
 `ubuntu`, in a mount namespace of their own, with a home and package lists that end with the test.
 """
 
@@ -12,15 +12,14 @@ import subprocess
 import urllib.request
 from pathlib import Path
 
-from tests.support.gpu_machine import SCRIPTS
-from tests.support.pulumi_cli import REPOSITORY
+from components.on_machine.shared.paths import BASE
+from tests.support.machine_release import lay_release
 
 ARCHIVE = "http://archive.ubuntu.com/ubuntu"
 KEYRING = f"{ARCHIVE}/pool/main/u/ubuntu-keyring/ubuntu-keyring_2021.03.26_all.deb"
 KEYRING_SHA256 = "0d0e7ed6b112f5d03eabf3c7eb01ebdacf9c57714b279e90495cfc58c8c4520f"
 PACKAGES = "ca-certificates,lsb-release,passwd,python3,python3-pip,sudo,util-linux"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-BASE = ".local/share/lambda-vllm"
 
 # The first argument is the root, the second the home; what follows is run in there.
 ENTER = f"""
@@ -99,19 +98,16 @@ def _remove(folder: Path) -> None:
 
 
 class UbuntuMachine:
-    """A home directory with our scripts on it, in a Ubuntu."""
+    """A home directory with our programs on it, in a Ubuntu."""
 
     def __init__(self, root: Path, home: Path) -> None:
         self._root, self.home = root, home
         self.base = home / BASE
-        scripts = self.base / "scripts"
-        scripts.mkdir(parents=True)
-        for file in (*SCRIPTS.glob("*.*"), *SCRIPTS.glob("locks/*"), REPOSITORY / "components/on_machine/jobs/job.sh"):
-            (scripts / file.name).write_bytes(file.read_bytes())
+        lay_release(home)
         subprocess.run(["chroot", root, "id", "-u", "ubuntu"], check=True, capture_output=True)
         owner = (root / "home/ubuntu").stat()
         for path in (home, *home.rglob("*")):
-            os.chown(path, owner.st_uid, owner.st_gid)
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
     def start(self, command: str, **more: str) -> "subprocess.Popen[str]":
         """Start a command in the home, with the environment of a command over SSH."""

@@ -24,6 +24,7 @@ from components.on_machine.install.environment import Uv, install_packages, make
 from components.on_machine.install.proof import prove
 from components.on_machine.install.request import GPU_TARGET, SOURCE, Request, parse
 from components.on_machine.install.source.build import build
+from components.on_machine.install.source.plan import BUILD, PRECOMPILED
 from components.on_machine.shared import manifest
 from components.on_machine.shared.accelerator import CPU, CUDA, accelerator
 from components.on_machine.shared.caches import cache_environment, cache_root
@@ -118,8 +119,15 @@ class Install:
         request, venv = self._request, self._venv
         if not os.access(venv / "bin/python", os.X_OK):
             make_venv(uv, venv, self._choice.target)
-        way = "build" if request.install == SOURCE else "precompiled"
-        build(self._places, venv, self._choice.version, way=way, triton=request.triton, jobs=request.jobs)
+        build(
+            self._places,
+            venv,
+            self._choice.version,
+            way=BUILD if request.install == SOURCE else PRECOMPILED,
+            triton=request.triton,
+            jobs=request.jobs,
+            held=[self._lock],
+        )
 
     def _prove(self) -> None:
         """Try it, and write down what was found."""

@@ -1,11 +1,9 @@
 """What an install is asked for, by its command line."""
 
-from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn
 
-from components.on_machine.shared.work import WorkError
+from components.on_machine.install.words import Words, compilers
 from components.vllm.release.install.versions import TARGETS
 
 WHEEL, PRECOMPILED, SOURCE = "wheel", "precompiled", "source"
@@ -35,26 +33,13 @@ class Request:
         return TARGETS[target].vllm if self.version == PINNED else self.version
 
 
-class _Words(ArgumentParser):
-    """A command line whose errors are those of work."""
-
-    def error(self, message: str) -> NoReturn:
-        raise WorkError(f"install: {message}", "wrong-words")
-
-
 def parse(words: Sequence[str]) -> Request:
     """The command line as a request. `WorkError` when the words are wrong."""
-    parser = _Words("install", description="Installs vLLM into an environment of its own.")
+    parser = Words("install", description="Installs vLLM into an environment of its own.")
     parser.add_argument("install", nargs="?", default=WHEEL, choices=(WHEEL, PRECOMPILED, SOURCE))
     parser.add_argument("driver", nargs="?", default="auto", metavar="DRIVER_MODE")
     parser.add_argument("version", nargs="?", default=PINNED, metavar="VLLM_VERSION")
     parser.add_argument("--triton", action="store_true", help="build Triton too")
-    parser.add_argument("--jobs", type=_compilers, help="compilers at once")
+    parser.add_argument("--jobs", type=compilers, help="compilers at once")
     parser.add_argument("--environment-key", default="", help="name of the link to the environment")
     return Request(**vars(parser.parse_args(words)))
-
-
-def _compilers(word: str) -> int:
-    if not word.isdecimal() or int(word) < 1:
-        raise ArgumentTypeError(f"{word} is not the number of compilers at once, which is 1 or more")
-    return int(word)

@@ -6,6 +6,7 @@ compiles. A build that was interrupted goes on: a clone that is whole is kept, a
 
 import os
 import shutil
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -33,11 +34,21 @@ MARK = ".built-from-source"
 """In an environment: which build is in it."""
 
 
-def build(places: Places, venv: Path, version: str, *, way: str, triton: bool, jobs: int | None) -> None:
+def build(
+    places: Places,
+    venv: Path,
+    version: str,
+    *,
+    way: str,
+    triton: bool,
+    jobs: int | None,
+    held: Sequence[int] = (),
+) -> None:
     """Have this version in the environment `venv`, which is there already. `WorkError`.
 
     `way` is `build` or `precompiled`: then the compiled parts come from the release's own wheel. `triton` builds
-    Triton too. `jobs` is the number of compilers at once; None for as many as cores and memory bear.
+    Triton too. `jobs` is the number of compilers at once; None for as many as cores and memory bear. `held` are
+    descriptors of locks that what is run has to hold besides that of the build.
     """
     began = now()
     planned = plan_build(venv, version, way, triton=triton)
@@ -46,12 +57,12 @@ def build(places: Places, venv: Path, version: str, *, way: str, triton: bool, j
     if is_locked(lock):
         say(f"waiting for another build of vLLM {version} on this machine")
     # One build of a key at a time. A compiler that outlived its script holds the lock as well, until it is done.
-    with locked(lock) as held:
+    with locked(lock) as own:
         if is_installed(places, venv, planned.key):
             say(f"vLLM {version}, built from source, is installed")
             return
         work = places.base / "source" / planned.key
-        section = _Build(places, venv, planned, uv, work, held).run(jobs, began)
+        section = _Build(places, venv, planned, uv, work, (own, *held)).run(jobs, began)
         manifest.record(places.manifest, SECTION, planned.key, section)
         (venv / MARK).write_text(f"{planned.key}\n")
         # The tree and its objects are some gigabytes.
@@ -67,9 +78,9 @@ def is_installed(places: Places, venv: Path, key: str) -> bool:
 
 
 class _Build:
-    """The build of one plan on this machine, whose lock is held."""
+    """The build of one plan on this machine, whose locks are held."""
 
-    def __init__(self, places: Places, venv: Path, planned: Plan, uv: Path, work: Path, lock: int) -> None:
+    def __init__(self, places: Places, venv: Path, planned: Plan, uv: Path, work: Path, locks: Sequence[int]) -> None:
         self._places = places
         self._plan = planned
         self._work = work
@@ -77,7 +88,7 @@ class _Build:
         self._kept = cache_root(places) or places.base
         self._shelf = Shelf(self._kept / "wheels", planned.key, places.base)
         environment = {**os.environ, **cache_environment(places, planned.pins.version), **QUIET}
-        self._tools = Tools(uv, venv, self._work, lock, environment)
+        self._tools = Tools(uv, venv, self._work, locks, environment)
 
     def run(self, jobs: int | None, began: float) -> manifest.Section:
         """Install from the shelf, or else from sources; what the manifest says of it."""

@@ -14,15 +14,15 @@ Output = IO[str] | int
 
 
 class Tools:
-    """All of them have one environment and hold the lock of the build: one that outlives this process has it still."""
+    """All of them have one environment and hold the build's locks: one that outlives this process has them still."""
 
-    def __init__(self, uv: Path, venv: Path, folder: Path, lock: int, environment: dict[str, str]) -> None:
+    def __init__(self, uv: Path, venv: Path, folder: Path, locks: Sequence[int], environment: dict[str, str]) -> None:
         self.uv = uv
         self.python = venv / "bin/python"
         self.environment = environment
         """Grows as compilers are found."""
         self._folder = folder
-        self._lock = lock
+        self._locks = locks
 
     @property
     def path(self) -> str:
@@ -57,7 +57,7 @@ class Tools:
                 stderr=stderr,
                 cwd=folder,
                 env=environment,
-                pass_fds=[self._lock],
+                pass_fds=self._locks,
                 text=True,
                 check=False,
             )

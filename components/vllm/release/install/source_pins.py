@@ -8,7 +8,7 @@ or newer.
 from dataclasses import dataclass
 
 BUILD_REVISION = 1
-"""A part of the name of a kept wheel: raise it when what is built changes for the same pins."""
+"""A part of the names of a kept wheel and of an environment: raise it when what is built changes for the same pins."""
 GIB = 1024**3
 NVCC_THREADS = 2
 """vLLM divides MAX_JOBS by this number and lets each nvcc use as many threads."""
