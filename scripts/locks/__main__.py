@@ -1,4 +1,4 @@
-"""Makes the locks anew from versions.env: `python -m scripts.locks [NAME …]`; all of them without a name.
+"""Makes the locks anew from versions.json: `python -m scripts.locks [NAME …]`; all of them without a name.
 
 Every package is installed once into a folder that is thrown away, to know how large it is: that takes gigabytes.
 """
@@ -7,17 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from components.vllm.release.install.versions import LOCKS, TOOLS
 from scripts.locks.resolve import LockError, Pin, Resolver, lock_text
-from scripts.locks.targets import Target, targets, uv_target
-
-SCRIPTS = Path(__file__).resolve().parents[2] / "components" / "vllm" / "scripts"
-LOCKS = SCRIPTS / "locks"
-
-
-def read_versions(file: Path = SCRIPTS / "versions.env") -> dict[str, str]:
-    """The pins that the locks are made from."""
-    lines = (line.strip() for line in file.read_text().splitlines())
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+from scripts.locks.targets import ARCHITECTURES, Target, targets, uv_target
 
 
 def make_lock(resolver: Resolver, target: Target) -> str:
@@ -33,9 +25,9 @@ def make_lock(resolver: Resolver, target: Target) -> str:
     )
 
 
-def make_uv_lock(resolver: Resolver, versions: dict[str, str]) -> str:
+def make_uv_lock(resolver: Resolver) -> str:
     """One file for both architectures, since pip reads it before anybody knows which one it is."""
-    both = [resolver.resolve(uv_target(versions, architecture))["uv"] for architecture in ("aarch64", "x86_64")]
+    both = [resolver.resolve(uv_target(architecture))["uv"] for architecture in ARCHITECTURES]
     pin = Pin("uv", both[0].version, both[0].hashes | both[1].hashes)
     (LOCKS / "uv.txt").write_text(f"# uv {pin.version}. Made by `python -m scripts.locks`.\n{pin.line()}")
     return f"uv: {pin.version}"
@@ -43,18 +35,15 @@ def make_uv_lock(resolver: Resolver, versions: dict[str, str]) -> str:
 
 def main(names: list[str]) -> None:
     """Make the named locks."""
-    versions = read_versions()
-    known = {target.name: target for target in targets(versions)}
+    known = {target.name: target for target in targets()}
     for name in names:
         if name not in {*known, "uv"}:
             sys.exit(f"there is no lock {name}; there are {', '.join([*known, 'uv'])}")
     for name in names or [*known, "uv"]:
         with tempfile.TemporaryDirectory() as folder:
-            resolver = Resolver(versions["UV_VERSION"], Path(folder))
+            resolver = Resolver(TOOLS["uv"], Path(folder))
             try:
-                print(
-                    make_uv_lock(resolver, versions) if name == "uv" else make_lock(resolver, known[name]), flush=True
-                )
+                print(make_uv_lock(resolver) if name == "uv" else make_lock(resolver, known[name]), flush=True)
             except LockError as error:
                 sys.exit(f"{name}: {error}")
 

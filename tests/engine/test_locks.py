@@ -8,17 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from scripts.locks.__main__ import LOCKS, read_versions
+from components.vllm.release.install.versions import LOCKS, TOOLS
 from scripts.locks.targets import Target, targets
 
-VERSIONS = read_versions()
-TARGETS = targets(VERSIONS)
+TARGETS = targets()
 
 
 def uv(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     """uv as it ended, with what it prints."""
     return subprocess.run(
-        [sys.executable, "-m", "uv", "tool", "run", "--quiet", "--from", f"uv=={VERSIONS['UV_VERSION']}", "uv", *words],
+        [sys.executable, "-m", "uv", "tool", "run", "--quiet", "--from", f"uv=={TOOLS['uv']}", "uv", *words],
         cwd=folder,
         env={**os.environ, "UV_NO_PROGRESS": "1"},
         capture_output=True,

@@ -39,7 +39,7 @@ def test_each_layout_is_built_with_the_installed_torch_and_its_own_build_require
 
 
 def test_the_build_is_told_the_gpu_the_compilers_and_how_many_of_them(machine: SourceMachine) -> None:
-    succeeded(machine.build(MAX_JOBS="7"))
+    succeeded(machine.build("build", "--jobs", "7"))
     told = machine.told()
     assert (told["MAX_JOBS"], told["NVCC_THREADS"], told["CXX"]) == ("7", "2", "g++")
     assert told["CUDA_HOME"] == str(machine.home.parent)

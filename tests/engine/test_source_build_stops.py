@@ -24,7 +24,7 @@ def machine(tmp_path: Path, registry: Registry) -> SourceMachine:
 
 
 def test_jobs_that_are_no_number_are_refused(machine: SourceMachine) -> None:
-    assert "MAX_JOBS is many" in refused(machine.build(MAX_JOBS="many"))
+    assert "many is not the number of compilers at once" in refused(machine.build("build", "--jobs", "many"))
 
 
 def test_a_torch_for_cpus_stops_before_anything_is_cloned_or_built(tmp_path: Path) -> None:
@@ -97,6 +97,21 @@ def test_a_second_build_on_the_same_machine_waits_and_takes_what_the_first_built
     assert "vLLM 0.32.0, built from source, is installed" in out
 
 
+def test_a_compiler_that_outlived_its_script_is_waited_for(machine: SourceMachine) -> None:
+    machine.play("stand-in-compiler", 'touch "$HOME/compiling"; until [[ -e $HOME/go ]]; do sleep 0.1; done')
+    first = machine.start()
+    wait_for((machine.home / "compiling").exists)
+    first.kill()
+    first.communicate()
+    second = machine.start()
+    assert second.stdout is not None
+    assert "waiting for another build" in second.stdout.readline()
+    (machine.home / "go").touch()
+    out, err = second.communicate(timeout=240)
+    assert second.returncode == 0, out + err
+    assert machine.version_of("vllm") == "0.32.0"
+
+
 def test_progress_is_told_before_the_first_step_and_with_each(machine: SourceMachine) -> None:
     compiler = "until [[ -e $HOME/{}-seen ]]; do sleep 0.1; done"
     first, step = compiler.format("first"), compiler.format("step")
@@ -113,7 +128,7 @@ def test_progress_is_told_before_the_first_step_and_with_each(machine: SourceMac
 
 def test_a_compiler_that_memory_killed_is_told_with_the_number_of_jobs_to_try(machine: SourceMachine) -> None:
     machine.play("stand-in-compiler", "echo 'g++: fatal error: Killed signal terminated program cc1plus'; exit 1")
-    done = machine.build(MAX_JOBS="24")
+    done = machine.build("build", "--jobs", "24")
     assert "memory ran out, with 24 jobs: set `buildJobs` to 12 or less" in refused(done)
 
 
@@ -172,7 +187,8 @@ def test_a_layout_that_nobody_knows_is_told_in_one_line(missing: str, told: str,
 
 
 def test_a_cache_that_cannot_be_written_does_not_lose_the_build(machine: SourceMachine) -> None:
-    machine.play("sha256sum", "exit 1")
+    wheels = machine.cache / "wheels"
+    machine.play("stand-in-compiler", f'rm -rf "{wheels}"; touch "{wheels}"')
     assert "cannot be kept" in succeeded(machine.build())
     assert machine.version_of("vllm") == "0.32.0"
 

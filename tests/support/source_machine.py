@@ -1,4 +1,4 @@
-"""A machine that builds vLLM from source: the real script, git, uv and pip, with small repositories and wheels, and
+"""A machine that builds vLLM from source: the real programs, git, uv and pip, with small repositories and wheels, and
 programs that play the GPU, the compilers and root."""
 
 import json
@@ -10,12 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from components.on_machine.shared.paths import RELEASE, Places
+from components.vllm.programs import PACKAGE
+from components.vllm.release.install.versions import TOOLS
 from localcloud.machines.accelerator import read_accelerator
 from localcloud.machines.disk import lay_nvidia_smi
-from tests.support.pulumi_cli import REPOSITORY
+from tests.support.machine_release import lay_release
 from tests.support.vllm_repositories import Layout, make_triton, make_vllm, make_wheels
 
-SCRIPTS = REPOSITORY / "components/vllm/scripts"
 UV = Path(sys.executable).with_name("uv")
 
 
@@ -31,26 +33,21 @@ class Registry:
 
 
 class SourceMachine:
-    """A home directory with our scripts and an empty environment, and a PATH of played programs before the real one."""
+    """A home directory with our programs and an empty environment, and a PATH with played programs first."""
 
     def __init__(self, folder: Path, registry: Registry, cache: Path | None = None) -> None:
         self.home = folder / "home"
-        self.base = self.home / ".local/share/lambda-vllm"
+        places = Places(self.home)
+        self.base = places.base
         self.venv = self.home / "venv"
         self.cache = cache or self.base
         self._registry = registry
         self._bin = folder / "bin"
         self._bin.mkdir(parents=True)
-        scripts = self.base / "scripts"
-        scripts.mkdir(parents=True)
-        for file in SCRIPTS.glob("*.*"):
-            (scripts / file.name).write_bytes(file.read_bytes())
+        lay_release(self.home)
         if cache is not None:
-            with (scripts / "common.sh").open("a") as common:
-                common.write(f"\ncache_root='{cache}'\n")
-        versions = (SCRIPTS / "versions.env").read_text()
-        pinned = next(line.split("=")[1] for line in versions.splitlines() if line.startswith("UV_VERSION"))
-        uv = self.base / f"uv-{pinned}/bin/uv"
+            places.cache.write_text(f"{cache}\n")
+        uv = self.base / f"uv-{TOOLS['uv']}/bin/uv"
         uv.parent.mkdir(parents=True)
         uv.symlink_to(UV)
         self.make_venv()
@@ -102,7 +99,8 @@ class SourceMachine:
         """The build, begun; in a process group of its own."""
         version = version or self._registry.layout.version
         return subprocess.Popen(
-            ["bash", str(self.base / "scripts/source.sh"), str(self.venv), version, *(words or ("build",))],
+            ["python3", "-m", f"{PACKAGE}.install.source", str(self.venv), version, *(words or ("build",))],
+            cwd=self.home / RELEASE,
             env=self.environment(**more),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -10,11 +10,9 @@ import os
 import shutil
 import subprocess
 import urllib.request
-from collections.abc import Mapping
 from pathlib import Path
 
-from components.on_machine.shared.paths import Places
-from components.vllm.programs import command
+from components.on_machine.shared.paths import BASE
 from tests.support.machine_release import lay_release
 
 ARCHIVE = "http://archive.ubuntu.com/ubuntu"
@@ -102,17 +100,14 @@ def _remove(folder: Path) -> None:
 class UbuntuMachine:
     """A home directory with our programs on it, in a Ubuntu."""
 
-    def __init__(self, root: Path, home: Path, modules: Mapping[str, str]) -> None:
-        """`modules` are the texts of more of them, by name."""
+    def __init__(self, root: Path, home: Path) -> None:
         self._root, self.home = root, home
-        self.places = Places(home)
-        release = lay_release(home)
-        for name, text in modules.items():
-            (release / f"components/on_machine/{name}.py").write_text(text)
+        self.base = home / BASE
+        lay_release(home)
         subprocess.run(["chroot", root, "id", "-u", "ubuntu"], check=True, capture_output=True)
         owner = (root / "home/ubuntu").stat()
         for path in (home, *home.rglob("*")):
-            os.chown(path, owner.st_uid, owner.st_gid)
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
     def start(self, command: str, **more: str) -> "subprocess.Popen[str]":
         """Start a command in the home, with the environment of a command over SSH."""
@@ -138,10 +133,6 @@ class UbuntuMachine:
         started = self.start(command, **more)
         out, err = started.communicate(timeout=240)
         return subprocess.CompletedProcess(command, started.returncode, out, err)
-
-    def run_module(self, module: str, *words: str, **more: str) -> "subprocess.CompletedProcess[str]":
-        """Run a module of the release to its end."""
-        return self.run(command(module, *words), **more)
 
     def play(self, program: str, script: str) -> None:
         """Put a program into `~/played`, for a PATH that begins with it."""

@@ -1,7 +1,8 @@
 """Proves that an environment can serve on this machine: prove.py TARGET VLLM_VERSION [TORCH_VERSION].
 
-TARGET is cuda or cpu. Run by the environment's own Python; prints one line of JSON with what was found. A torch for
-CPUs on a GPU machine installs without an error and cannot serve, and so do extensions for another CUDA than torch's.
+TARGET is cuda or cpu. Run by the environment's own Python, which has nothing of this repository: nothing is imported
+from it. Prints one line of JSON: what was found, or with exit status 1 an `error`. A torch for CPUs on a GPU machine
+installs without an error and cannot serve, and so do extensions for another CUDA than torch's.
 """
 
 import json
@@ -116,12 +117,18 @@ def cpu_extension(torch: Any) -> str:
     return "_C" if torch.cpu._is_avx512_bf16_supported() else "_C_AVX512"
 
 
-if __name__ == "__main__":
-    arguments = sys.argv[1:]
+def main(words: list[str]) -> int:
+    """Print the answer; the exit status."""
     try:
         # Libraries may print what they like.
         with redirect_stdout(sys.stderr):
-            proof = prove(arguments[0], arguments[1], arguments[2] if len(arguments) > 2 else None)
-        print(json.dumps(proof))
+            found = prove(words[0], words[1], words[2] if len(words) > 2 else None)
     except NotProvenError as not_proven:
-        sys.exit(f"error: {not_proven}")
+        print(json.dumps({"error": str(not_proven)}))
+        return 1
+    print(json.dumps(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -21,14 +21,14 @@ def ensure_uv(places: Places) -> Path:
     version = TOOLS["uv"]
     folder = places.base / f"uv-{version}"
     program = folder / "bin/uv"
-    with locked(places.base / "uv.lock"):
+    with locked(places.base / "uv.lock") as lock:
         if not os.access(program, os.X_OK):
-            _install(folder)
+            _install(folder, lock)
             manifest.record(places.manifest, "uv", version, {})
     return program
 
 
-def _install(folder: Path) -> None:
+def _install(folder: Path, lock: int) -> None:
     pip = [sys.executable, "-m", "pip"]
     if subprocess.run([*pip, "--version"], capture_output=True, check=False).returncode:
         raise WorkError("python3 has no pip: apt-get install python3-pip", "no-pip")
@@ -37,7 +37,8 @@ def _install(folder: Path) -> None:
     # --target leaves the system's packages alone, so that an externally managed Python allows it.
     command = [*pip, "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps"]
     command += ["--only-binary", ":all:", "--target", str(new), "--requirement", str(LOCKS / "uv.txt")]
-    if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
+    # A pip that outlived us holds the lock too: it has to end before another writes into the same folder.
+    if subprocess.run(command, stdout=sys.stderr, pass_fds=[lock], check=False).returncode:
         raise WorkError("uv cannot be installed, see above", "no-uv")
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)

@@ -33,8 +33,8 @@ class WorkError(Exception):
 
 
 def say(line: str) -> None:
-    """A line of progress."""
-    print(line, flush=True)
+    """A line of progress. It is whole also where two threads say something at once."""
+    print(f"{line}\n", end="", flush=True)
 
 
 def job_key() -> str:

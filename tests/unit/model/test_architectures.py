@@ -1,17 +1,14 @@
 """What the pinned vLLM serves."""
 
-import re
-from pathlib import Path
-
 import pytest
 
 from components.vllm.release.architectures import VLLM_VERSION, only_by_transformers, unsupported
+from components.vllm.release.install.versions import TARGETS
 from components.vllm.release.quantisation import LISTED_VERSION
 
 
 def test_the_lists_are_of_the_release_that_is_installed() -> None:
-    pins = Path("components/vllm/release/install/versions.env").read_text()
-    assert re.findall(r"^VLLM_VERSION=(.*)$", pins, re.MULTILINE) == [VLLM_VERSION] == [LISTED_VERSION]
+    assert TARGETS["cuda13"].vllm == VLLM_VERSION == LISTED_VERSION
 
 
 @pytest.mark.parametrize(

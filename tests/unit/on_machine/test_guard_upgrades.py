@@ -235,5 +235,5 @@ def test_what_is_sent_through_a_connect_is_never_read_as_a_request(port: int) ->
 def test_the_server_of_these_tests_is_that_of_the_release() -> None:
     pins = re.findall(r"^((?:uvicorn|httptools)==\S+)", (ROOT / "requirements-dev.txt").read_text(), re.MULTILINE)
     assert len(pins) == 2
-    for lock in (ROOT / "components/vllm/scripts/locks").glob("*-*.txt"):
+    for lock in (ROOT / "components/vllm/release/install/locks").glob("*-*.txt"):
         assert set(pins) <= set(re.findall(r"^(\S+==\S+)", lock.read_text(), re.MULTILINE)), lock.name

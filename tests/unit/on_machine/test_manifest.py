@@ -1,6 +1,5 @@
 """What the machine remembers of what was done to it."""
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -66,51 +65,3 @@ def test_what_is_forgotten_is_to_be_done_again(file: Path) -> None:
     manifest.forget(file, "server")
     manifest.forget(file, "server")
     assert not manifest.is_recorded(file, "server", "key")
-
-
-@pytest.mark.parametrize(
-    ("word", "value"),
-    [
-        ("n=12", 12),
-        ("n=1.10", "1.10"),
-        ("n=2.13.0", "2.13.0"),
-        ('n={"a": 1}', {"a": 1}),
-        ("n={broken", "{broken"),
-        ('{"n": "1.10"}', "1.10"),
-        ("n=", ""),
-        ("n=a=b", "a=b"),
-    ],
-)
-def test_numbers_and_json_are_kept_as_such_and_versions_as_text(word: str, value: object) -> None:
-    assert manifest.parse_values([word]) == {"n": value}
-
-
-def test_the_command_line_writes_and_reads_the_machines_own_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert manifest.main(["is", "weights", "abc"]) == 1
-    assert manifest.main(["record", "weights", "abc", "seconds=12", "files=4"]) == 0
-    assert manifest.main(["is", "weights", "abc"]) == 0
-    manifest.main(["get", "weights", "seconds"])
-    manifest.main(["get", "weights", "nothing"])
-    assert capsys.readouterr().out == "12\n\n"
-    manifest.main(["show", "weights"])
-    assert json.loads(capsys.readouterr().out)["files"] == 4
-    assert (tmp_path / ".local/share/lambda-vllm/manifest.json").exists()
-    manifest.main(["forget", "weights"])
-    assert manifest.main(["is", "weights", "abc"]) == 1
-
-
-@pytest.mark.parametrize(
-    "words",
-    [[], ["is", "install"], ["record", "install"], ["record", "a", "b", "c"], ["what"]],
-)
-def test_a_wrong_command_line_is_an_error(words: list[str]) -> None:
-    with pytest.raises(manifest.UsageError):
-        manifest.main(words)
-
-
-def test_broken_json_is_an_error() -> None:
-    with pytest.raises(manifest.UsageError, match="not JSON"):
-        manifest.parse_values(['{"torch": '])

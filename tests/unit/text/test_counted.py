@@ -25,6 +25,7 @@ MANY = {
     "components/settings/exposure.py": {"joined.num_addresses"},
     "components/vllm/preflight/candidates.py": {"there.region.name"},
     "components/model/hub/headers.py": {"length"},
+    "components/on_machine/install/__main__.py": {"lock.packages"},
     "components/on_machine/tls/certificate.py": {"len(page)"},
     "components/on_machine/diagnose/failures.py": {"tokens"},
     "components/model/sizing/demands.py": {"shape.max_context"},

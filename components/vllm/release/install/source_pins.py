@@ -1,23 +1,14 @@
 """Which versions belong together when vLLM is built from source, and with how many compilers at once.
 
-source_pins.py versions            the versions of vLLM that are pinned, newest first
-source_pins.py show VERSION        the pins of one, a NAME=VALUE a line
-source_pins.py python VERSION      the Python it is built for
-source_pins.py set-for DRIVER      the version of vLLM that this NVIDIA driver allows, without compatibility libraries
-source_pins.py jobs                MAX_JOBS for this machine
-
-A refusal is one line on standard error and exit status 1. Runs with the machine's own Python 3.10 or newer.
-
 Where the pins come from: `requirements/cuda.txt`, `pyproject.toml` and `CMakeLists.txt` of each version name its torch,
-its Pythons and its oldest GCC; torch's own metadata names its Triton.
+its Pythons and its oldest GCC; torch's own metadata names its Triton. Runs on the machine too, with its own Python 3.10
+or newer.
 """
 
-import os
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+BUILD_REVISION = 1
+"""A part of the names of a kept wheel and of an environment: raise it when what is built changes for the same pins."""
 GIB = 1024**3
 NVCC_THREADS = 2
 """vLLM divides MAX_JOBS by this number and lets each nvcc use as many threads."""
@@ -52,12 +43,6 @@ class Pins:
     """The day after which nothing that was published is looked at."""
     without: str = ""
     """A dependency that is left out."""
-
-    def shell(self) -> dict[str, str]:
-        """By the names that source.sh reads; whether is yes or empty."""
-        words = {True: "yes", False: ""}
-        told = {name: words[value] if isinstance(value, bool) else str(value) for name, value in vars(self).items()}
-        return told | {"nvcc_threads": str(NVCC_THREADS)}
 
 
 PINS = (
@@ -163,45 +148,3 @@ def version_for(driver: str) -> str:
 def max_jobs(cores: int, memory_bytes: int) -> int:
     """MAX_JOBS of a build: one for each core, and no more than the memory bears."""
     return max(1, min(cores, memory_bytes // GIB // GIB_PER_JOB))
-
-
-def machine_memory() -> int:
-    """Bytes of RAM. `MemTotal` of /proc/meminfo is in KiB."""
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemTotal:"):
-            return int(line.split()[1]) * 1024
-    raise RefusedError("/proc/meminfo has no MemTotal: set MAX_JOBS")
-
-
-def answer(words: Sequence[str]) -> str:
-    """What the program prints.
-
-    Raises:
-        RefusedError: for words that it does not know, and as the functions above.
-    """
-    match words:
-        case ["versions"]:
-            return "\n".join(known.version for known in PINS)
-        case ["show", version]:
-            return "\n".join(f"{name}={value}" for name, value in pins(version).shell().items())
-        case ["python", version]:
-            return pins(version).python
-        case ["set-for", driver]:
-            return version_for(driver)
-        case ["jobs"]:
-            return str(max_jobs(len(os.sched_getaffinity(0)), machine_memory()))
-    raise RefusedError("source_pins.py versions | show VERSION | python VERSION | set-for DRIVER | jobs")
-
-
-def main() -> int:
-    """Print the answer, or why there is none."""
-    try:
-        print(answer(sys.argv[1:]))
-    except RefusedError as refusal:
-        print(f"error: {refusal}", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.vllm.release.install.source_pins import GIB, PINS, RefusedError, answer, max_jobs, pins, version_for
+from components.vllm.release.install.source_pins import GIB, PINS, RefusedError, max_jobs, pins, version_for
 
 
 @pytest.mark.parametrize(
@@ -46,19 +46,3 @@ def test_the_tutorials_own_version_is_capped_at_its_day_and_never_chosen_unasked
     known = pins("0.6.3.post1")
     assert (known.exclude_newer, known.without) == ("2024-10-25", "pyairports")
     assert known.version not in {version_for("570"), version_for("580")}
-
-
-def test_what_the_script_reads_is_one_value_a_line() -> None:
-    told = dict(line.split("=", 1) for line in answer(["show", "0.19.1"]).splitlines())
-    assert told["torch_backend"] == "cu128"
-    assert told["exclude_newer"] == ""
-    assert (told["triton_has_arm_wheel"], told["nvcc_threads"]) == ("yes", "2")
-
-
-def test_the_other_questions_have_answers() -> None:
-    assert answer(["python", "0.32.0"]) == "3.12"
-    assert answer(["set-for", "580.105.08"]) == "0.32.0"
-    assert answer(["versions"]).splitlines()[0] == "0.33.0"
-    assert int(answer(["jobs"])) >= 1
-    with pytest.raises(RefusedError, match="show VERSION"):
-        answer(["show"])
