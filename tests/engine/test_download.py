@@ -38,9 +38,9 @@ class Machine:
         self.cache = home / ".cache/huggingface"
         self.info = requests.get(f"{cloud.url}/api/models/{MODEL}?blobs=true", timeout=60).json()
         self.release = lay_release(home)
-        uv = self.places.base / f"uv-{TOOLS['uv']}/bin/uv"
-        uv.parent.mkdir(parents=True)
-        uv.symlink_to(UV)
+        self.uv = self.places.base / f"uv-{TOOLS['uv']}/bin/uv"
+        self.uv.parent.mkdir(parents=True)
+        self.uv.symlink_to(UV)
         self.write_token(cloud.hf_token)
         self.forget_requests()
 
@@ -262,6 +262,19 @@ def test_a_token_without_the_licence_is_told_so(machine: Machine) -> None:
     assert "accept the licence" in said.splitlines()[-1]
     machine.write_token(machine.cloud.hf_token)
     assert machine.run()[0] == 0
+
+
+def test_a_registry_that_is_down_is_told_by_what_uv_wrote(machine: Machine) -> None:
+    machine.uv.unlink()
+    machine.uv.write_text(
+        "#!/bin/sh\necho 'error: Request failed after 3 retries in 8.6s' >&2\n"
+        "echo '  cause: Failed to fetch: http://registry/simple/huggingface-hub/' >&2\nexit 2\n"
+    )
+    machine.uv.chmod(0o755)
+    status, said = machine.run()
+    assert status == 1
+    assert said.splitlines()[-1].startswith("download failed: a download failed, its server or the network is down")
+    assert machine.error().code == "network-down"
 
 
 def begun_slowly(machine: Machine, seconds: float) -> "subprocess.Popen[str]":
