@@ -44,7 +44,7 @@ class Hub:
 
 
 def environment(home: Places, variables: Mapping[str, str], hub_home: Path, url: str) -> dict[str, str]:
-    """All variables of fetch.py, `variables` being those around it.
+    """All variables of fetch.py, `variables` being those around it; one of them says where the job's outcome goes.
 
     The token stays in its file, where huggingface_hub reads it: it is in no command line, no environment and no log.
     """
