@@ -17,6 +17,7 @@ from components.on_machine.tls.trust import BACKDATED_S, Distrust, distrust_of, 
 from components.tls.x509 import Issued, issue, new_authority
 from components.vllm.endpoint_check.probe import EndpointError, Expected, probe
 from components.vllm.endpoint_check.provider import EndpointCheckProvider
+from components.vllm.programs import PROGRAMS
 from ops import bench_on_machine
 from ops.errors import OpsError
 from ops.server import Server

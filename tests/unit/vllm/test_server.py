@@ -14,7 +14,7 @@ from components.model.facts import ModelFacts
 from components.on_machine.jobs.job import SUCCEEDED, Result
 from components.on_machine.shared.secret_input import read_json
 from components.vllm.decision import Decision
-from components.vllm.programs import PROGRAMS, environment_key, work_key
+from components.vllm.programs import PINNED, PROGRAMS, environment_key, work_key
 from components.vllm.server import (
     DRAIN_SECONDS,
     ModelServerArgs,
@@ -120,7 +120,7 @@ def test_the_server_starts_anew_when_a_file_that_a_flag_names_has_another_conten
 
 def request_of(setting: Setting) -> Any:
     """What the machine reads."""
-    return read_json(io.StringIO(setting.request(["sk-own", "sk-next", "sk-own"], 120, 60)))
+    return read_json(io.BytesIO(setting.request(["sk-own", "sk-next", "sk-own"], 120, 60).encode()))
 
 
 def test_what_runs_as_long_as_the_server_is_a_part_of_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +147,7 @@ WORK = {
     "weights": lambda: weights_key(FACTS),
     "service": lambda: Setting("{}", {}, False, "one").key,
     "tls": lambda: work_key("tls"),
-    "what is installed": lambda: environment_key("wheel", None),
+    "what is installed": lambda: environment_key("wheel", PINNED),
 }
 
 
@@ -170,16 +170,16 @@ def test_a_comment_in_a_folder_has_its_own_work_done_again_and_no_other(
 def test_another_pin_installs_something_else_and_a_comment_beside_the_pins_does_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before = environment_key("wheel", None), environment_key("source", "0.19.1")
+    before = environment_key("wheel", PINNED), environment_key("source", "0.19.1")
     pins = "components/vllm/release/install/"
     files = {
         path: text + b"# more\n" if path == f"{pins}versions.py" else text for path, text in PROGRAMS.files.items()
     }
     monkeypatch.setitem(vars(PROGRAMS), "files", files)
-    assert (environment_key("wheel", None), environment_key("source", "0.19.1")) == before
+    assert (environment_key("wheel", PINNED), environment_key("source", "0.19.1")) == before
     lock = f"{pins}locks/cpu-x86_64.txt"
     monkeypatch.setitem(vars(PROGRAMS), "files", {**files, lock: files[lock] + b"six==1.17.0\n"})
-    assert environment_key("wheel", None) != before[0]
+    assert environment_key("wheel", PINNED) != before[0]
     assert environment_key("source", "0.19.1") == before[1]
 
 
