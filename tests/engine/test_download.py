@@ -15,7 +15,7 @@ import psutil
 import pytest
 import requests
 
-from components.machine.host import with_end
+from components.on_machine.shared.secret_input import with_end
 from components.on_machine.jobs.job import Job, JobError, Result
 from components.on_machine.shared.paths import Places
 from components.vllm.programs import PACKAGE

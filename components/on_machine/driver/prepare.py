@@ -67,4 +67,4 @@ def main(words: list[str], told: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    run_work(lambda: main(sys.argv[1:], read_json(sys.stdin)))
+    run_work(lambda: main(sys.argv[1:], read_json(sys.stdin.buffer)))

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from components.machine.host import with_end
 from components.on_machine.shared.paths import Places
-from components.on_machine.shared.secret_input import read_whole
+from components.on_machine.shared.secret_input import read_whole, with_end
 from components.on_machine.shared.work import WorkError
 from components.on_machine.weights import token
 

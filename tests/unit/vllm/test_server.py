@@ -3,6 +3,7 @@
 import io
 import json
 import shlex
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -141,7 +142,7 @@ def with_a_comment(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     monkeypatch.setitem(vars(PROGRAMS), "files", files)
 
 
-WORK = {
+WORK: dict[str, Callable[[], str]] = {
     "driver": lambda: work_key("driver"),
     "install": lambda: install_key(VllmStackArgs()),
     "weights": lambda: weights_key(FACTS),
