@@ -15,9 +15,9 @@ import psutil
 import pytest
 import requests
 
-from components.on_machine.shared.secret_input import with_end
 from components.on_machine.jobs.job import Job, JobError, Result
 from components.on_machine.shared.paths import Places
+from components.on_machine.shared.secret_input import with_end
 from components.vllm.programs import PACKAGE
 from components.vllm.release.install.versions import TOOLS
 from localcloud.machines.small_disk import can_mount
