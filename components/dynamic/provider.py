@@ -34,7 +34,7 @@ from components.dynamic.engine import at_work, leave_with_engine
 from components.dynamic.errors import ProviderError, ResourceError
 from components.dynamic.inputs import Inputs, Properties
 from components.dynamic.plugin_threads import widen
-from entry_point import TRACEBACK_VARIABLE
+from components.text.variables import TRACEBACK_VARIABLE
 
 HASH_ENDING = "_sha256"
 

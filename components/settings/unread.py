@@ -12,7 +12,7 @@ import yaml
 
 from components.lambda_cloud.api.limits import LAUNCH_INTERVAL_VARIABLE, REQUEST_INTERVAL_VARIABLE, TIMEOUT_VARIABLE
 from components.text.spelling import did_you_mean, is_same, near, nearest
-from entry_point import TRACEBACK_VARIABLE
+from components.text.variables import TRACEBACK_VARIABLE
 
 NAME = "lambda-vllm"
 """Of the project, where nobody has given it another one."""

@@ -15,6 +15,7 @@ DOWNLOAD_SITES = ("https://get.pulumi.com", "https://api.github.com")
 ANSWER_SECONDS = 4
 DOWNLOAD_SECONDS = 120
 OFFICIAL, STAND_IN = "official", "stand-in"
+STAND_IN_MODULE = "scripts.command_plugin"
 
 
 def command_release(checkout: Checkout) -> str:
@@ -40,9 +41,9 @@ def ensure_command_plugin(checkout: Checkout, pulumi: Path) -> str:
     installed = plugin_folder(checkout)
     theirs = sources(checkout, installed.name)
     record = checkout.tools / "command-plugin"
-    # The stand-in names the checkout's path, so one that was moved is no longer good.
+    # The stand-in names the checkout's path and its own module, so that one that was moved is no longer good.
     official = f"{OFFICIAL} {checkout.root}"
-    stand_in = f"{STAND_IN} {checkout.root} {fingerprint(theirs)}"
+    stand_in = f"{STAND_IN} {checkout.root} {STAND_IN_MODULE} {fingerprint(theirs)}"
     present = record.read_text() if record.exists() and is_installed(installed) else ""
     if present in (official, stand_in):
         return present.split()[0]
@@ -142,7 +143,7 @@ def answers(site: str) -> bool:
 def install_stand_in(checkout: Checkout) -> None:
     """Have the local cloud put its own plugin of the same name in place."""
     log = checkout.logs / "command-plugin-stand-in.log"
-    argv: list[str | Path] = [checkout.python, "-m", "scripts.command_plugin", "install"]
+    argv: list[str | Path] = [checkout.python, "-m", STAND_IN_MODULE, "install"]
     argv += ["--home", checkout.pulumi_home, "--python", checkout.python, "--project-root", checkout.root]
     try:
         with step("command plugin: no way to the official one, taking the local cloud's stand-in", log) as stand_in:
