@@ -23,8 +23,7 @@ from pydantic.alias_generators import to_camel
 
 from components.lambda_cloud.api.account_folder import DEFAULT_URL
 from components.lambda_cloud.api.firewall_rules import MOST_RULES, Cidr
-from components.lambda_cloud.api.names import FilesystemName
-from components.lambda_cloud.instance.inputs import TagKey, TagValue
+from components.lambda_cloud.api.names import FilesystemName, TagKey, TagValue
 from components.settings.unread import key_elsewhere, unknown_key, unread_errors
 from components.text.spelling import did_you_mean
 from components.vllm.release.flags import FlagsError, checked_flags
