@@ -7,7 +7,7 @@ RUN := PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$$PATH" PULUMI_HOME="$(CUR
 SIDE_BY_SIDE := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help tools local local-down test test-unit test-engine test-e2e bench lint format clean
+.PHONY: help tools local local-down test test-unit test-engine test-e2e bench lint format docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -42,6 +42,9 @@ lint: tools ## ruff, mypy --strict, shellcheck
 format: tools ## let ruff format the Python files
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
+
+docs: tools ## what users read of the settings, from the settings: Pulumi.yaml, the README's table
+	@$(RUN) python -m scripts.docs
 
 clean: ## take away what was set up here, after `make local-down` where there is a local stack
 	@if [ -d .local ]; then $(MAKE) --no-print-directory local-down; fi

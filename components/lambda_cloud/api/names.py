@@ -1,11 +1,34 @@
-"""Names as Lambda takes them."""
+"""Names and tags as Lambda takes them. Lengths and patterns are those of Lambda Cloud API 1.10.0."""
 
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, StringConstraints
 
 from components.dynamic.inputs import written
 
+TOKEN_TAG = "lambda-vllm-launch"  # noqa: S105 - the name of a tag
+"""Whose machine it is: the random token of its launch."""
+
+ORDER_TAG = "lambda-vllm-order"
+"""Hash of all that a machine cannot change any more: image, key, user data, rulesets, filesystems, tags."""
+
+RESERVED_TAG_PREFIX = "lambda-ai-"
+"""Tag keys that Lambda refuses (two clients that read its document of September 2026)."""
+
+
+def free_tag_key(key: str) -> str:
+    """`ValueError` for a key that has an owner: Lambda, or the marks by which a launch is found again."""
+    if key in (TOKEN_TAG, ORDER_TAG) or key.startswith(RESERVED_TAG_PREFIX):
+        raise ValueError(f"the key {key} is reserved")
+    return key
+
+
+TagKey = Annotated[
+    str,
+    written(r"[a-z][a-z0-9:-]{1,54}", "2 to 55 characters a-z, 0-9, - and :, a letter first"),
+    AfterValidator(free_tag_key),
+]
+TagValue = Annotated[str, StringConstraints(max_length=128)]
 TypeName = Annotated[str, written(r"[a-z0-9][a-z0-9_]{0,63}", "an instance type such as gpu_1x_gh200")]
 RegionName = Annotated[str, written(r"[a-z][a-z0-9-]{0,63}", "a region such as us-east-3")]
 Mark = Annotated[str, written(r"[0-9a-f]{8}", "a stack's mark, 8 hexadecimal digits")]

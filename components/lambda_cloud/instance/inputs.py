@@ -9,21 +9,12 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from components.dynamic.inputs import Inputs, Part, written
 from components.lambda_cloud.api.models import LaunchRequest, Tag
-from components.lambda_cloud.api.names import FilesystemName, ObjectId, RegionName, TypeName
+from components.lambda_cloud.api.names import FilesystemName, ObjectId, RegionName, TagKey, TagValue, TypeName
 from components.lambda_cloud.instance.candidates import Candidate
-from components.lambda_cloud.instance.launch_order import ORDER_TAG, TOKEN_TAG, LaunchOrder
+from components.lambda_cloud.instance.launch_order import LaunchOrder
 
 MOST_USER_DATA_BYTES = 1_000_000
 MOST_MOUNT_POINT = 256
-RESERVED_TAG_PREFIX = "lambda-ai-"
-"""Tag keys that Lambda refuses (two clients that read its document of September 2026)."""
-
-
-def free_tag_key(key: str) -> str:
-    """`ValueError` for a key that has an owner: Lambda, or the marks by which a launch is found again."""
-    if key in (TOKEN_TAG, ORDER_TAG) or key.startswith(RESERVED_TAG_PREFIX):
-        raise ValueError(f"the key {key} is reserved")
-    return key
 
 
 def one_name(given: object) -> object:
@@ -42,12 +33,6 @@ def small_enough(text: str) -> str:
     return text
 
 
-TagKey = Annotated[
-    str,
-    written(r"[a-z][a-z0-9:-]{1,54}", "2 to 55 characters a-z, 0-9, - and :, a letter first"),
-    AfterValidator(free_tag_key),
-]
-TagValue = Annotated[str, StringConstraints(max_length=128)]
 ImageFamily = Annotated[str, written(r"[a-z0-9][a-z0-9.-]{0,127}", "an image family such as lambda-stack-24-04")]
 ImageId = Annotated[
     str,

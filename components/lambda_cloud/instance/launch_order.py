@@ -5,13 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from components.lambda_cloud.api.models import Instance, InstanceStatus, LaunchRequest, Tag
+from components.lambda_cloud.api.names import ORDER_TAG as ORDER_TAG
+from components.lambda_cloud.api.names import TOKEN_TAG as TOKEN_TAG
 from components.lambda_cloud.instance.candidates import Candidate
-
-TOKEN_TAG = "lambda-vllm-launch"  # noqa: S105 - the name of a tag
-"""Whose machine it is: the random token of its launch."""
-
-ORDER_TAG = "lambda-vllm-order"
-"""Hash of all that a machine cannot change any more: image, key, user data, rulesets, filesystems, tags."""
 
 
 @dataclass(frozen=True)
