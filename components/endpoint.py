@@ -207,11 +207,7 @@ class VllmEndpoint(pulumi.ComponentResource):
     def _stack_args(self, certificate: ServerCertificate | None, filesystem: Filesystem | None) -> VllmStackArgs:
         settings = self._settings
         return VllmStackArgs(
-            install=settings.install,
-            vllm_version=settings.vllm_version,
-            build_triton=settings.build_triton,
-            build_jobs=settings.build_jobs,
-            driver=settings.driver,
+            settings.installation,
             cache=filesystem.mount_point.apply(lambda folder: f"{folder}/lambda-vllm") if filesystem else None,
             port=settings.port,
             certificate=certificate.pem if certificate else "",
@@ -221,21 +217,14 @@ class VllmEndpoint(pulumi.ComponentResource):
         settings, sent = self._settings, self._plan.sent
         known = pulumi.Output.all(pin.facts, self.machine.instance.instance_type)
         args = ModelServerArgs(
-            model=settings.model,
+            settings.served_model,
+            settings.serving,
+            settings.endpoint,
             facts=pin.facts,
             decision=known.apply(lambda both: self._decide(*both)),
-            hub_url=settings.hf_endpoint,
-            hf_token=settings.hf_token,
             api_key=self.api_key,
-            additional_api_keys=settings.additional_api_keys,
-            port=settings.port,
-            max_model_len=settings.max_model_len,
             vllm_args=sent.flags,
             vllm_files=sent.files,
-            vllm_env=settings.vllm_env,
-            start_timeout_seconds=settings.start_timeout_minutes * 60,
-            log_megabytes=settings.log_megabytes,
-            has_tls=self._has_tls,
             drains=(settings.vllm_version or PINNED_VLLM) == PINNED_VLLM,
         )
         asked: pulumi.Output[Any] = pulumi.Output.all(pin.facts, self.api_key).apply(
@@ -247,9 +236,10 @@ class VllmEndpoint(pulumi.ComponentResource):
     def _asked_of_the_server(self) -> Sequence[Any]:
         """All that is asked of the server, besides what is known only later."""
         settings, sent = self._settings, self._plan.sent
-        words = {"max_model_len", "cpu_offload_gb", "vllm_env", "log_megabytes", "port", "tls", "install"}
-        words |= {"start_timeout_minutes", "vllm_version", "model", "additional_api_keys"}
-        return [work_key("service"), sent.flags, dict(sent.files), settings.model_dump(mode="json", include=words)]
+        # Who may reach it changes nothing of the server.
+        groups = [settings.served_model, settings.serving, settings.endpoint, settings.installation]
+        words = [group.model_dump(mode="json", exclude={"allowed_cidrs", "hf_token"}) for group in groups]
+        return [work_key("service"), sent.flags, dict(sent.files), *words]
 
     def _decide(self, facts: str, instance_type: str) -> Decision:
         """Of the commit that is pinned, which may be older than what preflight found."""

@@ -17,6 +17,7 @@ from components.machine.host import Host
 from components.model.facts import ModelFacts
 from components.on_machine.jobs.job import Result
 from components.on_machine.shared.secret_input import with_end
+from components.settings.groups import EndpointSettings, ModelSettings, ServingSettings
 from components.vllm.decision import Decision
 from components.vllm.programs import command, job, work_key
 from components.vllm.stack import VllmStack, json_input, seconds_of
@@ -31,34 +32,32 @@ DRAIN_SECONDS = 30
 class ModelServerArgs:
     """What is served, and how."""
 
-    model: str
-    """The name under which it is served, as the user writes it."""
+    model: ModelSettings
+    """The name under which it is served is the one that the user writes."""
+    serving: ServingSettings
+    endpoint: EndpointSettings
     facts: pulumi.Output[str]
     """`ModelFacts.to_json` of the commit to serve."""
     decision: pulumi.Output[Decision]
     """Flags that depend on the machine."""
-    hub_url: str
-    hf_token: str
-    """Used to download the weights; the server runs offline and does not read it."""
     api_key: pulumi.Input[str]
-    """The stack's own."""
-    additional_api_keys: Sequence[str] = ()
-    """Others that are accepted too. A change of keys is no reason for a restart."""
-    port: int = 8000
-    max_model_len: str | int = "auto"
-    """Tokens; `auto` is the longest context that fits."""
+    """The stack's own. A change of keys is no reason for a restart."""
     vllm_args: Mapping[str, Any] = field(default_factory=dict)
-    """Any other flag of `vllm serve`, without the leading dashes."""
+    """The user's flags of `vllm serve` as they are sent, without the leading dashes."""
     vllm_files: Mapping[str, str] = field(default_factory=dict)
     """Files that these flags name: contents by their places in the setting's folder on the machine."""
-    vllm_env: Mapping[str, str | int | float] = field(default_factory=dict)
-    start_timeout_seconds: int = 3600
-    log_megabytes: int = 120
-    """What the logs of the server may take of the machine's disk. A change is no reason for a restart."""
-    has_tls: bool = True
-    """The certificate is on the machine once that is ready."""
     drains: bool = True
     """This vLLM knows `--shutdown-timeout`."""
+
+    @property
+    def has_tls(self) -> bool:
+        """The certificate is on the machine once that is ready."""
+        return self.endpoint.tls == "own-ca"
+
+    @property
+    def start_timeout_seconds(self) -> int:
+        """For a start, and as much for going back."""
+        return self.serving.start_timeout_minutes * 60
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ class ModelServer:
         setting = pulumi.Output.all(facts, args.decision).apply(
             lambda known: Setting(
                 server_config(args, *known),
-                {variable: str(value) for variable, value in args.vllm_env.items()},
+                {variable: str(value) for variable, value in args.serving.vllm_env.items()},
                 args.has_tls,
                 stack.environment_key,
                 args.vllm_files,
@@ -147,15 +146,15 @@ class ModelServer:
         self.setting_key = setting.apply(lambda one: one.key)
         weights = host.run(
             f"{name}-weights",
-            facts.apply(lambda known: download_command(known, args.hub_url)),
+            facts.apply(lambda known: download_command(known, args.model.hf_endpoint)),
             triggers=[facts.apply(weights_key)],
-            stdin=pulumi.Output.secret(with_end(args.hf_token)),
+            stdin=pulumi.Output.secret(with_end(args.model.hf_token)),
             after=[stack.ready],
             is_job=True,
         )
         request = pulumi.Output.all(setting, args.api_key).apply(
             lambda known: known[0].request(
-                [known[1], *args.additional_api_keys], args.log_megabytes, args.start_timeout_seconds
+                [known[1], *args.endpoint.additional_api_keys], args.serving.log_megabytes, args.start_timeout_seconds
             )
         )
         # A setting is asked for when it can be served: an earlier request that is under way gives way to it.
@@ -184,8 +183,8 @@ def server_config(args: ModelServerArgs, facts: ModelFacts, decision: Decision) 
     flags: dict[str, Any] = {
         "model": facts.model,
         "revision": facts.commit,
-        "port": args.port,
-        "max-model-len": args.max_model_len,
+        "port": args.endpoint.port,
+        "max-model-len": args.serving.max_model_len,
     }
     if args.drains:
         flags["shutdown-timeout"] = DRAIN_SECONDS
@@ -201,7 +200,7 @@ def names(args: ModelServerArgs, facts: ModelFacts) -> list[str]:
     renamed repository; and any that `served-model-name` in vllmArgs adds."""
     given = args.vllm_args.get("served-model-name", [])
     more = given if isinstance(given, list) else [given]
-    return list(dict.fromkeys([args.model, facts.model, *map(str, more)]))
+    return list(dict.fromkeys([args.model.model, facts.model, *map(str, more)]))
 
 
 def weights_key(facts: ModelFacts) -> str:

@@ -1,7 +1,7 @@
 """vLLM on a machine: the programs that do the work there, the driver, and the install as a job."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 
@@ -9,6 +9,7 @@ from components.machine.gpu_machine import GpuMachine
 from components.machine.host import unpack_command
 from components.on_machine.jobs.job import Result
 from components.on_machine.shared.secret_input import with_end
+from components.settings.groups import InstallSettings
 from components.vllm.programs import PINNED, PROGRAMS, command, environment_key, job, work_key
 from components.vllm.release.install.versions import TARGETS
 
@@ -21,15 +22,7 @@ REBOOT_DIAL_ATTEMPTS = 200
 class VllmStackArgs:
     """What is installed, and how."""
 
-    install: str = "wheel"
-    """`wheel`, `precompiled` (the source tree with the wheel's compiled parts) or `source`."""
-    vllm_version: str | None = None
-    """None for the pinned one."""
-    build_triton: bool = False
-    build_jobs: int | None = None
-    """Compilers at once; None for as many as the machine's cores and memory bear."""
-    driver: str = "auto"
-    """`auto`, `compat`, `upgrade` or `keep`."""
+    installation: InstallSettings = field(default_factory=InstallSettings)
     cache: pulumi.Input[str] | None = None
     """Folder on the machine that outlives it, for weights and caches."""
     port: int = 8000
@@ -72,7 +65,7 @@ class VllmStack:
             # A reboot needs a new connection, which finds the machine booted anew.
             dial_attempts=REBOOT_DIAL_ATTEMPTS,
         )
-        self.environment_key = environment_key(args.install, wanted_version(args), build_triton=args.build_triton)
+        self.environment_key = key_of_environment(args)
         installed = host.run(
             f"{name}-install", install_command(args), triggers=[install_key(args)], after=[self.ready], is_job=True
         )
@@ -82,19 +75,26 @@ class VllmStack:
 
 def wanted_version(args: VllmStackArgs) -> str:
     """The word for the machine: one that is named and is the pinned one everywhere is no other wish."""
-    version = args.vllm_version
+    version = args.installation.vllm_version
     is_pinned = version is None or all(pinned.vllm == version for pinned in TARGETS.values())
     return PINNED if version is None or is_pinned else version
 
 
+def key_of_environment(args: VllmStackArgs) -> str:
+    """Of what is installed, whatever does it."""
+    asked = args.installation
+    return environment_key(asked.install, wanted_version(args), build_triton=asked.build_triton)
+
+
 def driver_words(args: VllmStackArgs) -> list[str]:
     """Arguments of the driver's steps."""
-    return [args.driver, args.install, wanted_version(args)]
+    return [args.installation.driver, args.installation.install, wanted_version(args)]
 
 
 def install_words(args: VllmStackArgs) -> list[str]:
     """Arguments of the install that change what is installed."""
-    return [args.install, args.driver, wanted_version(args), *(["--triton"] if args.build_triton else [])]
+    asked = args.installation
+    return [asked.install, asked.driver, wanted_version(args), *(["--triton"] if asked.build_triton else [])]
 
 
 def install_key(args: VllmStackArgs) -> str:
@@ -104,11 +104,12 @@ def install_key(args: VllmStackArgs) -> str:
 
 def install_command(args: VllmStackArgs) -> str:
     """Command that installs vLLM, as a job."""
-    timeout = 3 * 3600 if args.install == "source" else 3600
-    key = environment_key(args.install, wanted_version(args), build_triton=args.build_triton)
+    timeout = 3 * 3600 if args.installation.install == "source" else 3600
+    key = key_of_environment(args)
     words = [*install_words(args), "--environment-key", key]
     # Not a part of the key: how many compile at once changes nothing of what is built.
-    jobs = ["--jobs", str(args.build_jobs)] if args.build_jobs else []
+    compilers = args.installation.build_jobs
+    jobs = ["--jobs", str(compilers)] if compilers else []
     return job("install", install_key(args), timeout, "install", *words, *jobs)
 
 

@@ -16,9 +16,9 @@ from components.lambda_cloud.launch_token import resource as launch_token
 from components.lambda_cloud.ssh_key import resource as ssh_key
 from components.lambda_cloud.stack_mark import resource as stack_mark
 from components.machine.key_pair import resource as keys
-from components.vllm.api_key.resource import resource as api_key
+from components.vllm.api_key import resource as api_key
 from components.tls.authority import resource as certificate_authority
-from components.vllm.endpoint_check.resource import resource as endpoint_check
+from components.vllm.endpoint_check import resource as endpoint_check
 from components.model.pin import resource as model_pin
 from components.tls.certificate import resource as server_certificate
 print([name for name in ("pydantic", "requests", "asyncssh", "cryptography") if name in sys.modules])

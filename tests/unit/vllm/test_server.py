@@ -14,6 +14,7 @@ import yaml
 from components.model.facts import ModelFacts
 from components.on_machine.jobs.job import SUCCEEDED, Result
 from components.on_machine.shared.secret_input import read_json
+from components.settings.groups import EndpointSettings, InstallSettings, ModelSettings, ServingSettings
 from components.vllm.decision import Decision
 from components.vllm.programs import PINNED, PROGRAMS, environment_key, work_key
 from components.vllm.server import (
@@ -33,14 +34,16 @@ from components.vllm.versions import PINNED_VLLM
 MODEL = "meta-llama/Llama-3.1-8B-Instruct"
 FACTS = ModelFacts(MODEL, "c" * 40, 12, 16_000_000_000, ("original/*", "*.pth"), None)
 ARGS = ModelServerArgs(
-    model=MODEL,
+    ModelSettings.model_construct(model=MODEL, hf_token="hf_secret"),
+    ServingSettings(),
+    EndpointSettings(),
     facts=pulumi.Output.from_input(FACTS.to_json()),
     decision=pulumi.Output.from_input(Decision()),
-    hub_url="https://huggingface.co",
-    hf_token="hf_secret",
     api_key="sk-secret",
     vllm_args={"max-num-seqs": 4, "enforce-eager": True},
 )
+PATIENT = ServingSettings.model_construct(start_timeout_minutes=1)
+SOURCE = VllmStackArgs(InstallSettings(install="source"))
 
 
 def config_of(args: ModelServerArgs = ARGS, facts: ModelFacts = FACTS, decision: Decision | None = None) -> Any:
@@ -56,7 +59,9 @@ def test_the_server_gets_the_model_at_its_commit_under_its_own_name() -> None:
 
 
 def test_a_renamed_model_answers_to_the_name_that_was_asked_for_too() -> None:
-    config = config_of(replace(ARGS, model="meta-llama/Meta-Llama-3.1-8B-Instruct"))
+    config = config_of(
+        replace(ARGS, model=ModelSettings.model_construct(model="meta-llama/Meta-Llama-3.1-8B-Instruct"))
+    )
     assert config["model"] == MODEL
     assert config["served-model-name"] == ["meta-llama/Meta-Llama-3.1-8B-Instruct", MODEL]
 
@@ -80,7 +85,7 @@ def test_what_the_plan_decided_for_the_machine_reaches_the_server_unless_the_use
 def test_no_secret_is_in_the_settings_or_in_a_command() -> None:
     commands = [
         serve_command("hash", 60),
-        download_command(FACTS, ARGS.hub_url),
+        download_command(FACTS, ARGS.model.hf_endpoint),
         install_command(VllmStackArgs()),
     ]
     assert "secret" not in server_config(ARGS, FACTS, Decision()) + "".join(commands)
@@ -92,7 +97,7 @@ def test_the_weights_are_fetched_again_for_another_commit_and_for_nothing_else()
 
 
 def test_patterns_reach_the_download_as_they_are_and_not_as_files_of_the_machine() -> None:
-    assert shlex.split(download_command(FACTS, ARGS.hub_url))[-2:] == ["original/*", "*.pth"]
+    assert shlex.split(download_command(FACTS, ARGS.model.hf_endpoint))[-2:] == ["original/*", "*.pth"]
 
 
 def test_the_server_starts_anew_for_another_install_and_not_for_another_key_or_deadline() -> None:
@@ -101,7 +106,7 @@ def test_the_server_starts_anew_for_another_install_and_not_for_another_key_or_d
     assert setting.key == Setting(text, {}, False, "one").key
     others = [Setting(text, {"A": "1"}, False, "one"), Setting(text, {}, True, "one"), Setting(text, {}, False, "two")]
     assert len({setting.key, *(other.key for other in others)}) == 4
-    assert server_config(replace(ARGS, api_key="sk-other", start_timeout_seconds=1), FACTS, Decision()) == text
+    assert server_config(replace(ARGS, api_key="sk-other", serving=PATIENT), FACTS, Decision()) == text
 
 
 def test_the_server_starts_anew_when_a_file_that_a_flag_names_has_another_content() -> None:
@@ -210,10 +215,12 @@ def test_what_is_exported_is_what_the_machine_says() -> None:
 
 
 def test_another_way_to_install_or_another_driver_is_installed_and_proven_anew() -> None:
-    ways = [VllmStackArgs(), VllmStackArgs(install="source"), VllmStackArgs(driver="upgrade")]
+    ways = [VllmStackArgs(), SOURCE, VllmStackArgs(InstallSettings(driver="upgrade"))]
     keys = [install_key(way) for way in ways]
     assert len(set(keys)) == len(keys)
-    assert install_key(VllmStackArgs(vllm_version=PINNED_VLLM)) == install_key(VllmStackArgs())
+    assert install_key(VllmStackArgs(InstallSettings.model_construct(vllm_version=PINNED_VLLM))) == install_key(
+        VllmStackArgs()
+    )
 
 
 def test_commands_are_short_lines_since_a_failure_prints_them_whole() -> None:
