@@ -1,7 +1,7 @@
 """What a Hugging Face hub knows before a machine is rented: is the model there, may this token have it, what is in it?
 
-Nothing but JSON and the headers of the weights is downloaded. What is asked at the same time: the list of files,
-`config.json` and the index of the shards; then all headers. A near hub answers in well under a second.
+Nothing but JSON and the headers of the weights is downloaded: first what the hub says of the model, with its list of
+files; then `config.json` and the index of the shards, at the same time; then all headers, at the same time.
 """
 
 import re
@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import Any
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any
 
 from components.model.hub.checkpoint import Checkpoint, RepositoryFile, TensorHeader
 from components.model.hub.connection import HubConnection
@@ -26,12 +25,14 @@ from components.model.hub.files import (
     what_is_there,
 )
 from components.model.hub.headers import read_header
+from components.model.hub.library import opened
+
+if TYPE_CHECKING:
+    from huggingface_hub import ModelInfo
 
 __all__ = ["Hub", "HubError", "HubUnreachableError"]
 
 THREADS = 16
-MOST_PAGES = 1000
-"""Of the list of files; each has up to a thousand."""
 MODELOPT_CONFIG = "hf_quant_config.json"
 """Where NVIDIA's ModelOpt says how it quantised; vLLM takes it for a missing `quantization_config`."""
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -57,40 +58,29 @@ class Hub:
             HubError: the model cannot be had or cannot be served; one line with what to do.
         """
         asked = Asked(self._url, model, revision, bool(self._token))
-        with HubConnection(asked, self._token) as connection:
-            name, commit = _commit(asked, connection)
-        now = replace(asked, model=name)
-        with HubConnection(now, self._token) as connection, ThreadPoolExecutor(THREADS) as threads:
-            return _Snapshot(now, connection, threads, commit).checkpoint()
-
-
-def _commit(asked: Asked, connection: HubConnection) -> tuple[str, str]:
-    """The present name of the model, and the commit that the revision is now."""
-    info, _ = connection.api(f"/revision/{quote(asked.revision, safe='')}")
-    try:
-        name, commit = str(info["id"]), str(info["sha"])
-    except (LookupError, TypeError):
-        raise asked.not_a_hub() from None
-    if not (COMMIT.fullmatch(commit) and NAME.fullmatch(name)):
-        raise asked.not_a_hub()
-    return name, commit
+        with opened(asked, self._token) as api, ThreadPoolExecutor(THREADS) as threads:
+            info = HubConnection(asked, api).info()
+            if not (COMMIT.fullmatch(str(info.sha)) and NAME.fullmatch(str(info.id))):
+                raise asked.not_a_hub()
+            now = replace(asked, model=info.id)
+            return _Snapshot(now, HubConnection(now, api), threads, info).checkpoint()
 
 
 class _Snapshot:
     """One commit, read by several threads."""
 
-    def __init__(self, asked: Asked, connection: HubConnection, threads: ThreadPoolExecutor, commit: str) -> None:
+    def __init__(self, asked: Asked, connection: HubConnection, threads: ThreadPoolExecutor, info: "ModelInfo") -> None:
         self._asked = asked
         self._connection = connection
         self._threads = threads
-        self._commit = commit
+        self._info = info
+        self._commit = str(info.sha)
 
     def checkpoint(self) -> Checkpoint:
-        asked_tree = self._threads.submit(self._tree)
         asked_index = self._threads.submit(self._connection.json_file, self._commit, INDEX)
         # First, as it is what a gate refuses: the list of files is public.
         config = self._connection.json_file(self._commit, CONFIG)
-        paths = {file.path: file for file in asked_tree.result()}
+        paths = {file.path: file for file in self._listed()}
         excludes = download_excludes(paths)
         files = {path: file for path, file in paths.items() if is_downloaded(path, excludes)}
         shards = self._shards(files, asked_index.result())
@@ -133,26 +123,9 @@ class _Snapshot:
             tensors |= header
         return tensors
 
-    def _tree(self) -> list[RepositoryFile]:
-        """Every file of the commit, page by page."""
-        files: list[RepositoryFile] = []
-        query = "recursive=true"
-        for _ in range(MOST_PAGES):
-            entries, answer = self._connection.api(f"/tree/{self._commit}", query)
-            files += self._files(entries)
-            following = answer.links.get("next", {}).get("url")
-            if following is None:
-                return files
-            # Of the link only what it asks for is used: its host may be that of the hub behind a mirror.
-            query = urlsplit(following).query
-        raise self._asked.not_a_hub()
-
-    def _files(self, entries: Any) -> list[RepositoryFile]:
-        try:
-            return [
-                RepositoryFile(str(entry["path"]), int(entry["size"]), (entry.get("lfs") or {}).get("oid"))
-                for entry in entries
-                if entry["type"] == "file"
-            ]
-        except (LookupError, TypeError, ValueError, AttributeError):
-            raise self._asked.not_a_hub() from None
+    def _listed(self) -> list[RepositoryFile]:
+        """Every file of the commit."""
+        files = [(file.rfilename, file.size, file.lfs) for file in self._info.siblings or ()]
+        if not all(isinstance(size, int) for _, size, _ in files):
+            raise self._asked.not_a_hub()
+        return [RepositoryFile(str(path), size or 0, lfs.sha256 if lfs else None) for path, size, lfs in files]

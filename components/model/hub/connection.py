@@ -1,17 +1,20 @@
-"""Requests to a hub from several threads at once: whole small documents, and the first bytes of large files."""
+"""Questions to a hub from several threads at once: about a model, for small documents, for the start of large files.
+
+huggingface_hub has calls for the rest as well, which were tried (2.4.0) and keep less than is promised here:
+- `list_repo_tree` waits without an end for a silent hub, 23 s for one that answers 503, and 280 s for one that limits
+  requests for 55 s. `model_info` lists the files too, and asks once.
+- `parse_safetensors_file_metadata` takes a whole file in when a proxy drops the range, 1 GiB of memory for 512 MiB; it
+  does not tell that a file is cut off, and ends in an `AttributeError` on a header that is no object.
+- `hf_hub_download` and `get_safetensors_metadata` write to the cache of the user's computer.
+"""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
-
-import requests
-from requests.auth import AuthBase
-from urllib3.exceptions import LocationParseError
 
 from components.lambda_cloud.api.transport import USER_AGENT
 from components.model.hub.errors import (
@@ -23,8 +26,10 @@ from components.model.hub.errors import (
     unreachable,
 )
 
-TIMEOUT_S = (10.0, 20.0)
-"""For a connection, and for the next bytes of an answer."""
+if TYPE_CHECKING:
+    import httpx2
+    from huggingface_hub import HfApi, ModelInfo
+
 RETRY_PAUSES_S = (0.3, 1.0)
 """Before a request is sent again after a lost connection or a 5xx; reads may be sent again at any time."""
 LARGEST_DOCUMENT = 64 * 2**20
@@ -34,46 +39,22 @@ CHUNK = 64 * 2**10
 Result = TypeVar("Result")
 
 
-class _Bearer(AuthBase):
-    """Sends the token, and only it: without an `auth` of ours requests would send what `~/.netrc` has for the host."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token:
-            # On a redirect to another host, such as a CDN, requests takes this header off again.
-            request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-
+@dataclass(frozen=True)
 class HubConnection:
-    """One model on one hub, asked by any thread; each has a session of its own, since a session is not for several."""
+    """One model on one hub, asked by any thread."""
 
-    def __init__(self, asked: Asked, token: str) -> None:
-        self._asked = asked
-        self._auth = _Bearer(token)
-        self._of_thread = threading.local()
-        self._sessions: list[requests.Session] = []
+    asked: Asked
+    api: "HfApi"
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for session in self._sessions:
-            session.close()
-
-    def api(self, path: str, query: str = "") -> tuple[Any, requests.Response]:
-        """A document of `/api/models/{model}`, and the answer that it came in."""
-        url = f"{self._asked.hub}/api/models/{quote(self._asked.model)}{path}" + (f"?{query}" if query else "")
-        return self._fetch(url, {}, lambda answer: (self._document(answer), answer))
+    def info(self) -> "ModelInfo":
+        """What the hub says of the model at the revision, its list of files included."""
+        asked = self.asked
+        return self._answer(lambda: self.api.model_info(asked.model, revision=asked.revision, files_metadata=True))
 
     def json_file(self, commit: str, path: str) -> Any:
         """A JSON file of the repository; `None` when the commit does not have it."""
         try:
-            return self._fetch(self._file(commit, path), {}, self._document)
+            return self._fetch(commit, path, {}, self._document)
         except NoSuchFileError:
             return None
 
@@ -83,60 +64,72 @@ class HubConnection:
         A server that sends the whole file all the same is cut off once it has sent these.
         """
 
-        def read(answer: requests.Response) -> bytes:
+        def read(answer: "httpx2.Response") -> bytes:
             skip = 0 if answer.status_code == HTTPStatus.PARTIAL_CONTENT else start
             return _read(answer, skip + count)[skip : skip + count]
 
         headers = {"Range": f"bytes={start}-{start + count - 1}", "Accept-Encoding": "identity"}
-        return self._fetch(self._file(commit, path), headers, read)
+        return self._fetch(commit, path, headers, read)
 
-    def _file(self, commit: str, path: str) -> str:
-        return f"{self._asked.hub}/{quote(self._asked.model)}/resolve/{commit}/{quote(path)}"
+    def _fetch(
+        self, commit: str, path: str, headers: Mapping[str, str], read: Callable[["httpx2.Response"], Result]
+    ) -> Result:
+        from huggingface_hub import get_session, hf_raise_for_status
 
-    def _fetch(self, url: str, headers: Mapping[str, str], read: Callable[[requests.Response], Result]) -> Result:
+        url = f"{self.asked.hub}/{quote(self.asked.model)}/resolve/{commit}/{quote(path)}"
+        # On a redirect to another host, such as a CDN, the client takes the token off again.
+        token = {"Authorization": f"Bearer {self.api.token}"} if self.api.token else {}
+        sent = {"User-Agent": USER_AGENT, **token, **headers}
+
+        def once() -> Result:
+            with get_session().stream("GET", url, headers=sent) as answer:
+                hf_raise_for_status(answer)
+                return read(answer)
+
+        return self._answer(once)
+
+    def _answer(self, ask: Callable[[], Result]) -> Result:
         for pause in RETRY_PAUSES_S:
             try:
-                return self._fetch_once(url, headers, read)
+                return self._answer_once(ask)
             except HubRateLimitError:
                 raise
             except HubUnreachableError:
                 time.sleep(pause)
-        return self._fetch_once(url, headers, read)
+        return self._answer_once(ask)
 
-    def _fetch_once(self, url: str, headers: Mapping[str, str], read: Callable[[requests.Response], Result]) -> Result:
+    def _answer_once(self, ask: Callable[[], Result]) -> Result:
+        import httpx2
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
         try:
-            # A renamed repository answers with a redirect to its present name.
-            with self._session().get(url, headers=headers, timeout=TIMEOUT_S, stream=True) as answer:
-                if not answer.ok:
-                    raise refusal(self._asked, answer)
-                return read(answer)
-        except (requests.RequestException, LocationParseError) as error:
-            raise unreachable(self._asked, error) from None
+            return ask()
+        except HfHubHTTPError as error:
+            raise refusal(self.asked, error) from None
+        except UnicodeDecodeError:
+            raise self.asked.not_a_hub() from None
+        except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
+            # A host name that cannot be one is a UnicodeError.
+            raise unreachable(self.asked, error) from None
+        except HFValidationError:
+            raise self.asked.missing() from None
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            # The library stumbles over a refusal whose JSON is no object, and over an info that is none.
+            if isinstance(refused := error.__context__, httpx2.HTTPStatusError):
+                raise refusal(self.asked, refused) from None
+            raise self.asked.not_a_hub() from None
 
-    def _document(self, answer: requests.Response) -> Any:
+    def _document(self, answer: "httpx2.Response") -> Any:
         text = _read(answer, LARGEST_DOCUMENT + 1)
-        try:
-            if len(text) > LARGEST_DOCUMENT:
-                raise ValueError
-            return json.loads(text)
-        except (ValueError, RecursionError):
-            raise self._asked.not_a_hub() from None
-
-    def _session(self) -> requests.Session:
-        if not hasattr(self._of_thread, "session"):
-            session = requests.Session()
-            session.headers["User-Agent"] = USER_AGENT
-            session.auth = self._auth
-            self._of_thread.session = session
-            self._sessions.append(session)
-        opened: requests.Session = self._of_thread.session
-        return opened
+        if len(text) > LARGEST_DOCUMENT:
+            raise self.asked.not_a_hub()
+        return json.loads(text)
 
 
-def _read(answer: requests.Response, count: int) -> bytes:
+def _read(answer: "httpx2.Response", count: int) -> bytes:
     """The first `count` bytes of the body; what comes after them is not waited for."""
     body = bytearray()
-    for chunk in answer.iter_content(CHUNK):
+    for chunk in answer.iter_bytes(CHUNK):
         body += chunk
         if len(body) >= count:
             break

@@ -1,17 +1,22 @@
 """What a hub's refusal means to the user: one line with what to do and where to click.
 
-Status codes, `X-Error-Code` and the texts of `X-Error-Message` are those of huggingface.co, as huggingface_hub 2.4
-tells them apart (`hf_raise_for_status`) and as its users report them.
+huggingface_hub tells the refusals apart (`hf_raise_for_status`). Where one class stands for several, the status and
+the texts of `X-Error-Message` do, as huggingface.co sends them and as users of 2.4 report them.
 """
 
 import re
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-import requests
+from requests.utils import get_environ_proxies, select_proxy
 
 from components.lambda_cloud.api.clocks import refused_certificate
+
+if TYPE_CHECKING:
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError
 
 LONGEST_QUOTE = 200
 """Characters of a server's own words that are shown."""
@@ -57,16 +62,46 @@ class Asked:
         """An answer that no hub gives."""
         return HubError(f"{self.hub} does not answer as a Hugging Face hub does: check hfEndpoint")
 
+    def missing(self) -> HubError:
+        """A name that the hub does not know, or does not show."""
+        seen = "your token cannot see it" if self.has_token else "it is private and no token was given"
+        return HubError(f"model {self.model} does not exist on {self.hub}, or {seen}: check `model` at {self.page}")
+
 
 def unreachable(asked: Asked, error: Exception) -> HubUnreachableError:
     """No answer at all; the error's own text may hold URLs with secrets and is not shown."""
     if refused := refused_certificate(error, time.time):
         return HubUnreachableError(f"cannot reach the hub at {asked.hub}: {refused}")
-    return HubUnreachableError(f"cannot reach the hub at {asked.hub} ({type(error).__name__}): check hfEndpoint")
+    settings = "hfEndpoint and the proxy settings" if _goes_through_a_proxy(asked.hub) else "hfEndpoint"
+    return HubUnreachableError(f"cannot reach the hub at {asked.hub} ({type(error).__name__}): check {settings}")
 
 
-def refusal(asked: Asked, answer: requests.Response) -> HubError:
+def _goes_through_a_proxy(url: str) -> bool:
+    try:
+        return select_proxy(url, get_environ_proxies(url)) is not None
+    except ValueError:
+        # No URL at all.
+        return False
+
+
+def no_way_out(asked: Asked, error: Exception) -> HubUnreachableError:
+    """Nothing can be asked from this computer; the error's own text may hold URLs with secrets and is not shown."""
+    return HubUnreachableError(
+        f"cannot ask the hub at {asked.hub} ({type(error).__name__}): check the proxies (HTTPS_PROXY, ALL_PROXY) and "
+        "certificates (REQUESTS_CA_BUNDLE) that the environment names"
+    )
+
+
+def refusal(asked: Asked, error: "HfHubHTTPError | httpx2.HTTPStatusError") -> HubError:
     """The error for an answer that is no success."""
+    from huggingface_hub.errors import (
+        DisabledRepoError,
+        GatedRepoError,
+        RemoteEntryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    answer = error.response
     status, code, text = answer.status_code, answer.headers.get("X-Error-Code", ""), _message(answer)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return HubRateLimitError(_rate_limited(asked, answer))
@@ -77,20 +112,25 @@ def refusal(asked: Asked, answer: requests.Response) -> HubError:
             f"something between here and {asked.hub} answered {status} with a page of its own: "
             "check the proxy settings and hfEndpoint"
         )
-    if code == "GatedRepo":
+    if isinstance(error, GatedRepoError):
         return HubError(_gated(asked, status, text))
-    if text == "Access to this resource is disabled.":
+    if isinstance(error, DisabledRepoError):
         return HubError(f"model {asked.model} was disabled by the hub and nobody can download it: see {asked.page}")
-    if code == "EntryNotFound":
+    if isinstance(error, RemoteEntryNotFoundError):
         return NoSuchFileError(f"model {asked.model} lists a file that it does not have: see {asked.page}/tree/main")
-    if code == "RevisionNotFound":
+    if isinstance(error, RevisionNotFoundError):
         branches = f"{asked.page}/tree/main"
         return HubError(f"model {asked.model} has no revision {asked.revision}: check modelRevision against {branches}")
+    return _refused(asked, status, code, text)
+
+
+def _refused(asked: Asked, status: int, code: str, text: str) -> HubError:
+    """Those that the library does not tell apart: to it a 401 is a missing repository, whatever the token."""
     if code == "RepoNotFound" or status == HTTPStatus.NOT_FOUND:
-        return HubError(_missing(asked))
+        return asked.missing()
     if status == HTTPStatus.UNAUTHORIZED:
         # Without a token this is also what is said of a repository that does not exist.
-        return HubError(_token_refused(asked, text) if asked.has_token else _missing(asked))
+        return HubError(_token_refused(asked, text)) if asked.has_token else asked.missing()
     if status == HTTPStatus.FORBIDDEN:
         return HubError(_forbidden(asked, text))
     return HubError(f"the hub answered {status} for {asked.model}: {text or 'no message'}; see {asked.page}")
@@ -112,11 +152,6 @@ def _gated(asked: Asked, status: int, text: str) -> str:
     return f"model {asked.model} is gated and your token has no access: accept its licence at {asked.page}"
 
 
-def _missing(asked: Asked) -> str:
-    seen = "your token cannot see it" if asked.has_token else "it is private and no token was given"
-    return f"model {asked.model} does not exist on {asked.hub}, or {seen}: check `model` at {asked.page}"
-
-
 def _token_refused(asked: Asked, text: str) -> str:
     why = "the token has expired" if "expired" in text else "the hub refused the token"
     return f"{why}: make a new one at {asked.token_settings} and set HF_TOKEN or hfToken to it"
@@ -132,14 +167,14 @@ def _forbidden(asked: Asked, text: str) -> str:
     return f"the hub forbids {asked.model} to this token{said}: check the token's rights at {asked.token_settings}"
 
 
-def _rate_limited(asked: Asked, answer: requests.Response) -> str:
+def _rate_limited(asked: Asked, answer: "httpx2.Response") -> str:
     seconds = _seconds_to_wait(answer)
     when = f"in {seconds} s" if seconds is not None else "in some minutes"
     more = "" if asked.has_token else "; with HF_TOKEN set the limit is higher"
     return f"the hub at {asked.hub} was asked too often from here (429): run the same command again {when}{more}"
 
 
-def _seconds_to_wait(answer: requests.Response) -> int | None:
+def _seconds_to_wait(answer: "httpx2.Response") -> int | None:
     """From `Retry-After`, or from the `t` of the IETF draft's `RateLimit: "api";r=0;t=55`, which the hub sends."""
     texts = (answer.headers.get("Retry-After", ""), answer.headers.get("RateLimit", ""))
     for text, pattern in zip(texts, (r"\s*(\d{1,6})\s*", r".*;\s*t=(\d{1,6})\b.*"), strict=True):
@@ -148,12 +183,12 @@ def _seconds_to_wait(answer: requests.Response) -> int | None:
     return None
 
 
-def _is_a_page(answer: requests.Response) -> bool:
+def _is_a_page(answer: "httpx2.Response") -> bool:
     """Whether this is HTML, which the hub never sends to programs without saying why in a header."""
     return "X-Error-Message" not in answer.headers and "text/html" in answer.headers.get("Content-Type", "")
 
 
-def _message(answer: requests.Response) -> str:
+def _message(answer: "httpx2.Response") -> str:
     """What the hub says, as one short line: from the header, or from the JSON that the API sends as well."""
     text = answer.headers.get("X-Error-Message")
     if text is None and "json" in answer.headers.get("Content-Type", ""):

@@ -16,7 +16,6 @@ from aiohttp.test_utils import TestServer
 MODEL = "owner/model"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 INFO = f"/api/models/{MODEL}/revision/main"
-TREE = f"/api/models/{MODEL}/tree/{COMMIT}"
 
 
 def path_of(file: str) -> str:
@@ -59,9 +58,6 @@ class SmallHub:
     """Bytes that follow in a file that is sent whole."""
     zeros_sent: int = 0
     ignores_ranges: bool = False
-    page_size: int = 1000
-    next_host: str = ""
-    """What the links to the next page begin with."""
     requests: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     url: str = ""
 
@@ -77,9 +73,7 @@ class SmallHub:
             reply = replies.pop(0) if len(replies) > 1 else replies[0]
             return web.Response(status=reply.status, text=reply.text, headers=reply.headers)
         if request.path == INFO:
-            return web.json_response({"id": MODEL, "sha": COMMIT})
-        if request.path == TREE:
-            return self._tree(request)
+            return web.json_response({"id": MODEL, "sha": COMMIT, "siblings": self._listed("blobs" in request.query)})
         name = request.path.removeprefix(path_of(""))
         if name not in self.files:
             return web.Response(status=404, headers={"X-Error-Code": "EntryNotFound"})
@@ -88,15 +82,8 @@ class SmallHub:
     def _size(self, name: str) -> int:
         return len(self.files[name]) + self.zeros_after.get(name, 0)
 
-    def _tree(self, request: web.Request) -> web.Response:
-        start = int(request.query.get("cursor", 0))
-        names = list(self.files)[start : start + self.page_size]
-        entries = [{"type": "file", "path": name, "size": self._size(name)} for name in names]
-        headers = {}
-        if start + self.page_size < len(self.files):
-            link = f"{self.next_host or self.url}{TREE}?recursive=true&cursor={start + self.page_size}"
-            headers["Link"] = f'<{link}>; rel="next"'
-        return web.json_response(entries, headers=headers)
+    def _listed(self, with_sizes: bool) -> list[dict[str, Any]]:
+        return [{"rfilename": name} | ({"size": self._size(name)} if with_sizes else {}) for name in self.files]
 
     async def _file(self, request: web.Request, name: str) -> web.StreamResponse:
         content = self.files[name]

@@ -1,15 +1,26 @@
 """What is made of a hub's unusual answers: refusals, strange weights, proxies, redirects."""
 
 import json
+import os
+import socket
 import struct
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import pytest
+from huggingface_hub import hf_raise_for_status
+from huggingface_hub.errors import RepositoryNotFoundError
 
-from components.model.hub import connection
+from components.lambda_cloud.api.transport import USER_AGENT
+from components.model.hub import connection, library
 from components.model.hub.checkpoint import Checkpoint
 from components.model.hub.client import Hub, HubError, HubUnreachableError
+from components.model.hub.errors import Asked
+from components.model.hub.errors import refusal as refused
 from components.model.hub.headers import FIRST_READ
 from components.vllm.release.quantisation import method_of
 from tests.support.models.quantised import NVFP4
@@ -18,7 +29,6 @@ from tests.support.models.small_hub import (
     CONFIG,
     INFO,
     MODEL,
-    TREE,
     WEIGHTS,
     Reply,
     SmallHub,
@@ -26,6 +36,7 @@ from tests.support.models.small_hub import (
     safetensors,
     small_hub,
 )
+from tests.support.pulumi_cli import REPOSITORY
 
 TOKEN = "hf_secret"
 INDEX = "model.safetensors.index.json"
@@ -55,6 +66,11 @@ def refusal(status: int, message: str = "", code: str = "") -> Reply:
     return Reply(status, message, {name: value for name, value in headers.items() if value})
 
 
+def listing(files: object) -> Reply:
+    """What a hub says of the model, with these files."""
+    return Reply(200, json.dumps({"id": MODEL, "sha": COMMIT, "siblings": files}))
+
+
 @pytest.mark.parametrize(
     ("path", "reply", "told"),
     [
@@ -71,6 +87,7 @@ def refusal(status: int, message: str = "", code: str = "") -> Reply:
             refusal(403, f"Your request to access model {MODEL} has been rejected by the repo's authors.", "GatedRepo"),
             "its owners rejected your request: see",
         ),
+        (INFO, Reply(403, "[]", {"Content-Type": "application/json"}), "forbids owner/model to this token: check"),
         (INFO, refusal(451, "Unavailable For Legal Reasons"), "answered 451 for owner/model: Unavailable For Legal"),
         (INFO, Reply(403, "<html>Blocked</html>", {"Content-Type": "text/html"}), "check the proxy settings"),
         (INFO, Reply(407, "<html>Log in</html>", {"Content-Type": "text/html"}), "check the proxy settings"),
@@ -78,7 +95,10 @@ def refusal(status: int, message: str = "", code: str = "") -> Reply:
         (INFO, Reply(200, json.dumps({"id": MODEL, "sha": "main"})), "does not answer as a Hugging Face hub does"),
         (INFO, Reply(200, json.dumps({"id": "--x $(y)", "sha": COMMIT})), "does not answer as a Hugging Face hub does"),
         (INFO, Reply(200, "[" * 200_000), "does not answer as a Hugging Face hub does"),
-        (TREE, Reply(200, '{"error": 1}'), "does not answer as a Hugging Face hub does"),
+        (INFO, Reply(200, "[]"), "does not answer as a Hugging Face hub does"),
+        (INFO, listing([{"rfilename": "config.json"}]), "does not answer as a Hugging Face hub does"),
+        (INFO, listing([{"size": 1}]), "does not answer as a Hugging Face hub does"),
+        (INFO, listing("config.json"), "does not answer as a Hugging Face hub does"),
         (path_of("config.json"), Reply(200, "[]"), "config.json of owner/model is not a JSON object"),
         (path_of(INDEX), Reply(200, '{"weight_map": []}'), f"{INDEX} of owner/model names no files"),
         (path_of(INDEX), Reply(200, '{"weight_map": {"w": "a.safetensors"}}'), "a.safetensors, which is not there"),
@@ -92,6 +112,11 @@ def test_each_answer_that_ends_it_is_told_in_its_own_line(hub: SmallHub, path: s
     assert hub.asked[path] == 1
 
 
+def test_a_file_in_another_encoding_is_not_what_a_hub_sends(hub: SmallHub) -> None:
+    hub.files["config.json"] = b'{"author": "Andr\xe9"}'
+    assert "does not answer as a Hugging Face hub does" in str(error(hub))
+
+
 def test_a_bare_401_without_a_token_is_a_missing_model_as_on_huggingface_co(hub: SmallHub) -> None:
     hub.instead[INFO] = [refusal(401, "Invalid username or password.")]
     assert f"model {MODEL} does not exist on {hub.url}, or it is private and no token was given" in str(error(hub, ""))
@@ -102,6 +127,7 @@ def test_a_bare_401_without_a_token_is_a_missing_model_as_on_huggingface_co(hub:
     [
         (Reply(500), "the hub at {url} is in trouble (500)"),
         (Reply(502, "<html>", {"Content-Type": "text/html"}), "the hub at {url} is in trouble (502)"),
+        (Reply(503, '["busy"]', {"Content-Type": "application/json"}), "the hub at {url} is in trouble (503)"),
         (Reply(429, "", {"RateLimit": '"api";r=0;t=55'}), "run the same command again in 55 s"),
         (Reply(429, "", {"Retry-After": "7"}), "run the same command again in 7 s"),
         (Reply(429), "run the same command again in some minutes"),
@@ -124,16 +150,84 @@ def test_a_token_is_advised_to_those_who_are_limited_without_one(hub: SmallHub) 
 
 def test_nobody_listening_is_a_passing_condition(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "RETRY_PAUSES_S", ())
-    with pytest.raises(HubUnreachableError, match=r"cannot reach the hub at http://127\.0\.0\.1:1 \(ConnectionError\)"):
+    with pytest.raises(HubUnreachableError, match=r"cannot reach the hub at http://127\.0\.0\.1:1 \(ConnectError\)"):
         Hub("http://127.0.0.1:1/", TOKEN).resolve(MODEL, "main")
 
 
-def test_a_list_of_many_pages_is_read_to_its_end_without_leaving_the_hub(hub: SmallHub) -> None:
-    hub.files |= {f"note-{number}.txt": b"x" for number in range(7)}
-    hub.page_size = 2
-    hub.next_host = "http://127.0.0.1:1"
+def test_a_hub_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "RETRY_PAUSES_S", ())
+    monkeypatch.setattr(library, "READ_TIMEOUT_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(HubUnreachableError, match=rf"cannot reach the hub at {url} \(ReadTimeout\)"):
+            Hub(url, TOKEN).resolve(MODEL, "main")
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://hub:port", "hub", "ftp://hub", "http://"])
+def test_what_is_no_url_of_a_hub_is_told_and_no_traceback(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "RETRY_PAUSES_S", ())
+    with pytest.raises(HubUnreachableError, match=r"cannot reach the hub at .*: check hfEndpoint$"):
+        Hub(url, TOKEN).resolve(MODEL, "main")
+
+
+def test_a_proxy_is_named_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "RETRY_PAUSES_S", ())
+    monkeypatch.setenv("http_proxy", "http://user:hf_secret@127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "localhost")
+    with pytest.raises(HubUnreachableError, match=r"ConnectError\): check hfEndpoint and the proxy settings$"):
+        Hub("http://hub.invalid", TOKEN).resolve(MODEL, "main")
+
+
+def test_proxies_that_cannot_be_used_are_told_and_no_traceback(hub: SmallHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("all_proxy", "carrier-pigeon://user:hf_secret@127.0.0.1")
+    assert "(ValueError): check the proxies (HTTPS_PROXY, ALL_PROXY)" in str(error(hub))
+
+
+def test_the_files_come_with_the_commit_and_each_thing_is_asked_for_once(hub: SmallHub) -> None:
     assert {file.path for file in resolve(hub).files} == set(hub.files)
-    assert hub.asked[TREE] == 5
+    wanted = (path_of(name) for name in ("config.json", INDEX, "model.safetensors"))
+    assert hub.asked == Counter([INFO, *wanted])
+
+
+def test_a_wrong_token_is_not_taken_for_a_missing_model_over_https_either() -> None:
+    """For huggingface_hub a 401 over https is a missing repository, whatever the token."""
+    request = httpx2.Request("GET", f"https://huggingface.co/api/models/{MODEL}/revision/main")
+    headers = {"X-Error-Message": "Invalid username or password."}
+    with pytest.raises(RepositoryNotFoundError) as caught:
+        hf_raise_for_status(httpx2.Response(401, headers=headers, request=request))
+    told = [str(refused(Asked("https://huggingface.co", MODEL, "main", has), caught.value)) for has in (True, False)]
+    assert told[0].startswith("the hub refused the token")
+    assert "does not exist on https://huggingface.co, or it is private and no token was given" in told[1]
+
+
+@pytest.mark.parametrize("own", [{}, {"HF_HUB_OFFLINE": "1", "HF_DEBUG": "1", "HF_TOKEN": "hf_of_the_user"}])
+def test_nothing_of_the_users_own_hub_settings_is_used_and_nothing_is_kept(
+    hub: SmallHub, tmp_path: Path, own: dict[str, str]
+) -> None:
+    """In a process of its own: the library reads its settings when it is loaded, and asks on its own account once."""
+    (tmp_path / "token").write_text("hf_of_the_user")
+    homes = dict.fromkeys(("HOME", "HF_HOME", "XDG_CACHE_HOME"), str(tmp_path))
+    command = f"from components.model.hub.client import Hub; Hub({hub.url!r}, '').resolve({MODEL!r}, 'main')"
+    with small_hub() as other:
+        done = subprocess.run(
+            [sys.executable, "-c", command],
+            env={**os.environ, **own, **homes, "HF_ENDPOINT": other.url, "SSL_CERT_FILE": str(tmp_path / "no.pem")},
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert other.requests == []
+    assert {headers["User-Agent"] for _, headers in hub.requests} == {USER_AGENT}
+    assert not any("Authorization" in headers for _, headers in hub.requests)
+    assert [path.name for path in tmp_path.iterdir()] == ["token"]
+
+
+def test_the_library_is_loaded_by_the_first_question_and_not_before() -> None:
+    command = "import sys, components.vllm.preflight.__main__; print({'huggingface_hub', 'httpx2'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", command], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
 
 
 def test_the_token_does_not_follow_a_redirect_to_another_host(hub: SmallHub) -> None:
@@ -146,6 +240,7 @@ def test_the_token_does_not_follow_a_redirect_to_another_host(hub: SmallHub) -> 
     ((path, headers),) = cdn.requests
     assert path == path_of("model.safetensors")
     assert headers["Range"].startswith("bytes=0-")
+    assert headers["Accept-Encoding"] == "identity"
     assert "Authorization" not in headers
 
 
