@@ -19,13 +19,13 @@ class Bundle:
     """Folders of Python packages below `root`, as they lie there; the packages around them are empty on the machine."""
 
     def __init__(self, root: Path, folders: Sequence[str]) -> None:
-        self._root = root
+        self.root = root
         self._folders = folders
 
     @cached_property
     def files(self) -> dict[str, bytes]:
         """Contents by path, in the order of the paths."""
-        found = {str(path.relative_to(self._root)): path.read_bytes() for path in self._paths()}
+        found = {str(path.relative_to(self.root)): path.read_bytes() for path in self._paths()}
         for folder in self._folders:
             for package in PurePosixPath(folder).parents:
                 if package != PurePosixPath("."):
@@ -69,6 +69,6 @@ class Bundle:
 
     def _paths(self) -> Iterator[Path]:
         for folder in self._folders:
-            for path in sorted((self._root / folder).rglob("*")):
+            for path in sorted((self.root / folder).rglob("*")):
                 if path.is_file() and "__pycache__" not in path.parts:
                     yield path

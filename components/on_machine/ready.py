@@ -17,7 +17,7 @@ from components.on_machine.tls.certificate import put
 
 def make_ready() -> None:
     """Do both."""
-    asked = read_json(sys.stdin)
+    asked = read_json(sys.stdin.buffer)
     mode, install, version = sys.argv[1:]
     verify(places(), mode, install, version)
     if asked["certificate"]:

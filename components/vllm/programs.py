@@ -15,6 +15,8 @@ from components.vllm.release.install.versions import TARGETS
 
 PACKAGE = "components.on_machine"
 FOLDER, PINS = "components/on_machine", "components/vllm/release"
+PINNED = "pinned"
+"""In the place of a version of vLLM: the one that is pinned for what the machine computes with."""
 PROGRAMS = Bundle(Path(__file__).parents[2], [FOLDER, f"{PINS}/install"])
 
 
@@ -34,7 +36,7 @@ def job(name: str, key: str, timeout_s: int, module: str, *arguments: str, again
     return f"timeout {timeout_s} " + command("jobs", *option, name, key, module, *arguments)
 
 
-def environment_key(install: str, version: str | None, *, build_triton: bool = False) -> str:
+def environment_key(install: str, version: str, *, build_triton: bool = False) -> str:
     """Names what is installed, by its pins: by this a setting of the server finds its environment.
 
     Scripts are no part of it: how something is installed changes nothing of what it is.
@@ -42,8 +44,11 @@ def environment_key(install: str, version: str | None, *, build_triton: bool = F
     if install == "wheel":
         pins = [content.decode() for path, content in PROGRAMS.files.items() if _is_a_pin(path)]
     else:
-        pins = [repr(source_pins.pins(version or TARGETS["cuda13"].vllm)), str(source_pins.BUILD_REVISION)]
-    words = [install, version or "", str(build_triton), *pins]
+        pins = [
+            repr(source_pins.pins(TARGETS["cuda13"].vllm if version == PINNED else version)),
+            str(source_pins.BUILD_REVISION),
+        ]
+    words = [install, version, str(build_triton), *pins]
     return hashlib.sha256("\0".join(words).encode()).hexdigest()[:HASH_LENGTH]
 
 

@@ -218,10 +218,14 @@ def download_command(facts: ModelFacts, hub_url: str) -> str:
 
 
 def serve_command(key: str, start_timeout_seconds: int) -> str:
-    """Command that writes the request of its input down, and makes the service serve it.
+    """Command that writes the request of its input down, and makes the service serve it."""
+    return f"{command('service.request')} && {swap_command(key, start_timeout_seconds)}"
+
+
+def swap_command(key: str, start_timeout_seconds: int) -> str:
+    """Command that makes the service serve what was requested, as a job.
 
     The machine's own limits end first, the outer one is for a machine that hangs: two starts, the second to go back,
     besides a look at the settings and the end of the old server.
     """
-    swap = job("swap", key, 2 * start_timeout_seconds + 1800, "service.swap", key, again=True)
-    return f"{command('service.request')} && {swap}"
+    return job("swap", key, 2 * start_timeout_seconds + 1800, "service.swap", key, again=True)

@@ -9,13 +9,12 @@ from components.machine.gpu_machine import GpuMachine
 from components.machine.host import unpack_command
 from components.on_machine.jobs.job import Result
 from components.on_machine.shared.secret_input import with_end
-from components.vllm.programs import PROGRAMS, command, environment_key, job, work_key
+from components.vllm.programs import PINNED, PROGRAMS, command, environment_key, job, work_key
+from components.vllm.release.install.versions import TARGETS
 
 DRIVER_TIMEOUT_S = 1800
 REBOOT_DIAL_ATTEMPTS = 200
 """About a quarter of an hour: the plugin waits longer from attempt to attempt, and a GH200 boots slowly."""
-PINNED = "pinned"
-"""The version that is pinned for what the machine computes with."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class VllmStack:
             # A reboot needs a new connection, which finds the machine booted anew.
             dial_attempts=REBOOT_DIAL_ATTEMPTS,
         )
-        self.environment_key = environment_key(args.install, args.vllm_version, build_triton=args.build_triton)
+        self.environment_key = environment_key(args.install, wanted_version(args), build_triton=args.build_triton)
         installed = host.run(
             f"{name}-install", install_command(args), triggers=[install_key(args)], after=[self.ready], is_job=True
         )
@@ -81,14 +80,21 @@ class VllmStack:
         self.install_seconds = seconds_of(installed.stdout)
 
 
+def wanted_version(args: VllmStackArgs) -> str:
+    """The word for the machine: one that is named and is the pinned one everywhere is no other wish."""
+    version = args.vllm_version
+    is_pinned = version is None or all(pinned.vllm == version for pinned in TARGETS.values())
+    return PINNED if version is None or is_pinned else version
+
+
 def driver_words(args: VllmStackArgs) -> list[str]:
     """Arguments of the driver's steps."""
-    return [args.driver, args.install, args.vllm_version or PINNED]
+    return [args.driver, args.install, wanted_version(args)]
 
 
 def install_words(args: VllmStackArgs) -> list[str]:
     """Arguments of the install that change what is installed."""
-    return [args.install, args.driver, args.vllm_version or PINNED, *(["--triton"] if args.build_triton else [])]
+    return [args.install, args.driver, wanted_version(args), *(["--triton"] if args.build_triton else [])]
 
 
 def install_key(args: VllmStackArgs) -> str:
@@ -99,7 +105,7 @@ def install_key(args: VllmStackArgs) -> str:
 def install_command(args: VllmStackArgs) -> str:
     """Command that installs vLLM, as a job."""
     timeout = 3 * 3600 if args.install == "source" else 3600
-    key = environment_key(args.install, args.vllm_version, build_triton=args.build_triton)
+    key = environment_key(args.install, wanted_version(args), build_triton=args.build_triton)
     words = [*install_words(args), "--environment-key", key]
     # Not a part of the key: how many compile at once changes nothing of what is built.
     jobs = ["--jobs", str(args.build_jobs)] if args.build_jobs else []

@@ -33,7 +33,7 @@ COMMANDS: Mapping[str, str] = {
         "nvidia-smi --query-gpu=name,driver_version,memory.total,memory.used --format=csv,noheader 2>&1 | head -n 8 "
         "|| echo none"
     ),
-    "compatibility libraries": "cat ~/.local/share/lambda-vllm/cuda.env 2>/dev/null || echo none",
+    "compatibility libraries": "cat ~/.local/share/lambda-vllm/cuda.json 2>/dev/null || echo none",
     "manifest": "cat ~/.local/share/lambda-vllm/manifest.json 2>/dev/null || echo none",
     "server": f"grep -hE '{'|'.join(TELLING)}' ~/.local/share/lambda-vllm/logs/vllm.log | cut -c1-300 || true",
     "service": "systemctl --user is-active lambda-vllm.service",

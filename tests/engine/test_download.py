@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -16,51 +15,59 @@ import psutil
 import pytest
 import requests
 
+from components.on_machine.jobs.job import Job, JobError, Result
+from components.on_machine.shared.paths import Places
+from components.on_machine.shared.secret_input import with_end
+from components.vllm.programs import PACKAGE
+from components.vllm.release.install.versions import TOOLS
 from localcloud.machines.small_disk import can_mount
 from tests.support.local_cloud import LocalCloud
-from tests.support.pulumi_cli import REPOSITORY
+from tests.support.machine_release import lay_release
 
 MODEL = "meta-llama/Llama-3.1-70B-Instruct"
-SCRIPTS = REPOSITORY / "components/vllm/scripts"
+WEIGHTS = f"{PACKAGE}.weights"
 UV = Path(sys.executable).with_name("uv")
 UV_CACHE = Path(os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache/uv")
 
 
 class Machine:
-    """A home directory with the scripts, in which the download runs as a job."""
+    """A home directory with the programs, in which the download runs as a job."""
 
     def __init__(self, home: Path, cloud: LocalCloud) -> None:
-        self.home, self.cloud = home, cloud
-        self.base = home / ".local/share/lambda-vllm"
+        self.places, self.cloud = Places(home), cloud
         self.cache = home / ".cache/huggingface"
         self.info = requests.get(f"{cloud.url}/api/models/{MODEL}?blobs=true", timeout=60).json()
-        shutil.copytree(SCRIPTS, self.base / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(REPOSITORY / "components/on_machine/jobs/job.sh", self.base / "scripts")
-        pins = (SCRIPTS / "versions.env").read_text().splitlines()
-        version = next(pin.partition("=")[2] for pin in pins if pin.startswith("UV_VERSION="))
-        (self.base / f"uv-{version}/bin").mkdir(parents=True)
-        (self.base / f"uv-{version}/bin/uv").symlink_to(UV)
+        self.release = lay_release(home)
+        self.uv = self.places.base / f"uv-{TOOLS['uv']}/bin/uv"
+        self.uv.parent.mkdir(parents=True)
+        self.uv.symlink_to(UV)
         self.write_token(cloud.hf_token)
         self.forget_requests()
 
     def write_token(self, token: str) -> None:
-        settings = self.home / ".config/lambda-vllm"
-        settings.mkdir(parents=True, exist_ok=True)
-        (settings / "hf-token").touch(mode=0o600)
-        (settings / "hf-token").write_text(token)
+        with self._start(f"{WEIGHTS}.token", stdin=subprocess.PIPE) as writing:
+            assert writing.communicate(with_end(token), timeout=60) == ("", "")
+        assert writing.returncode == 0
 
     def start(self, key: str = "1") -> "subprocess.Popen[str]":
         """Ask for the download, and go on."""
-        download = ["bash", f"{self.base}/scripts/download.sh", MODEL, self.info["sha"], self.cloud.url]
+        words = [MODEL, self.info["sha"], self.cloud.url, str(self.bytes), "original/*"]
+        return self._start(f"{PACKAGE}.jobs", "download", key, "weights", *words)
+
+    def _start(self, module: str, *words: str, stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
         environment = {
             "PATH": os.environ["PATH"],
-            "HOME": str(self.home),
+            "HOME": str(self.places.home),
             "UV_CACHE_DIR": str(UV_CACHE),
             "HF_HOME": str(self.cache),
+            # Of the user, for other purposes; the hub refuses it.
+            "HF_TOKEN": "hf_of_somebody_else",
         }
         return subprocess.Popen(
-            ["bash", f"{self.base}/scripts/job.sh", "download", key, *download, str(self.bytes), "original/*"],
+            ["python3", "-m", module, *words],
             env=environment,
+            cwd=self.release,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -68,10 +75,22 @@ class Machine:
         )
 
     def run(self, key: str = "1") -> tuple[int, str]:
-        """Ask for the download and follow it to its end: exit status, all it said."""
+        """Ask for the download and follow it to its end: exit status, all it said to people."""
         with self.start(key) as asked:
-            output, errors = asked.communicate(timeout=200)
-        return asked.returncode, output + errors
+            _, said = asked.communicate(timeout=200)
+        return asked.returncode, said
+
+    def result(self, key: str = "1") -> Result:
+        """What came of the job."""
+        found = Job(self.places, "download", key).result
+        assert found is not None
+        return found
+
+    def error(self) -> JobError:
+        """Why it failed."""
+        found = self.result().error
+        assert found is not None
+        return found
 
     @property
     def wanted(self) -> dict[str, int]:
@@ -118,13 +137,13 @@ class Machine:
         return all((self.snapshot / path).read_bytes() == (hub / path).read_bytes() for path in self.wanted)
 
     def manifest(self) -> Any:
-        return json.loads((self.base / "manifest.json").read_text())["weights"]
+        return json.loads(self.places.manifest.read_text())["weights"]
 
     def processes(self, command: str = "") -> list[psutil.Process]:
         """All that runs in this home, or what has such a command line."""
         found = psutil.process_iter(["environ", "cmdline"])
-        mine = [one for one in found if (one.info["environ"] or {}).get("HOME") == str(self.home)]
-        return [one for one in mine if command in " ".join(one.info["cmdline"] or [])]
+        mine = [one for one in found if (one.info["environ"] or {}).get("HOME") == str(self.places.home)]
+        return [one for one in mine if command in f"{' '.join(one.info['cmdline'] or [])} "]
 
     def kill_all(self) -> None:
         """As when the power goes."""
@@ -152,18 +171,20 @@ def test_the_weights_are_all_there_and_written_down_and_a_second_run_asks_the_hu
     assert machine.fetched() == Counter(list(machine.wanted))
     assert machine.is_right()
     written = machine.manifest()
-    assert {name: written[name] for name in ("model", "commit", "bytes", "files")} == {
+    facts = {
         "model": MODEL,
         "commit": machine.info["sha"],
         "bytes": machine.bytes,
         "files": len(machine.wanted),
     }
+    assert {name: written[name] for name in facts} == machine.result().facts == facts
     assert "is downloaded and checked" in said
     machine.forget_requests()
     status, said = machine.run(key="2")
     assert (status, machine.requests()) == (0, [])
     assert "is here and checked" in said
     assert machine.manifest() == written
+    assert machine.result("2").facts == facts
 
 
 @pytest.mark.parametrize(
@@ -205,21 +226,26 @@ def test_a_file_that_is_wrong_twice_is_named_and_kept_by_no_cache(machine: Machi
     assert status == 1
     assert "model-00001-of-00002.safetensors" in said.splitlines()[-1]
     assert "twice not what the hub says" in said.splitlines()[-1]
+    assert machine.error().code == "weights-hash-mismatch"
     assert machine.here() == set()
     machine.cloud.control("DELETE", "/faults")
     assert machine.run()[0] == 0
     assert machine.is_right()
 
 
-@pytest.mark.parametrize(("kind", "told"), [("hub-401", "set hfToken or HF_TOKEN anew"), ("hub-403", "licence")])
+@pytest.mark.parametrize(
+    ("kind", "code", "told"),
+    [("hub-401", "token-refused", "set hfToken or HF_TOKEN anew"), ("hub-403", "gated", "licence")],
+)
 def test_a_token_revoked_in_between_ends_it_at_once_and_the_next_run_fetches_the_rest(
-    machine: Machine, kind: str, told: str
+    machine: Machine, kind: str, code: str, told: str
 ) -> None:
     machine.cloud.fault("hub-file", kind)
     status, said = machine.run()
     assert status == 1
     assert told in said.splitlines()[-1]
     assert "trying again" not in said
+    assert machine.error().code == code
     left = set(machine.wanted) - machine.here()
     assert left
     machine.forget_requests()
@@ -236,6 +262,19 @@ def test_a_token_without_the_licence_is_told_so(machine: Machine) -> None:
     assert "accept the licence" in said.splitlines()[-1]
     machine.write_token(machine.cloud.hf_token)
     assert machine.run()[0] == 0
+
+
+def test_a_registry_that_is_down_is_told_by_what_uv_wrote(machine: Machine) -> None:
+    machine.uv.unlink()
+    machine.uv.write_text(
+        "#!/bin/sh\necho 'error: Request failed after 3 retries in 8.6s' >&2\n"
+        "echo '  cause: Failed to fetch: http://registry/simple/huggingface-hub/' >&2\nexit 2\n"
+    )
+    machine.uv.chmod(0o755)
+    status, said = machine.run()
+    assert status == 1
+    assert said.splitlines()[-1].startswith("download failed: a download failed, its server or the network is down")
+    assert machine.error().code == "network-down"
 
 
 def begun_slowly(machine: Machine, seconds: float) -> "subprocess.Popen[str]":
@@ -267,10 +306,22 @@ def test_after_a_crash_of_the_machine_the_rest_is_fetched_and_no_half_file_stays
 
 def test_two_never_write_to_the_same_files_when_only_the_job_was_killed(machine: Machine) -> None:
     with begun_slowly(machine, 4) as asked:
-        kill([process for process in machine.processes("download.sh") if process.pid != asked.pid])
+        jobs = [*machine.processes(f"{PACKAGE}.jobs.runner "), *machine.processes(f"-m {WEIGHTS} ")]
+        assert len(jobs) == 2 and asked.pid not in [process.pid for process in jobs]
+        kill(jobs)
+    left = machine.processes(f"{WEIGHTS}.fetch ")
+    assert left
+    for process in left:
+        process.suspend()
     machine.cloud.control("DELETE", "/faults")
-    status, said = machine.run()
-    assert status == 0, said
+    with machine.start() as again:
+        assert again.stderr
+        waiting = next(line for line in again.stderr if "an earlier download" in line)
+        assert waiting == "an earlier download is still under way: waiting for its end\n"
+        for process in left:
+            process.resume()
+        _, said = again.communicate(timeout=200)
+    assert again.returncode == 0, said
     assert set(machine.fetched().values()) == {1}
     assert machine.is_right()
 
@@ -280,8 +331,8 @@ def test_the_token_is_in_no_command_line_no_environment_and_no_log(machine: Mach
         seen = str([process.info for process in machine.processes()])
         output, errors = asked.communicate(timeout=200)
     assert asked.returncode == 0
-    assert "download.py" in seen and "fetch.py" in seen
-    logs = "".join(log.read_text() for log in (machine.base / "jobs").rglob("*") if log.is_file())
+    assert WEIGHTS in seen and f"{WEIGHTS}.fetch" in seen
+    logs = "".join(log.read_text() for log in machine.places.jobs.rglob("*") if log.is_file())
     assert MODEL in logs + output
     assert machine.cloud.hf_token not in seen + output + errors + logs
 
@@ -316,6 +367,7 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(machine: Ma
     status, said = machine.run()
     assert status == 1
     assert "67.1 MB free on the disk" in said.splitlines()[-1]
+    assert machine.error().code == "disk-too-small"
     assert machine.requests() == []
     change_disk(small_disk, "size=2g")
     assert machine.run()[0] == 0
@@ -328,6 +380,7 @@ def test_a_disk_that_fills_up_meanwhile_costs_only_what_did_not_fit(machine: Mac
     status, said = machine.run()
     assert status == 1
     assert "disk is full" in said.splitlines()[-1]
+    assert machine.error().code == "disk-full"
     change_disk(small_disk, "nr_inodes=10000")
     left = set(machine.wanted) - machine.here()
     assert len(left) < len(machine.wanted)

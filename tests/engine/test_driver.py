@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.on_machine.driver.first_boot import wait_for_first_boot
+from components.on_machine.shared.secret_input import with_end
 from tests.support.compat_libraries import libraries_on
 from tests.support.gpu_machine import GpuMachine
 
@@ -32,8 +33,8 @@ def prepare(
     cache: str = "",
 ) -> "subprocess.CompletedProcess[str]":
     """The first step."""
-    said = json.dumps({"at": at, "cache": cache})
-    return machine.run("driver.prepare", mode, install, version, stdin=said)
+    told = with_end(json.dumps({"at": at, "cache": cache}))
+    return machine.run("driver.prepare", mode, install, version, stdin=told)
 
 
 def verify(machine: GpuMachine, mode: str) -> "subprocess.CompletedProcess[str]":
@@ -291,6 +292,14 @@ def test_the_settings_are_nobody_elses_and_name_the_cache_as_long_as_there_is_on
     assert stat.S_IMODE(machine.settings.stat().st_mode) == 0o700
     assert prepare(machine, "auto").returncode == 0
     assert not machine.places.cache.exists()
+
+
+def test_a_connection_that_is_lost_on_the_way_changes_nothing(machine: GpuMachine) -> None:
+    machine.places.cache.write_text("/lambda/nfs/kept/lambda-vllm")
+    done = machine.run("driver.prepare", "auto", "wheel", "0.32.0", stdin='{"at": null, "cache": ""')
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the connection ended before all of the file had come")
+    assert machine.places.cache.exists()
 
 
 def test_a_filesystem_that_is_not_there_is_told_before_the_driver_is_touched(

@@ -10,6 +10,7 @@ import pytest
 
 from components.machine.bundle import Bundle
 from components.on_machine.shared.paths import RELEASE
+from components.on_machine.shared.secret_input import with_end
 from components.vllm.programs import FOLDER, command
 from tests.support.gpu_machine import APT_KNOWS
 from tests.support.nspawn_cloud import NEEDS_NSPAWN, Debian, debian_cloud
@@ -41,7 +42,8 @@ pytestmark = NEEDS_NSPAWN
 
 def prepare(mode: str) -> str:
     """The command of the first step."""
-    return f"""echo '{{"at": null, "cache": ""}}' | {command("driver.prepare", mode, *CONFIGURED)}"""
+    told = with_end('{"at": null, "cache": ""}')
+    return f"printf %s '{told}' | {command('driver.prepare', mode, *CONFIGURED)}"
 
 
 def verify(mode: str) -> str:

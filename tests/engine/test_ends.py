@@ -106,7 +106,7 @@ def test_a_service_that_is_killed_while_it_loads(machine: SwapMachine) -> None:
     assert machine.up(SERVED)[0] == 0
     with machine.begin(setting("org/new", behaviour="hang")) as asked:
         until_true(lambda: machine.state.get("stage") == "loading the weights" and machine.state["why"] == "change")
-        machine.kill("scripts.supervise")
+        machine.kill("service.supervise")
         until_true(lambda: not machine.servers)
         machine.run("systemctl --user start lambda-vllm.service")
         output, _ = asked.communicate(timeout=PATIENCE_S)

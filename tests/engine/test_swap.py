@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.vllm.server import swap_command
-from tests.support.swap_machine import SwapMachine, own_ca, setting, swap_machine, until_true
+from tests.support.swap_machine import SwapMachine, own_ca, place, setting, swap_machine, told, until_true
 
 OLD, NEW = setting("org/old"), setting("org/new")
 
@@ -30,9 +30,9 @@ def serving(machine: SwapMachine) -> SwapMachine:
 def test_a_first_start_serves_and_says_what(machine: SwapMachine) -> None:
     status, output = machine.up(OLD)
     assert status == 0, output
-    assert "serving org/old over http on port 8000\n" in output
-    assert "outage" not in output
-    assert machine.served() == machine.named("good") == machine.named("current") == "org/old"
+    assert place(output) == ("org/old", "http", 8000)
+    assert told(output).outage_seconds is None
+    assert machine.served() == machine.named("last-known-good") == machine.named("current") == "org/old"
     (start,) = machine.timeline
     assert (start["why"], start["result"], start["outage"]) == ("first start", "served", None)
 
@@ -40,8 +40,8 @@ def test_a_first_start_serves_and_says_what(machine: SwapMachine) -> None:
 def test_another_model_is_served_in_its_place(serving: SwapMachine) -> None:
     status, output = serving.up(NEW)
     assert status == 0, output
-    assert "serving org/new over http on port 8000\n" in output
-    assert "outage: " in output
+    assert place(output) == ("org/new", "http", 8000)
+    assert told(output).outage_seconds is not None
     assert serving.served() == "org/new"
     assert len(serving.servers) == 1
     assert [(start["why"], start["result"]) for start in serving.timeline][1:] == [("change", "served")]
@@ -61,7 +61,7 @@ def test_a_setting_that_is_served_already_is_not_touched(serving: SwapMachine) -
     status, output = serving.up(OLD, timeout_s=61)
     assert (status, serving.servers) == (0, before), output
     assert "is served with these settings already" in output
-    assert "serving org/old over http" in output
+    assert place(output) == ("org/old", "http", 8000)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_over_tls_the_machine_itself_checks_the_certificate(serving: SwapMachine
     (serving.settings / "ca.pem").write_bytes(ca)
     status, output = serving.up(setting("org/old", has_tls=True))
     assert status == 0, output
-    assert "serving org/old over https on port 8000\n" in output
+    assert place(output) == ("org/old", "https", 8000)
     unchecked = ssl._create_unverified_context()
     assert serving.served("https", unchecked) == "org/old"
 
@@ -238,12 +238,12 @@ def test_a_server_that_has_served_is_not_ended_for_its_certificate_and_serves_on
     (machine.settings / "ca.pem").write_bytes(ca)
     status, output = machine.up(wanted, timeout_s=3600)
     assert (status, machine.servers) == (0, before), output
-    assert "serving org/old over https on port 8000\n" in output
+    assert place(output) == ("org/old", "https", 8000)
 
 
 def test_an_environment_that_the_good_setting_is_served_from_is_used_when_going_back(serving: SwapMachine) -> None:
     serving.install("vllm-0.33.0-cpu", "another")
-    status, _ = serving.up(replace(setting("org/new", behaviour="crash"), install_key="another"))
+    status, _ = serving.up(replace(setting("org/new", behaviour="crash"), environment_key="another"))
     assert (status, serving.served()) == (1, "org/old")
     assert (serving.settings / "current/venv").resolve().name == "vllm-0.32.0-cpu"
 
@@ -259,7 +259,7 @@ def test_settings_that_failed_can_be_asked_for_again_after_an_up_for_others_was_
     faulty = setting("org/faulty", behaviour="crash")
     assert serving.up(faulty)[0] == 1
     serving.stage(NEW)
-    status, output = serving.run(swap_command(faulty.key, 60))
+    status, output = serving.up(faulty)
     assert status == 1
     assert "the new settings failed" in output
 

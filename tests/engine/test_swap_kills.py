@@ -42,7 +42,7 @@ def test_a_swap_that_is_killed_leaves_a_model_served(serving: SwapMachine, momen
         else:
             until_true(lambda: serving.state.get("why") == "change")
         # The job with its runner, the look at the settings, and who follows it.
-        for word in ("scripts.swap", "serve.sh", "job.sh"):
+        for word in ("service.swap", "jobs.runner", "on_machine.jobs "):
             for process in serving.processes(word):
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
@@ -50,7 +50,7 @@ def test_a_swap_that_is_killed_leaves_a_model_served(serving: SwapMachine, momen
     until_true(lambda: serving.served() and serving.state["doing"] == "serving")
     status, told = serving.up(SLOW if next_model == "org/new" else OLD)
     assert (status, serving.served()) == (0, next_model), told
-    assert serving.named("current") == serving.named("good") == next_model
+    assert serving.named("current") == serving.named("last-known-good") == next_model
     assert len(serving.servers) == len(serving.processes("EngineCore")) == 1
 
 
@@ -63,7 +63,7 @@ def test_the_start_that_a_killed_swap_ordered_is_not_taken_for_a_failed_one(serv
         output = asked.stdout
         assert output is not None
         until_true(lambda: "stopping org/old" in output.readline())
-        serving.kill("scripts.swap")
+        serving.kill("service.swap")
         asked.communicate(timeout=60)
     status, told = serving.up(new)
     assert (status, serving.served()) == (0, "org/new"), told
@@ -101,7 +101,7 @@ def test_a_server_of_which_a_process_is_killed_is_started_again(serving: SwapMac
 
 def test_a_service_that_is_killed_leaves_nothing_that_holds_the_port(serving: SwapMachine) -> None:
     """systemd would start it again; machines of this kind do not."""
-    serving.kill("scripts.supervise")
+    serving.kill("service.supervise")
     until_true(lambda: not serving.servers)
     status, output = serving.up(OLD)
     assert (status, serving.served()) == (0, "org/old"), output
@@ -157,7 +157,7 @@ def _counted(machine: SwapMachine) -> dict[str, int]:
     """Processes and the ports on which they listen, once nothing is left beside the service and what it has started."""
     deadline = time.monotonic() + LEFT_S
     while True:
-        service = machine.processes("scripts.supervise")
+        service = machine.processes("service.supervise")
         own = {*service, *(child for process in service for child in process.children(recursive=True))}
         others = set(machine.processes("")) - own
         # A job and who follows it are seen for a moment after the command has returned.

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from components.on_machine.shared.files import read_variables
 from components.on_machine.shared.paths import RELEASE, Places
 from components.vllm.programs import PACKAGE
 from components.vllm.release.install.versions import TOOLS
@@ -104,9 +105,7 @@ class GpuMachine:
     @property
     def cuda_environment(self) -> dict[str, str]:
         """Variables of everything that computes here; none where none is needed."""
-        file = self.places.cuda_environment
-        read: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-        return read
+        return read_variables(self.places.cuda_environment)
 
     @staticmethod
     def _write(file: Path, script: str) -> None:

@@ -26,24 +26,26 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from components.vllm.server import Setting, stage_command, swap_command
-from components.vllm.stack import FILES
+from components.vllm.programs import command
+from components.vllm.server import Served, Setting, swap_command
 from localcloud.machines.base import MachineSpec
 from localcloud.machines.boot import first_boot, start_units
 from localcloud.machines.disk import Disk
 from localcloud.machines.processes import end_processes, processes_of
+from tests.support.machine_release import lay_release
 
 STAND_IN = Path(__file__).with_name("stand_in_vllm.py")
 KEY = "sk-a-key-for-the-endpoint"
 PATIENCE_S = 240.0
 PORT = 8000
+LOG_MEGABYTES = 120
 
 
 def setting(model: str, has_tls: bool = False, **flags: Any) -> Setting:
     """What a stack would ask for; `flags` tell the stand-in what to do."""
     config = {"model": model, "revision": "c" * 40, "served-model-name": [model], "port": PORT}
     named = {name.replace("_", "-"): value for name, value in flags.items()}
-    return Setting(json.dumps({**config, **named}), "", has_tls, "installed")
+    return Setting(json.dumps({**config, **named}), {}, has_tls, "installed")
 
 
 class SwapMachine:
@@ -60,12 +62,7 @@ class SwapMachine:
         self.home = self._disk.home
         self.base = self.home / ".local/share/lambda-vllm"
         self.settings = self.home / ".config/lambda-vllm"
-        (self.base / "scripts").mkdir(parents=True)
-        (self.base / "jobs").mkdir()
-        self.settings.mkdir(mode=0o700, parents=True)
-        for file in FILES:
-            (self.base / "scripts" / file.name).write_bytes(file.read_bytes())
-        (self.settings / "api-keys").write_text(f"{KEY}\n")
+        self.release = lay_release(self.home)
         self.install("vllm-0.32.0-cpu")
 
     @property
@@ -104,7 +101,7 @@ class SwapMachine:
 
     def slow_service(self, seconds: float) -> None:
         """From now on the service takes its time before it does anything."""
-        script = self.base / "scripts/supervise.py"
+        script = self.release / "components/on_machine/service/supervise.py"
         slow = f"    __import__('time').sleep({seconds})\n    supervisor = Supervisor("
         script.write_text(script.read_text().replace("    supervisor = Supervisor(", slow))
 
@@ -129,7 +126,7 @@ class SwapMachine:
 
     def stage(self, wanted: Setting, timeout_s: int = 60) -> None:
         """The first of the two commands."""
-        status, output = self.run(stage_command(), wanted.stage_input(timeout_s))
+        status, output = self.run(command("service.request"), wanted.request([KEY], LOG_MEGABYTES, timeout_s))
         assert status == 0, output
 
     def begin(self, wanted: Setting, timeout_s: int = 60) -> "subprocess.Popen[str]":
@@ -211,8 +208,19 @@ class SwapMachine:
         return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
     def named(self, link: str) -> str:
-        """The model of the setting that `current` or `good` names."""
+        """The model of the setting that `current` or `last-known-good` names."""
         return str(json.loads((self.settings / link / "vllm.yaml").read_text())["model"])
+
+
+def told(output: str) -> Served:
+    """What a swap says to the program, in the last line of all that it printed."""
+    return Served.of(output.splitlines()[-1])
+
+
+def place(output: str) -> tuple[str, str, int]:
+    """Of that, the model, and how and where it is served."""
+    served = told(output)
+    return served.model, served.scheme, served.port
 
 
 def until_true(is_true: Callable[[], object], seconds: float = PATIENCE_S) -> None:

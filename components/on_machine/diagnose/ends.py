@@ -1,13 +1,12 @@
-"""How the processes of the model server end, where none of them says why.
-
-Runs with the machine's own Python 3.10 or newer.
-"""
+"""How the processes of the model server end, where none of them says why."""
 
 import re
 import signal
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from components.on_machine.diagnose.causes import Cause
 
 OUT_OF_MEMORY = (
     "the machine ran out of memory, not the GPU: lower cpuOffloadGb, which takes up to 1.9 times as much there, or "
@@ -83,43 +82,50 @@ def signalled(log: str, end: End | None) -> tuple[str, int] | None:
     return None
 
 
-def ended_without_a_word(log: str, last: str, end: End | None) -> str:
+def ended_without_a_word(log: str, last: str, end: End | None) -> Cause:
     """What there is to say when neither the log nor a signal says why; `last` is the last line of the log."""
     doing = f" while: {end.stage}" if end else ""
     if ENGINE_GONE.search(log):
         if end and end.killed_for_memory:
-            return f"the kernel killed the engine{doing}: {OUT_OF_MEMORY}"
+            return _killed_for_memory("the engine", doing)
         why = (
             "it was not killed by the kernel for want of memory, so it crashed or somebody killed it"
             if end and end.killed_for_memory is False
             else "it crashed, or was killed; look at the machine's memory"
         )
-        return f"the engine's process ended without a word{doing}: {why}"
+        return Cause("engine-gone", f"the engine's process ended without a word{doing}: {why}")
     if end and end.killed_for_memory:
-        return f"the kernel killed a process of the server{doing}: {OUT_OF_MEMORY}"
+        return _killed_for_memory("a process of the server", doing)
     said = f"; the last line of its log: {last}" if last else ""
     if end:
-        return f"the server ended by itself without a word (exit status {end.status}){doing}{said}"
-    return f"it was interrupted, or left no message: run `pulumi up` again{said}"
+        told = f"the server ended by itself without a word (exit status {end.status}){doing}{said}"
+        return Cause("ended-by-itself", told)
+    return Cause("interrupted", f"it was interrupted, or left no message: run `pulumi up` again{said}")
 
 
-def ended_by(name: str, number: int, end: End | None) -> str:
-    """What that says, and what to do."""
+def ended_by(name: str, number: int, end: End | None) -> Cause:
+    """What a signal says, and what to do."""
     doing = f" while: {end.stage}" if end else ""
     known = number in {one.value for one in signal.Signals}
     signal_name = signal.Signals(number).name if known else f"signal {number}"
     if number == signal.SIGKILL:
         if end and end.killed_for_memory:
-            return f"the kernel killed {name}{doing}: {OUT_OF_MEMORY}"
+            return _killed_for_memory(name, doing)
+        killed = f"{name}'s process was killed (SIGKILL){doing}"
         if end and end.killed_for_memory is False:
-            return (
-                f"{name}'s process was killed (SIGKILL){doing}, not by the kernel for want of memory: somebody or "
-                "another program on the machine did it"
+            return Cause(
+                "killed-by-somebody",
+                f"{killed}, not by the kernel for want of memory: somebody or another program on the machine did it",
             )
-        return f"{name}'s process was killed (SIGKILL){doing}: most likely {OUT_OF_MEMORY}"
+        return Cause("killed", f"{killed}: most likely {OUT_OF_MEMORY}")
     if number in CRASHES:
-        return (
+        return Cause(
+            "crashed",
             f"{name}'s process crashed ({signal_name}){doing}: see the log for what it did last, leave `vllmVersion` "
-            "out, or take a flag out of vllmArgs"
+            "out, or take a flag out of vllmArgs",
         )
-    return f"{name}'s process was ended from outside ({signal_name}){doing}"
+    return Cause("ended-from-outside", f"{name}'s process was ended from outside ({signal_name}){doing}")
+
+
+def _killed_for_memory(name: str, doing: str) -> Cause:
+    return Cause("out-of-memory", f"the kernel killed {name}{doing}: {OUT_OF_MEMORY}")

@@ -1,7 +1,6 @@
 """Says in one line why a job or the server failed, and what to change.
 
-failures.py has the texts that are known, ends.py what there is to say of an end without any. Runs with the machine's
-own Python 3.10 or newer.
+failures.py has the texts that are known, ends.py what there is to say of an end without any.
 """
 
 import re
@@ -10,14 +9,18 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.on_machine.diagnose.causes import Cause, known
 from components.on_machine.diagnose.ends import End, ended_by, ended_without_a_word, signalled
-from components.on_machine.diagnose.failures import DISK_FULL, DRIVER, GONE, ROWS, known
+from components.on_machine.diagnose.failures import DISK_FULL, DRIVER, ROWS
+from components.on_machine.diagnose.server_failures import GONE
 
 TAIL_BYTES = 200_000
 LONGEST_LINE = 2000
 """Of a line no more is looked at: what clients send may be in it, as long as they like."""
 LONGEST = 400
 SERVING = "serving"
+UNKNOWN, SAID_BY_US = "unknown", "failed"
+"""Codes of what stands in no table; whoever of ours fails gives a better one with its text, where there is one."""
 WHERE = "whole log on the machine: "
 FULL_BYTES = 1024**2
 """A disk with less than this left has no room for the last lines of a log."""
@@ -66,6 +69,11 @@ OFFLOAD_ASKED = re.compile(r"'cpu_offload_gb': (?!0(?:\.0)?\b)[\d.]+")
 
 
 def cause(log: str, disk_is_full: bool = False, end: End | None = None) -> str:
+    """The words of `found`."""
+    return found(log, disk_is_full, end).text
+
+
+def found(log: str, disk_is_full: bool = False, end: End | None = None) -> Cause:
     """The cause and its remedy in plain words; where no known text is found, the error that came first of its chain.
 
     On a full disk the log ends before it says so. `end` is what is known besides of the end of a server.
@@ -78,20 +86,27 @@ def cause(log: str, disk_is_full: bool = False, end: End | None = None) -> str:
         line.removeprefix("error: ") for line in written if line.startswith("error: ") and not TOOL_ERROR.match(line)
     ]
     if own:
-        return said_by_us(own[-1], text)[: LONGEST + (LONGEST if WHERE in own[-1] else 0)]
+        return shortened(said_by_us(own[-1], text), LONGEST + (LONGEST if WHERE in own[-1] else 0))
     if disk_is_full:
-        return DISK_FULL
+        return Cause("disk-full", DISK_FULL)
     if offload_was_ignored(log):
-        return (
+        return Cause(
+            "offload-ignored",
             "this vLLM ignored cpuOffloadGb: set `VLLM_USE_V2_MODEL_RUNNER: 0` in vllmEnv, or leave `vllmVersion` out "
-            "(0.26 and 0.27 do so)"
+            "(0.26 and 0.27 do so)",
         )
     gone = known(text, GONE)
-    besides = f"; besides, {gone}" if gone else ""
-    return root(log, written, end)[: LONGEST - len(besides)] + besides
+    besides = f"; besides, {gone.text}" if gone else ""
+    told = shortened(root(log, written, end), LONGEST - len(besides))
+    return Cause(told.code, told.text + besides)
 
 
-def root(log: str, lines: list[str], end: End | None) -> str:
+def shortened(told: Cause, longest: int) -> Cause:
+    """With so many letters at most."""
+    return Cause(told.code, told.text[:longest])
+
+
+def root(log: str, lines: list[str], end: End | None) -> Cause:
     """What is closest to the root: a process that was killed takes others with it, and has no word of its own."""
     victim = signalled(log, end)
     # While it serves, what stands in the log may be hours old, and about what a client has asked for.
@@ -99,21 +114,23 @@ def root(log: str, lines: list[str], end: End | None) -> str:
         return ended_by(*victim, end)
     text = PREFIXES.sub("", "\n".join(lines))
     serious = PREFIXES.sub("", "\n".join(line for line in lines if not WARNING.search(line)))
-    if told := known(text, ROWS) or unknown(PYDANTIC.sub(r"\1", serious).splitlines()):
+    if told := known(text, ROWS):
         return told
+    if telling := unknown(PYDANTIC.sub(r"\1", serious).splitlines()):
+        return Cause(UNKNOWN, telling)
     if victim:
         return ended_by(*victim, end)
     last = next((line for line in reversed(PREFIXES.sub("", log).splitlines()) if line.strip()), "")
     return ended_without_a_word(log, last.strip(), end)
 
 
-def said_by_us(line: str, text: str) -> str:
-    """Our scripts explain themselves, except for what a tool said above, and what the driver does to programs."""
+def said_by_us(line: str, text: str) -> Cause:
+    """Our programs explain themselves, except for what a tool said above, and what the driver does to programs."""
     if "see above" in line:
-        above = text.replace(f"error: {line}", "").splitlines()
-        return line.replace("see above", f"since {root('', above, None)}")
+        above = root("", text.replace(f"error: {line}", "").splitlines(), None)
+        return Cause(above.code, line.replace("see above", f"since {above.text}"))
     remedy = known(line, DRIVER)
-    return f"{line}: {remedy}" if remedy else line
+    return Cause(remedy.code, f"{line}: {remedy.text}") if remedy else Cause(SAID_BY_US, line)
 
 
 def offload_was_ignored(log: str) -> bool:
@@ -143,22 +160,22 @@ def with_exceptions(lines: list[str]) -> list[tuple[str, bool]]:
     for line in lines:
         if line.startswith(TRACEBACK):
             frame, source, is_inside = "", "", True
-        elif found := FRAME.match(line):
-            frame, source = f"{found[1]}, line {found[2]}", ""
+        elif at := FRAME.match(line):
+            frame, source = f"{at[1]}, line {at[2]}", ""
         elif is_inside and line[:1].isspace():
             source = source or line.strip()
-        elif found := EXCEPTION.match(line) if is_inside else BARE_EXCEPTION.match(line) and EXCEPTION.match(line):
+        elif raised := EXCEPTION.match(line) if is_inside else BARE_EXCEPTION.match(line) and EXCEPTION.match(line):
             is_inside = False
-            told.append((_exception(found, frame, source), True))
+            told.append((_exception(raised, frame, source), True))
             continue
         told.append((line, False))
     return told
 
 
-def _exception(found: "re.Match[str]", frame: str, source: str) -> str:
-    name, message = found[1], (found[2] or "").strip()
+def _exception(raised: "re.Match[str]", frame: str, source: str) -> str:
+    name, message = raised[1], (raised[2] or "").strip()
     if message:
-        return found[0].strip()
+        return raised[0].strip()
     return f"{name} without a message" + (f", raised in {frame}: {source}" if frame else "")
 
 
@@ -171,12 +188,6 @@ def tail(path: Path) -> str:
         return file.read().decode(errors="replace")
 
 
-def reason(name: str, log: Path, end: End | None = None) -> str:
-    """One line: what failed, why, and where the whole log is, unless the reason names one already."""
-    why = cause(tail(log), disk_is_full=shutil.disk_usage(Path.home()).free < FULL_BYTES, end=end)
-    return f"{name} failed: {why}" if WHERE in why else f"{name} failed: {why} ({WHERE}{log})"
-
-
 @dataclass(frozen=True)
 class Diagnosis:
     """Why something failed."""
@@ -184,9 +195,16 @@ class Diagnosis:
     code: str
     """Names the cause for programs."""
     message: str
-    """One line: what failed, why, what to do, and where the whole log is."""
+    """One line: what failed, why, what to do, and where the whole log is, unless the cause names one already."""
 
 
 def diagnosis(name: str, log: Path, end: End | None = None) -> Diagnosis:
     """Of a job or a server, by its log."""
-    return Diagnosis("failed", reason(name, log, end))
+    why = found(tail(log), disk_is_full=shutil.disk_usage(Path.home()).free < FULL_BYTES, end=end)
+    where = "" if WHERE in why.text else f" ({WHERE}{log})"
+    return Diagnosis(why.code, f"{name} failed: {why.text}{where}")
+
+
+def reason(name: str, log: Path, end: End | None = None) -> str:
+    """The words of `diagnosis`."""
+    return diagnosis(name, log, end).message

@@ -1,13 +1,14 @@
 """The step before everything else: `prepare MODE INSTALL VLLM_VERSION`. It upgrades and reboots where MODE says so.
 
 Its input is JSON: `at`, what the clock of the computer that runs pulumi said a moment ago, in seconds since 1970, or
-null; and `cache`, the folder that outlives the machine, or nothing for the machine's own disk. Root is used for apt,
-for the reboot and for nothing else.
+null; and `cache`, the folder that outlives the machine, which is empty for the machine's own disk. Root is used for
+apt, for the reboot and for nothing else.
 """
 
-import json
 import sys
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from components.on_machine.driver.decision import REBOOT, REFUSE, UPGRADE
 from components.on_machine.driver.first_boot import clock_ahead, wait_for_first_boot
@@ -17,6 +18,7 @@ from components.on_machine.driver.upgrade import upgrade
 from components.on_machine.shared.caches import cache_root
 from components.on_machine.shared.files import replace_file
 from components.on_machine.shared.paths import Places, places
+from components.on_machine.shared.secret_input import read_json
 from components.on_machine.shared.work import WorkError, run_work, say
 
 
@@ -50,9 +52,9 @@ def write_cache(places: Places, folder: str) -> None:
         places.cache.unlink(missing_ok=True)
 
 
-def main(words: list[str], said: str) -> None:
-    """Do all of it with the words of the command line and its input."""
-    here, told = places(), json.loads(said)
+def main(words: list[str], told: Mapping[str, Any]) -> None:
+    """Do all of it with the words of the command line and what the input told."""
+    here = places()
     if warning := clock_ahead(told["at"], time.time()):
         say(warning)
     wait_for_first_boot()
@@ -65,4 +67,4 @@ def main(words: list[str], said: str) -> None:
 
 
 if __name__ == "__main__":
-    run_work(lambda: main(sys.argv[1:], sys.stdin.read()))
+    run_work(lambda: main(sys.argv[1:], read_json(sys.stdin.buffer)))

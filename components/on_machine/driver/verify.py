@@ -13,6 +13,8 @@ from components.on_machine.shared.work import WorkError, run_work, say
 
 def verify(places: Places, mode: str, install: str, version: str) -> None:
     """Prove that the driver is what it has to be. `WorkError`."""
+    # A filesystem that the reboot did not bring back is told before anything is kept in its place.
+    cache_root(places)
     decision = decide_here(places, mode, install, version)
     if decision.action in (KEEP, COMPAT, CPU):
         remember(places, mode, decision)
@@ -35,11 +37,8 @@ def verify(places: Places, mode: str, install: str, version: str) -> None:
 
 def main(words: list[str]) -> None:
     """Do so with the words of the command line."""
-    here = places()
-    # A filesystem that the reboot did not bring back is told before anything is installed beside it.
-    cache_root(here)
     mode, install, version = words
-    verify(here, mode, install, version)
+    verify(places(), mode, install, version)
 
 
 if __name__ == "__main__":

@@ -183,7 +183,7 @@ class Generations:
 
     def prove(self, key: str) -> None:
         """A token came from it. What is neither that, nor current, nor wanted is of no use any more."""
-        replace_link(self.settings / "last_known_good", Path("generations", key))
+        replace_link(self.settings / "last-known-good", Path("generations", key))
         self.may_try(key)
         for folder in self._folder.iterdir():
             if folder.name not in {key, self.current, self.wanted}:

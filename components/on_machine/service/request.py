@@ -15,7 +15,7 @@ from components.on_machine.shared.work import WorkError, run_work
 
 def write_down() -> None:
     """Write it, and let what is under way for another setting know."""
-    asked = read_json(sys.stdin)
+    asked = read_json(sys.stdin.buffer)
     generations = Generations(places().home)
     venv = generations.places.installs / asked["environment_key"]
     if not venv.exists():

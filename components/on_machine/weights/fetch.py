@@ -1,8 +1,9 @@
-"""What the download asks of the hub: fetch.py MODEL COMMIT LISTING SNAPSHOT [EXCLUDE…], where huggingface_hub 2.4 is.
+"""What the download asks of the hub: `MODEL COMMIT LISTING SNAPSHOT [EXCLUDE…]`, where huggingface_hub 2.4 is.
 
 Writes the files of the commit into LISTING, `{path: [bytes, digest]}`, unless it is there; then fetches what SNAPSHOT,
 the commit's folder in the hub's cache, does not have yet. A digest of 64 digits is the SHA-256 of the content (Git
-LFS), one of 40 the file's name in Git. What may pass is tried again; what will not pass ends it with one line.
+LFS), one of 40 the file's name in Git. What may pass is tried again; what will not pass ends it with one line, which is
+the outcome of the job that it is a part of.
 """
 
 import errno
@@ -10,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.hf_api import RepoFile
 
+from components.on_machine.shared.work import WorkError, run_work, say
+
 MOST_FAILURES = 6
 """So many in a row, without one more file, are the end."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 300.0
@@ -32,14 +35,10 @@ PASSING = (OSError, HTTPError, XetDownloadError, RuntimeError)
 """What a bad network or a busy hub raises; RuntimeError is Xet's."""
 
 
-class RefusedError(Exception):
-    """It is no use to ask again now; the text is one line."""
-
-
 def fetch(
-    model: str, commit: str, listing: Path, snapshot: Path, excludes: list[str], sleep: Callable[[float], None]
+    model: str, commit: str, listing: Path, snapshot: Path, excludes: Sequence[str], sleep: Callable[[float], None]
 ) -> None:
-    """Have the listing, and every wanted file of it in the snapshot; `RefusedError`."""
+    """Have the listing, and every wanted file of it in the snapshot; `WorkError` when it is no use to ask again now."""
 
     def files_here() -> int:
         return sum(path.is_file() for path in snapshot.rglob("*"))
@@ -61,9 +60,9 @@ def write_listing(model: str, commit: str, listing: Path) -> None:
     new.replace(listing)
 
 
-def download(model: str, commit: str, listing: Path, snapshot: Path, excludes: list[str]) -> None:
+def download(model: str, commit: str, listing: Path, snapshot: Path, excludes: Sequence[str]) -> None:
     """Fetch what is missing, as `hf download` does."""
-    snapshot_download(model, revision=commit, ignore_patterns=excludes)
+    snapshot_download(model, revision=commit, ignore_patterns=list(excludes))
     # Without an answer of the hub it is content with a snapshot that it cannot tell from a whole one.
     paths = [path for path in json.loads(listing.read_text()) if not any(fnmatch(path, each) for each in excludes)]
     missing = [path for path in paths if not (snapshot / path).is_file()]
@@ -83,15 +82,16 @@ def persist(
             answer = answer_of(error, model)
             have = files_here()
             failures, had = (1 if have > had else failures + 1), have
-            # explain.py leaves these lines out.
+            # `diagnose` leaves these lines out.
             print(f"retried: {type(error).__name__}: {' '.join(str(error).split())[:400]}", file=sys.stderr, flush=True)
             if failures == MOST_FAILURES:
-                raise RefusedError(
+                raise WorkError(
                     f"{answer}, {MOST_FAILURES} times in a row: run `pulumi up` again in some minutes, it goes on with "
-                    "the files that are missing"
+                    "the files that are missing",
+                    "hub-unavailable",
                 ) from None
             wait = retry_after(error) or FIRST_WAIT_S * 2 ** (failures - 1)
-            print(f"{answer}: trying again in {wait:.0f} s", flush=True)
+            say(f"{answer}: trying again in {wait:.0f} s")
             sleep(wait)
 
 
@@ -109,10 +109,11 @@ def hub_error(error: BaseException) -> HfHubHTTPError | None:
 
 
 def answer_of(error: BaseException, model: str) -> str:
-    """What happened, in some words; `RefusedError` when asking again is no use."""
+    """What happened, in some words; `WorkError` when asking again is no use."""
     if any(isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT) for one in chain(error)):
-        raise RefusedError(
-            "the machine's disk is full: choose an instance type with a larger disk, or a filesystem for the weights"
+        raise WorkError(
+            "the machine's disk is full: choose an instance type with a larger disk, or a filesystem for the weights",
+            "disk-full",
         )
     answered = hub_error(error)
     if answered is None:
@@ -120,16 +121,19 @@ def answer_of(error: BaseException, model: str) -> str:
     status, said = answered.response.status_code, (answered.server_message or "").strip()
     # A 403 without a message is a link of the hub's storage that has expired.
     if isinstance(answered, GatedRepoError) or (status == 403 and said):
-        raise RefusedError(
+        raise WorkError(
             f"the hub does not give {model} to your token ({status}: {said[:160]}): accept the licence on the model's "
-            "page, or set an hfToken that may read it, then run `pulumi up` again"
+            "page, or set an hfToken that may read it, then run `pulumi up` again",
+            "gated",
         )
     if isinstance(answered, RevisionNotFoundError):
-        raise RefusedError(f"the hub has no such commit of {model} any more: set modelRevision anew")
+        raise WorkError(f"the hub has no such commit of {model} any more: set modelRevision anew", "no-such-commit")
     if status == 401 and not isinstance(answered, RepositoryNotFoundError):
-        raise RefusedError("the hub refused the token (401), perhaps it was revoked: set hfToken or HF_TOKEN anew")
+        raise WorkError(
+            "the hub refused the token (401), perhaps it was revoked: set hfToken or HF_TOKEN anew", "token-refused"
+        )
     if status in (401, 404):
-        raise RefusedError(f"the hub has no {model} for your token ({status}): check model and hfToken")
+        raise WorkError(f"the hub has no {model} for your token ({status}): check model and hfToken", "no-such-model")
     return f"the hub answered {status}"
 
 
@@ -140,8 +144,10 @@ def retry_after(error: BaseException) -> float:
     return min(LONGEST_WAIT_S, float(said)) if said.isdecimal() else 0.0
 
 
+def main(model: str, commit: str, listing: str, snapshot: str, *excludes: str) -> None:
+    """By the words of the command line."""
+    fetch(model, commit, Path(listing), Path(snapshot), excludes, time.sleep)
+
+
 if __name__ == "__main__":
-    try:
-        fetch(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), sys.argv[5:], time.sleep)
-    except RefusedError as error:
-        sys.exit(f"error: {error}")
+    run_work(lambda: main(*sys.argv[1:]))

@@ -52,20 +52,24 @@ EMPTY = f"""\
 {CORE}{{raised}}
 """
 
-ENDS: dict[str, tuple[str, End, tuple[str, ...]]] = {
+# By name: the log, the end, the code of its cause, and words of what is told.
+ENDS: dict[str, tuple[str, End, str, tuple[str, ...]]] = {
     "engine killed by the kernel": (
         ENGINE_GONE,
         End(0, "serving", killed_for_memory=True),
+        "out-of-memory",
         ("the kernel killed the engine", "the machine ran out of memory, not the GPU", "cpuOffloadGb"),
     ),
     "engine killed by somebody": (
         ENGINE_GONE,
         End(0, "serving", killed_for_memory=False),
+        "engine-gone",
         ("the engine's process ended without a word", "not killed by the kernel for want of memory"),
     ),
     "engine gone, and nobody counts": (
         ENGINE_GONE,
         End(0, "serving"),
+        "engine-gone",
         ("the engine's process ended without a word", "the machine's memory"),
     ),
     "engine gone after an error of its own": (
@@ -74,6 +78,7 @@ ENDS: dict[str, tuple[str, End, tuple[str, ...]]] = {
             f"{CORE}EngineCore encountered a fatal error.\n{CORE}acme.KernelError: no handle\n(APIServer pid=4655) WARNING 11-22 11:40:02",
         ),
         End(0, "serving", killed_for_memory=False),
+        "unknown",
         ("acme.KernelError: no handle",),
     ),
     "engine killed while it loads": (
@@ -81,6 +86,7 @@ ENDS: dict[str, tuple[str, End, tuple[str, ...]]] = {
             "OSError: [Errno 5] while reading weights", ""
         ),
         End(1, "loading the weights", killed_for_memory=False),
+        "killed-by-somebody",
         (
             "the engine's process was killed (SIGKILL)",
             "while: loading the weights",
@@ -90,6 +96,7 @@ ENDS: dict[str, tuple[str, End, tuple[str, ...]]] = {
     "engine killed for its memory while it loads": (
         in_core("", ended="-9"),
         End(1, "loading the weights", killed_for_memory=True),
+        "out-of-memory",
         ("the kernel killed the engine", "cpuOffloadGb"),
     ),
     "engine crashed": (
@@ -97,62 +104,79 @@ ENDS: dict[str, tuple[str, End, tuple[str, ...]]] = {
         + "(APIServer pid=4655) RuntimeError: Engine core initialization failed. See root cause above. Failed core "
         "proc(s): {'EngineCore': -11}\n",
         End(1, "capturing graphs"),
+        "crashed",
         ("the engine's process crashed (SIGSEGV)", "while: capturing graphs"),
     ),
     "a worker killed": (
         WORKER_GONE,
         End(0, "serving", killed_for_memory=False),
+        "killed-by-somebody",
         ("the worker VllmWorker-1's process was killed (SIGKILL)", "while: serving"),
     ),
     "a worker killed by the kernel": (
         WORKER_GONE,
         End(0, "serving", killed_for_memory=True),
+        "out-of-memory",
         ("the kernel killed the worker VllmWorker-1", "cpuOffloadGb"),
     ),
     "server killed": (
         SERVING,
         End(-9, "serving", killed_for_memory=False),
+        "killed-by-somebody",
         ("the API server's process was killed (SIGKILL)", "while: serving"),
     ),
     "server killed, by a shell's word": (
         SERVING,
         End(137, "serving"),
+        "killed",
         ("the API server's process was killed (SIGKILL)",),
     ),
-    "server ended from outside": (SERVING, End(-15, "serving"), ("was ended from outside (SIGTERM)", "while: serving")),
+    "server ended from outside": (
+        SERVING,
+        End(-15, "serving"),
+        "ended-from-outside",
+        ("was ended from outside (SIGTERM)", "while: serving"),
+    ),
     "server ended by itself": (
         SERVING,
         End(0, "serving"),
+        "ended-by-itself",
         ("ended by itself", "exit status 0", "while: serving", "Application startup complete."),
     ),
     "server ended before it said anything": (
         "",
         End(127, "importing packages"),
+        "ended-by-itself",
         ("exit status 127", "while: importing packages"),
     ),
     "a program that is missing": (
         "/home/ubuntu/.local/share/lambda-vllm/scripts/serve.sh: line 48: /home/ubuntu/venv/bin/vllm: No such file or directory\n",
         End(127, "importing packages"),
+        "ended-by-itself",
         ("venv/bin/vllm: No such file or directory", "exit status 127"),
     ),
     "an exception without a message": (
         SERVING + EMPTY.format(raised="AssertionError"),
         End(1, "serving"),
+        "unknown",
         ("AssertionError without a message, raised in scheduler.py, line 611: assert num_new_tokens > 0",),
     ),
     "an exception with an empty message": (
         SERVING + EMPTY.format(raised="RuntimeError: "),
         End(1, "serving"),
+        "unknown",
         ("RuntimeError without a message, raised in scheduler.py, line 611",),
     ),
     "an exception that is named like none": (
         SERVING + EMPTY.format(raised="acme.Overflow: too many heads"),
         End(1, "serving"),
+        "unknown",
         ("acme.Overflow: too many heads",),
     ),
     "an exception without a message under others": (
         in_core("AssertionError"),
         End(1, "loading the weights"),
+        "unknown",
         ("AssertionError without a message, raised in core.py, line 1484: engine_core = EngineCoreProc(",),
     ),
     "settings that do not go together": (
@@ -161,6 +185,7 @@ ENDS: dict[str, tuple[str, End, tuple[str, ...]]] = {
         "requires Triton. [type=value_error, input_value=ArgsKwargs((), {'model_co... 0}), input_type=ArgsKwargs]\n"
         "    For further information visit https://errors.pydantic.dev/2.14/v/value_error\n",
         End(1, "reading the settings"),
+        "unknown",
         ("Model Runner V2 requires Triton.",),
     ),
     "words of clients": (
@@ -169,6 +194,7 @@ ENDS: dict[str, tuple[str, End, tuple[str, ...]]] = {
         + "(APIServer pid=4655) ERROR 11-22 11:40:01 [serving.py:274] Error with model error=ErrorInfo(message='The model "
         "`CUDA out of memory` does not exist.', type='NotFoundError', param='model', code=404)\n",
         End(-9, "serving", killed_for_memory=False),
+        "killed-by-somebody",
         ("the API server's process was killed (SIGKILL)",),
     ),
 }

@@ -5,36 +5,40 @@ import os
 import pulumi
 
 from components.lambda_cloud.filesystem.resource import Filesystem
+from components.machine.access import Access, AccessArgs
 from components.machine.gpu_machine import GpuMachine, GpuMachineArgs
 from components.model.facts import ModelFacts
+from components.on_machine.shared.secret_input import with_end
 from components.vllm.server import download_command, weights_key
-from components.vllm.stack import VllmStack, VllmStackArgs
+from components.vllm.stack import VllmStack, VllmStackArgs, seconds_of
 
 config = pulumi.Config()
+REGIONS = ["us-east-3"]
 named = config.get("filesystem")
 filesystem = Filesystem("filesystem", {"name": named, "region": "us-east-3"}) if named else None
 machine = GpuMachine(
     "machine",
     GpuMachineArgs(
         name="faults",
+        access=Access("machine", AccessArgs("faults", REGIONS, 2222)),
         instance_types=["gpu_1x_gh200"],
-        regions=["us-east-3"],
-        ssh_port=2222,
+        regions=REGIONS,
         filesystem_names=[filesystem.name] if filesystem else [],
     ),
 )
 # As the main program has it.
 cache = filesystem.mount_point.apply(lambda folder: f"{folder}/lambda-vllm") if filesystem else None
-stack = VllmStack("vllm", machine.host, VllmStackArgs(cache=cache))
+stack = VllmStack("vllm", machine, VllmStackArgs(cache=cache))
 facts = ModelFacts.from_json(config.require("facts"))
-# As the component ModelServer has them.
-token = machine.host.put_secret("hf-token", "hf-token", os.environ["HF_TOKEN"])
+# As ModelServer has them.
 weights = machine.host.run(
     "weights",
     download_command(facts, config.require("hfEndpoint")),
     triggers=[weights_key(facts)],
-    opts=pulumi.ResourceOptions(depends_on=[*stack.prepared, token]),
+    stdin=pulumi.Output.secret(with_end(os.environ["HF_TOKEN"])),
+    after=[stack.ready],
+    is_job=True,
 )
 pulumi.export("instance_id", machine.instance.id)
-pulumi.export("installed", stack.installed.stdout)
-pulumi.export("downloaded", weights.stdout)
+pulumi.export("install_seconds", stack.install_seconds)
+pulumi.export("download_seconds", seconds_of(weights.stdout))

@@ -4,14 +4,19 @@ from pathlib import Path
 
 import pulumi
 
+from components.machine.access import Access, AccessArgs
 from components.machine.gpu_machine import GpuMachine, GpuMachineArgs
-from components.machine.host import SCRIPTS, SETTINGS
-from components.tls.tls import Tls, TlsArgs
+from components.machine.host import unpack_command
+from components.on_machine.shared.paths import SETTINGS
+from components.tls.authority.resource import CertificateAuthority
+from components.tls.certificate.resource import ServerCertificate
 from components.vllm.endpoint_check.resource import EndpointCheck
-from components.vllm.stack import FOLDER
+from components.vllm.programs import PROGRAMS
+from components.vllm.stack import VllmStackArgs, json_input, ready_command
 from tests.support.tls_endpoint import KEY, MODEL
 
 PORT = 8000
+REGIONS = ["us-east-3"]
 PROGRAM = Path(__file__).resolve().parents[1] / "tls_endpoint.py"
 
 config = pulumi.Config()
@@ -20,25 +25,44 @@ machine = GpuMachine(
     "machine",
     GpuMachineArgs(
         name="tls",
+        access=Access("machine", AccessArgs("tls", REGIONS, 2222, PORT, cidrs)),
         instance_types=["gpu_1x_gh200"],
-        regions=["us-east-3"],
-        open_port=PORT,
-        allowed_cidrs=cidrs,
-        ssh_port=2222,
+        regions=REGIONS,
     ),
 )
-files = (*(FOLDER / name for name in ("__init__.py", "certificate.py", "trust.py")), PROGRAM)
-scripts = [machine.host.put(file.name, file) for file in files]
+host = machine.host
+programs = host.run("unpack", unpack_command(PROGRAMS), after=[host.put("programs", PROGRAMS)])
+program = host.run("program", "cat > tls_endpoint.py", stdin=PROGRAM.read_text())
 is_on = config.get("tls") != "off"
-tls = Tls("tls", machine.host, TlsArgs("tls-test", PORT, is_on, scripts))
-served = machine.host.run(
+authority = CertificateAuthority("tls-authority", {"name": "tls-test"})
+ca_certificate = pulumi.Output.unsecret(authority.certificate)
+certificate = None
+if is_on:
+    certificate = ServerCertificate(
+        "tls-certificate",
+        {
+            "ip": host.ip,
+            "ca_certificate": authority.certificate,
+            "ca_private_key": pulumi.Output.secret(authority.private_key),
+        },
+    )
+pem = pulumi.Output.secret(certificate.pem if certificate else "")
+ready = host.run(
+    "tls-files",
+    ready_command(VllmStackArgs()),
+    stdin=pem.apply(lambda text: json_input(port=PORT, certificate=text)),
+    after=[programs],
+)
+serial = certificate.serial if certificate else pulumi.Output.from_input("")
+served = host.run(
     "serve",
     # Told once more by the same program, it would find the port taken.
-    f"touch {SETTINGS}/api-keys; (setsid python3 {SCRIPTS}/tls_endpoint.py {PORT} >/dev/null 2>&1 </dev/null &) ; "
+    f"mkdir -p {SETTINGS}; touch {SETTINGS}/api-keys; "
+    f"(setsid python3 tls_endpoint.py {PORT} >/dev/null 2>&1 </dev/null &) ; "
     f"for i in $(seq 300); do python3 -c 'import os, socket; "
     f'socket.create_connection((os.environ.get("BIND_ADDRESS", "127.0.0.1"), {PORT}))\' 2>/dev/null && exit; '
     "sleep 0.1; done; exit 1",
-    opts=pulumi.ResourceOptions(depends_on=[tls.ready] if tls.ready else scripts),
+    after=[ready, program],
 )
 if is_on:
     # The small endpoint goes on with TLS where that is off.
@@ -49,17 +73,17 @@ if is_on:
             "port": PORT,
             "model": config.get("model") or MODEL,
             "api_key": pulumi.Output.secret(KEY),
-            "ca_certificate": tls.ca_certificate,
+            "ca_certificate": ca_certificate,
             "allowed_cidrs": cidrs,
             "ssh_port": 2222,
-            "private_key": pulumi.Output.secret(machine.key.private_key),
+            "private_key": pulumi.Output.secret(machine.access.key.private_key),
             "public_host_key": machine.host_key.public_key,
-            "served": tls.serial,
+            "served": serial,
         },
         pulumi.ResourceOptions(depends_on=[served]),
     )
-    pulumi.export("ca_certificate", tls.ca_certificate)
+    pulumi.export("ca_certificate", ca_certificate)
     pulumi.export("reachable", check.reachable)
 pulumi.export("instance_id", machine.instance.id)
 pulumi.export("ip", machine.ip)
-pulumi.export("serial", tls.serial)
+pulumi.export("serial", serial)

@@ -7,7 +7,8 @@ from pathlib import Path
 import yaml
 
 from components.lambda_cloud.ssh_key.provider import SshKeyProvider
-from components.machine.gpu_machine import firewall_rules, ssh_command, user_data
+from components.machine.access import firewall_rules
+from components.machine.gpu_machine import ssh_command, user_data
 from components.machine.host import check_agent
 from components.machine.key_pair.provider import KeyPairProvider, new_pair
 from components.machine.known_hosts import known_hosts_line

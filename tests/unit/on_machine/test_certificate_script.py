@@ -1,7 +1,5 @@
 """certificate.py, the script that puts a certificate into its place on the machine."""
 
-import io
-import re
 import sys
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -11,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from components.on_machine.shared.paths import Places
+from components.on_machine.shared.work import WorkError
 from components.on_machine.tls import certificate
 from components.tls.x509 import issue, new_authority
 from tests.support.tls_endpoint import endpoint
@@ -72,7 +72,7 @@ def test_a_file_that_another_program_wrote_is_replaced_whole(file: Path) -> None
 
 def test_more_than_is_written_at_once_is_refused_and_the_old_one_stays(file: Path) -> None:
     certificate.write_over(file, "old")
-    with pytest.raises(certificate.CertificateError, match="4096"):
+    with pytest.raises(WorkError, match="4096"):
         certificate.write_over(file, "x" * 4097)
     assert file.read_text().strip() == "old"
 
@@ -99,7 +99,7 @@ def test_a_server_that_never_takes_it_is_an_error_with_what_to_do(
     monkeypatch.setattr(certificate, "SHOWN_WITHIN_S", 0.0)
     other = tmp_path / "other.pem"
     certificate.write_over(other, bundle())
-    with endpoint(other) as server, pytest.raises(certificate.CertificateError, match="still shows another"):
+    with endpoint(other) as server, pytest.raises(WorkError, match="still shows another"):
         certificate.wait_until_shown("127.0.0.1", server.port, file, bundle())
 
 
@@ -112,7 +112,7 @@ def test_nothing_is_waited_for_where_no_server_runs_or_one_that_will_be_started_
 
 @pytest.mark.parametrize("text", ["", "no certificate", AUTHORITY.certificate, AUTHORITY.certificate * 3])
 def test_what_is_no_key_certificate_and_authority_is_refused(text: str) -> None:
-    with pytest.raises(certificate.CertificateError, match="the input has to be"):
+    with pytest.raises(WorkError, match="the input has to be"):
         certificate.certificates(text)
 
 
@@ -136,22 +136,19 @@ def test_what_was_made_by_a_clock_that_is_weeks_off_is_put_in_its_place(days: in
     ],
 )
 def test_a_certificate_that_this_machines_clock_refuses_is_told_and_the_old_one_stays(
-    days: int, said: str, file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    days: int, said: str, tmp_path: Path
 ) -> None:
+    here = Places(tmp_path)
+    here.settings.mkdir(parents=True)
     old = bundle()
-    certificate.write_over(file, old)
-    monkeypatch.setattr(certificate, "SETTINGS", file.parent)
-    new = made(NOW + timedelta(days=days))
-    monkeypatch.setattr(sys, "stdin", io.StringIO(new))
-    monkeypatch.setattr(sys, "argv", ["certificate.py", "--port", "1"])
-    assert certificate.main(NOW.timestamp) == 1
-    told = capsys.readouterr().err
-    assert re.search(said, told)
-    assert told.count("\n") == 1
-    assert file.read_text().strip() == old.strip()
+    certificate.write_over(here.certificate, old)
+    with pytest.raises(WorkError, match=said) as told:
+        certificate.put(made(NOW + timedelta(days=days)), 1, here, NOW.timestamp)
+    assert "\n" not in str(told.value)
+    assert here.certificate.read_text().strip() == old.strip()
 
 
 def test_a_key_that_is_not_the_certificates_is_refused_before_it_is_put_in_its_place() -> None:
     other = issue(AUTHORITY.certificate, AUTHORITY.private_key, IPv4Address("203.0.113.7"), NOW).private_key
-    with pytest.raises(certificate.CertificateError, match="do not belong together"):
+    with pytest.raises(WorkError, match="do not belong together"):
         certificate.check(other + bundle().removeprefix(KEY), NOW.timestamp)

@@ -4,17 +4,24 @@ import errno
 import json
 import os
 import re
+import threading
 import time
+from collections.abc import Callable
 from hashlib import sha1, sha256
 from pathlib import Path
 
 import httpx2
 import pytest
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RevisionNotFoundError
 
-from components.on_machine.weights import download
-from components.on_machine.weights.download import DownloadError, Weights, check, progress, reporting
-from components.on_machine.weights.fetch import MOST_FAILURES, RefusedError, answer_of, persist, retry_after
+from components.on_machine.shared.paths import Places
+from components.on_machine.shared.work import WorkError
+from components.on_machine.weights.check import check
+from components.on_machine.weights.download import download
+from components.on_machine.weights.fetch import MOST_FAILURES, answer_of, persist, retry_after
+from components.on_machine.weights.hub import environment
+from components.on_machine.weights.progress import progress, reporting
+from components.on_machine.weights.snapshot import ABANDONED_S, Snapshot
 
 MODEL, COMMIT = "acme/small-1B", "c" * 40
 CONTENT = b"weights" * 1000
@@ -47,23 +54,22 @@ def test_progress_is_one_line_whatever_the_numbers(
     assert progress("downloading", done, before, total, seconds) == line
 
 
-def test_progress_is_said_while_it_lasts_and_not_after(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(download, "REPORT_S", 0.01)
+def test_progress_is_said_while_it_lasts_and_not_after(capsys: pytest.CaptureFixture[str]) -> None:
+    threads = threading.active_count()
     calls: list[int] = []
+    enough = threading.Event()
 
     def done() -> int:
         calls.append(len(calls) * 1_000_000)
+        if len(calls) > 3:
+            enough.set()
         return calls[-1]
 
-    with reporting("downloading", done, lambda: 9_000_000_000):
-        while len(calls) < 4:
-            time.sleep(0.01)
+    with reporting("downloading", done, lambda: 9_000_000_000, every_s=0.01):
+        assert enough.wait(60)
+    assert threading.active_count() == threads
     lines = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"downloading: 1\.0 MB of 9\.00 GB, [\d.]+ MB/s, \d+ (s|min) left", lines[0])
-    time.sleep(0.05)
-    assert capsys.readouterr().out == ""
 
 
 def test_what_may_pass_is_tried_a_few_times_with_longer_and_longer_waits() -> None:
@@ -72,8 +78,9 @@ def test_what_may_pass_is_tried_a_few_times_with_longer_and_longer_waits() -> No
     def step() -> None:
         raise refusal(503)
 
-    with pytest.raises(RefusedError, match=f"the hub answered 503, {MOST_FAILURES} times in a row"):
+    with pytest.raises(WorkError, match=f"the hub answered 503, {MOST_FAILURES} times in a row") as caught:
         persist(step, lambda: 0, MODEL, waits.append)
+    assert caught.value.code == "hub-unavailable"
     assert waits == [2, 4, 8, 16, 32]
 
 
@@ -95,127 +102,177 @@ def test_the_hub_may_say_how_long_to_wait_within_bounds(said: str, waited: float
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "code", "told"),
     [
-        (refusal(401, "Invalid credentials in Authorization header"), "perhaps it was revoked: set hfToken"),
-        (refusal(403, "You are not in the authorized list.", GatedRepoError), "accept the licence"),
-        (refusal(403, "Your fine-grained token may not read gated repositories"), "fine-grained token"),
-        (refusal(404), "check model and hfToken"),
-        (OSError(errno.ENOSPC, "No space left on device"), "disk is full"),
+        (
+            refusal(401, "Invalid credentials in Authorization header"),
+            "token-refused",
+            "perhaps it was revoked: set hfToken",
+        ),
+        (refusal(403, "You are not in the authorized list.", GatedRepoError), "gated", "accept the licence"),
+        (refusal(403, "Your fine-grained token may not read gated repositories"), "gated", "fine-grained token"),
+        (refusal(404), "no-such-model", "check model and hfToken"),
+        (refusal(404, kind=RevisionNotFoundError), "no-such-commit", "set modelRevision anew"),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk-full", "disk is full"),
     ],
 )
-def test_what_will_not_pass_ends_it_at_once_also_when_it_is_wrapped(error: OSError, told: str) -> None:
-    with pytest.raises(RefusedError, match=told):
-        answer_of(error, MODEL)
+def test_what_will_not_pass_ends_it_at_once_also_when_it_is_wrapped(error: OSError, code: str, told: str) -> None:
     wrapped = LocalEntryNotFoundError("cannot find the file")
     wrapped.__cause__ = error
-    with pytest.raises(RefusedError, match=told):
-        answer_of(wrapped, MODEL)
+    for one in (error, wrapped):
+        with pytest.raises(WorkError, match=told) as caught:
+            answer_of(one, MODEL)
+        assert caught.value.code == code
 
 
 def test_a_link_that_has_expired_is_asked_for_again() -> None:
     assert answer_of(refusal(403), MODEL) == "the hub answered 403"
 
 
+DIGESTS = {
+    "model.safetensors": sha256(CONTENT).hexdigest(),
+    "config.json": sha1(b"blob %d\0" % len(CONTENT) + CONTENT, usedforsecurity=False).hexdigest(),
+    "original/model.pth": "f" * 64,
+}
+"""A file in Git LFS, one in Git, and one that is not wanted."""
+
+
+def put(snapshot: Snapshot, path: str, content: bytes = CONTENT) -> None:
+    """As huggingface_hub lays a file down."""
+    blob = snapshot.blobs / DIGESTS[path]
+    blob.write_bytes(content)
+    (snapshot.folder / path).symlink_to(blob)
+
+
 @pytest.fixture
-def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Weights:
-    """A commit with a file in Git LFS, one in Git, and one that is not wanted; the cache has the first two."""
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
-    made = Weights(MODEL, COMMIT, 10**9, ["original/*"])
-    digests = {
-        "model.safetensors": sha256(CONTENT).hexdigest(),
-        "config.json": sha1(b"blob %d\0" % len(CONTENT) + CONTENT, usedforsecurity=False).hexdigest(),
-        "original/model.pth": "f" * 64,
-    }
+def snapshot(tmp_path: Path) -> Snapshot:
+    """A commit that is listed; the cache has all that is wanted of it."""
+    made = again(tmp_path)
     made.listing.parent.mkdir(parents=True)
-    made.listing.write_text(json.dumps({path: [len(CONTENT), digest] for path, digest in digests.items()}))
-    made.snapshot.mkdir(parents=True)
+    made.listing.write_text(json.dumps({path: [len(CONTENT), digest] for path, digest in DIGESTS.items()}))
+    made.folder.mkdir(parents=True)
     made.blobs.mkdir()
     for path in ("model.safetensors", "config.json"):
-        (made.blobs / digests[path]).write_bytes(CONTENT)
-        (made.snapshot / path).symlink_to(made.blobs / digests[path])
+        put(made, path)
     return made
 
 
-def again() -> Weights:
+def again(hub_home: Path) -> Snapshot:
     """As the next run finds it."""
-    return Weights(MODEL, COMMIT, 10**9, ["original/*"])
+    return Snapshot(hub_home, MODEL, COMMIT, 10**9, ["original/*"])
 
 
-def test_files_are_checked_once_and_then_known_to_later_runs(weights: Weights) -> None:
-    assert not weights.is_here()
-    assert check(weights) == []
-    assert again().is_here()
-    assert check(again()) == []
+def test_files_are_checked_once_and_then_known_to_later_runs(snapshot: Snapshot, tmp_path: Path) -> None:
+    assert not snapshot.is_here()
+    assert check(snapshot) == []
+    assert again(tmp_path).is_here()
+    assert check(again(tmp_path)) == []
 
 
 @pytest.mark.parametrize("path", ["model.safetensors", "config.json"])
-def test_a_wrong_byte_is_found_in_every_kind_of_file(weights: Weights, path: str) -> None:
-    place = weights.snapshot / path
+def test_a_wrong_byte_is_found_in_every_kind_of_file(snapshot: Snapshot, tmp_path: Path, path: str) -> None:
+    place = snapshot.folder / path
     place.write_bytes(b"X" + CONTENT[1:])
-    assert [file.path for file in check(weights)] == [path]
-    assert not again().is_here()
+    assert [file.path for file in check(snapshot)] == [path]
+    assert not again(tmp_path).is_here()
 
 
-def test_a_wrong_file_is_thrown_away_with_its_blob(weights: Weights) -> None:
-    (file,) = [one for one in weights.files if one.path == "config.json"]
-    weights.throw_away(file)
-    assert not (weights.blobs / file.digest).exists()
-    assert not weights.place(file).is_symlink()
-    assert [one.path for one in weights.unchecked() if not weights.place(one).exists()] == ["config.json"]
+def test_a_wrong_file_is_thrown_away_with_its_blob(snapshot: Snapshot) -> None:
+    (file,) = [one for one in snapshot.files if one.path == "config.json"]
+    snapshot.throw_away(file)
+    assert not (snapshot.blobs / file.digest).exists()
+    assert not snapshot.place(file).is_symlink()
+    assert [one.path for one in snapshot.unchecked() if not snapshot.place(one).exists()] == ["config.json"]
 
 
-def test_what_was_checked_and_changed_since_is_checked_again(weights: Weights) -> None:
-    check(weights)
-    (weights.snapshot / "config.json").write_bytes(b"X" + CONTENT)
-    assert [file.path for file in again().unchecked()] == ["config.json"]
+def test_what_was_checked_and_changed_since_is_checked_again(snapshot: Snapshot, tmp_path: Path) -> None:
+    check(snapshot)
+    (snapshot.folder / "config.json").write_bytes(b"X" + CONTENT)
+    assert [file.path for file in again(tmp_path).unchecked()] == ["config.json"]
 
 
 @pytest.mark.parametrize("damage", ["", '{"model.safetensors": [12', "[]", '{"config.json": null}'])
 def test_a_list_that_a_crash_damaged_is_made_anew_and_does_not_stop_the_download_for_ever(
-    weights: Weights, damage: str
+    snapshot: Snapshot, tmp_path: Path, damage: str
 ) -> None:
-    check(weights)
-    checked = weights.listing.with_name(f"{COMMIT}.checked.json")
+    check(snapshot)
+    checked = snapshot.listing.with_name(f"{COMMIT}.checked.json")
     checked.write_text(damage)
-    assert len(again().unchecked()) == 2
-    weights.listing.write_text(damage)
-    assert not again().is_here()
-    assert not weights.listing.exists()
+    assert len(again(tmp_path).unchecked()) == 2
+    snapshot.listing.write_text(damage)
+    assert not again(tmp_path).is_here()
+    assert not snapshot.listing.exists()
 
 
-def test_files_under_way_count_by_what_is_written_of_them(weights: Weights) -> None:
-    assert weights.bytes_here() == weights.total_bytes == 2 * len(CONTENT)
-    with (weights.blobs / f"{'e' * 64}.12345678.incomplete").open("wb") as part:
+def test_files_under_way_count_by_what_is_written_of_them(snapshot: Snapshot) -> None:
+    assert snapshot.bytes_here() == snapshot.total_bytes == 2 * len(CONTENT)
+    with (snapshot.blobs / f"{'e' * 64}.12345678.incomplete").open("wb") as part:
         part.truncate(10**9)
-    assert weights.bytes_here() == 2 * len(CONTENT)
+    assert snapshot.bytes_here() == 2 * len(CONTENT)
 
 
-def test_halves_of_a_killed_run_are_thrown_away(weights: Weights) -> None:
-    part = weights.blobs / f"{'e' * 64}.12345678.incomplete"
+def test_halves_of_a_killed_run_are_thrown_away(snapshot: Snapshot, tmp_path: Path) -> None:
+    part = snapshot.blobs / f"{'e' * 64}.12345678.incomplete"
     part.write_bytes(CONTENT)
-    weights.throw_away_parts()
+    snapshot.throw_away_parts(tmp_path)
     assert not part.exists()
-    assert check(weights) == []
+    assert check(snapshot) == []
 
 
 def test_on_a_shared_filesystem_only_old_halves_are_thrown_away_whatever_this_machines_clock_says(
-    weights: Weights, monkeypatch: pytest.MonkeyPatch
+    snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # On another filesystem than the home.
-    monkeypatch.setattr(Path, "home", lambda: Path("/proc"))
     monkeypatch.setattr(time, "time", lambda: 4e9)
-    of_another_machine, old = (weights.blobs / f"{name * 64}.12345678.incomplete" for name in "ef")
+    of_another_machine, old = (snapshot.blobs / f"{name * 64}.12345678.incomplete" for name in "ef")
     of_another_machine.write_bytes(CONTENT)
     old.write_bytes(CONTENT)
-    long_ago = old.stat().st_mtime - 2 * download.ABANDONED_S
+    long_ago = old.stat().st_mtime - 2 * ABANDONED_S
     os.utime(old, (long_ago, long_ago))
-    weights.throw_away_parts()
+    of_another_filesystem = Path("/proc")
+    snapshot.throw_away_parts(of_another_filesystem)
     assert (of_another_machine.exists(), old.exists()) == (True, False)
-    assert not list(weights.blobs.glob(".time-*"))
+    assert not list(snapshot.blobs.glob(".time-*"))
 
 
-def test_a_disk_without_room_for_the_rest_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
-    with pytest.raises(DownloadError, match=r"free on the disk of .*, the weights need 1000000000\.00 GB more"):
-        Weights(MODEL, COMMIT, 10**18, []).check_disk()
+def test_a_disk_without_room_for_the_rest_is_told_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(WorkError, match=r"free on the disk of .*, the weights need 1000000000\.00 GB more") as caught:
+        Snapshot(tmp_path, MODEL, COMMIT, 10**18, []).check_disk()
+    assert caught.value.code == "disk-too-small"
+
+
+def hub_of(*contents: bytes) -> Callable[[Snapshot], None]:
+    """A hub that gives out the next of the contents each time, for every file that is missing."""
+    left = list(contents)
+
+    def fetch(snapshot: Snapshot) -> None:
+        content = left.pop(0)
+        for file in snapshot.files:
+            if not snapshot.place(file).exists():
+                put(snapshot, file.path, content)
+
+    return fetch
+
+
+def test_only_what_is_wrong_is_fetched_once_more(snapshot: Snapshot, tmp_path: Path) -> None:
+    (snapshot.folder / "config.json").write_bytes(b"X" + CONTENT)
+    download(snapshot, hub_of(b"nothing is missing", CONTENT), tmp_path)
+    assert again(tmp_path).is_here()
+    assert (snapshot.folder / "config.json").read_bytes() == CONTENT
+
+
+def test_a_file_that_is_wrong_twice_is_named_and_kept_by_no_cache(snapshot: Snapshot, tmp_path: Path) -> None:
+    (file,) = [one for one in snapshot.files if one.path == "config.json"]
+    snapshot.throw_away(file)
+    with pytest.raises(WorkError, match=r"^config\.json: twice not what the hub says it is") as caught:
+        download(snapshot, hub_of(b"wrong", b"wrong again"), tmp_path)
+    assert caught.value.code == "weights-hash-mismatch"
+    assert not (snapshot.blobs / file.digest).exists()
+
+
+def test_the_token_that_counts_is_the_one_in_its_file(tmp_path: Path) -> None:
+    home = Places(tmp_path)
+    around = {"HF_TOKEN": "hf-a", "HUGGING_FACE_HUB_TOKEN": "hf-b", "HF_TOKEN_PATH": "/elsewhere", "LANG": "C"}
+    made = environment(home, around, tmp_path / "cache", "http://hub")
+    assert "hf-a" not in made.values() and "hf-b" not in made.values()
+    assert made["HF_TOKEN_PATH"] == str(home.hub_token)
+    assert (made["HF_HOME"], made["HF_ENDPOINT"], made["LANG"]) == (str(tmp_path / "cache"), "http://hub", "C")

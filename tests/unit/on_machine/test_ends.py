@@ -5,14 +5,15 @@ from pathlib import Path
 import pytest
 
 from components.on_machine.diagnose.ends import MemoryWatch
-from components.on_machine.diagnose.explain import LONGEST, cause, reason
+from components.on_machine.diagnose.explain import LONGEST, cause, found, reason
 from tests.support.log_samples.ends import ENDS
 
 
 @pytest.mark.parametrize("name", ENDS)
 def test_each_end_is_told_in_one_line_with_its_cause(name: str) -> None:
-    log, end, words = ENDS[name]
+    log, end, code, words = ENDS[name]
     told = cause(log, end=end)
+    assert found(log, end=end).code == code
     assert [word for word in words if word not in told] == [], told
     assert len(told.splitlines()) == 1
     assert len(told) <= LONGEST
@@ -20,7 +21,7 @@ def test_each_end_is_told_in_one_line_with_its_cause(name: str) -> None:
 
 @pytest.mark.parametrize("name", ENDS)
 def test_no_end_is_told_by_pointing_to_what_is_not_there(name: str) -> None:
-    log, end, _ = ENDS[name]
+    log, end, _, _ = ENDS[name]
     told = cause(log, end=end)
     assert "See stack trace" not in told
     assert "See root cause" not in told
@@ -28,7 +29,7 @@ def test_no_end_is_told_by_pointing_to_what_is_not_there(name: str) -> None:
 
 
 def test_the_line_names_the_log(tmp_path: Path) -> None:
-    log, end, _ = ENDS["server killed"]
+    log, end, _, _ = ENDS["server killed"]
     (tmp_path / "failed.log").write_text(log)
     told = reason("the model server", tmp_path / "failed.log", end)
     assert told.startswith("the model server failed: the API server's process was killed (SIGKILL)")

@@ -61,7 +61,7 @@ def test_a_proven_setting_is_the_one_to_go_back_to_and_what_nobody_needs_is_gone
     generations.switch_to("new")
     generations.note_try("new")
     generations.prove("new")
-    assert (generations.good, generations.current) == ("new", "new")
+    assert (generations.last_known_good, generations.current) == ("new", "new")
     assert generations.choose() == Choice("new", True)
     assert not generations.get("old").folder.exists()
 
@@ -98,7 +98,7 @@ def test_the_model_has_the_first_of_its_names(generations: Generations, names: o
     import json
 
     config = json.dumps({"model": "e/f", "served-model-name": names})
-    generations.write("old", {"vllm.yaml": config, "server.env": "", "setting.json": "{}"}, Path("venv"))
+    generations.write("old", {"vllm.yaml": config, "setting.json": "{}"}, Path("venv"))
     assert generations.get("old").model == "a/b"
 
 

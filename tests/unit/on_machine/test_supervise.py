@@ -8,13 +8,13 @@ import pytest
 from components.on_machine.service import supervise
 from components.on_machine.service.generations import Generation
 from components.on_machine.service.probe import TrustError
-from components.on_machine.service.state import State, boot_id
+from components.on_machine.service.state import State
 from components.on_machine.service.supervise import Start, Supervisor
+from components.on_machine.shared.clock import boot_id
 
 TEXTS = {
     "vllm.yaml": '{"model": "a/b", "port": 8000}',
-    "server.env": "",
-    "setting.json": '{"start_timeout_seconds": 60}',
+    "setting.json": '{"start_timeout_seconds": 60, "environment": {}}',
 }
 
 

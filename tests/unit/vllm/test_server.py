@@ -1,8 +1,9 @@
 """What is written to the machine for the server."""
 
+import io
 import json
-import re
 import shlex
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,30 +12,22 @@ import pytest
 import yaml
 
 from components.model.facts import ModelFacts
+from components.on_machine.jobs.job import SUCCEEDED, Result
+from components.on_machine.shared.secret_input import read_json
 from components.vllm.decision import Decision
+from components.vllm.programs import PINNED, PROGRAMS, environment_key, work_key
 from components.vllm.server import (
     DRAIN_SECONDS,
-    SERVICE,
     ModelServerArgs,
-    Report,
+    Served,
     Setting,
     download_command,
-    environment_file,
-    key_file,
+    serve_command,
     server_config,
-    stage_command,
     swap_command,
     weights_key,
 )
-from components.vllm.stack import (
-    FILES,
-    FOLDER,
-    VllmStackArgs,
-    driver_command,
-    install_command,
-    install_key,
-    parse_seconds,
-)
+from components.vllm.stack import VllmStackArgs, install_command, install_key, ready_command
 from components.vllm.versions import PINNED_VLLM
 
 MODEL = "meta-llama/Llama-3.1-8B-Instruct"
@@ -86,8 +79,7 @@ def test_what_the_plan_decided_for_the_machine_reaches_the_server_unless_the_use
 
 def test_no_secret_is_in_the_settings_or_in_a_command() -> None:
     commands = [
-        swap_command("hash", 60),
-        stage_command(),
+        serve_command("hash", 60),
         download_command(FACTS, ARGS.hub_url),
         install_command(VllmStackArgs()),
     ]
@@ -105,9 +97,9 @@ def test_patterns_reach_the_download_as_they_are_and_not_as_files_of_the_machine
 
 def test_the_server_starts_anew_for_another_install_and_not_for_another_key_or_deadline() -> None:
     text = server_config(ARGS, FACTS, Decision())
-    setting = Setting(text, "", False, "one")
-    assert setting.key == Setting(text, "", False, "one").key
-    others = [Setting(text, "A=1\n", False, "one"), Setting(text, "", True, "one"), Setting(text, "", False, "two")]
+    setting = Setting(text, {}, False, "one")
+    assert setting.key == Setting(text, {}, False, "one").key
+    others = [Setting(text, {"A": "1"}, False, "one"), Setting(text, {}, True, "one"), Setting(text, {}, False, "two")]
     assert len({setting.key, *(other.key for other in others)}) == 4
     assert server_config(replace(ARGS, api_key="sk-other", start_timeout_seconds=1), FACTS, Decision()) == text
 
@@ -116,50 +108,105 @@ def test_the_server_starts_anew_when_a_file_that_a_flag_names_has_another_conten
     text = server_config(ARGS, FACTS, Decision())
     files = {"files/chat-template/a.jinja": "{{ x }}"}
     settings = [
-        Setting(text, "", False, "one"),
-        Setting(text, "", False, "one", files),
-        Setting(text, "", False, "one", {"files/chat-template/a.jinja": "{{ y }}"}),
-        Setting(text, "", False, "one", {"files/chat-template/b.jinja": "{{ x }}"}),
+        Setting(text, {}, False, "one"),
+        Setting(text, {}, False, "one", files),
+        Setting(text, {}, False, "one", {"files/chat-template/a.jinja": "{{ y }}"}),
+        Setting(text, {}, False, "one", {"files/chat-template/b.jinja": "{{ x }}"}),
     ]
     assert len({one.key for one in settings}) == len(settings)
-    assert Setting(text, "", False, "one", dict(files)).key == settings[1].key
-    sent = json.loads(settings[1].stage_input(60))["files"]
+    assert Setting(text, {}, False, "one", dict(files)).key == settings[1].key
+    sent = request_of(settings[1])["files"]
     assert sent["files/chat-template/a.jinja"] == "{{ x }}"
 
 
-def test_what_runs_as_long_as_the_server_is_a_part_of_its_key() -> None:
-    imported = {"supervise.py"}
-    for name in SERVICE:
-        found = re.findall(r"^from \.(\w+) import", (FOLDER / name).read_text(), re.MULTILINE)
-        imported |= {f"{module}.py" for module in found}
-    # What explains a failure may be bettered without a new start.
-    assert imported - {"explain.py", "ends.py"} <= set(SERVICE)
+def request_of(setting: Setting) -> Any:
+    """What the machine reads."""
+    return read_json(io.BytesIO(setting.request(["sk-own", "sk-next", "sk-own"], 120, 60).encode()))
+
+
+def test_what_runs_as_long_as_the_server_is_a_part_of_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = Setting("{}", {}, False, "one")
+    before = setting.key
+    for package in ("install", "weights", "driver", "diagnose", "jobs", "shared", "tls"):
+        with_a_comment(monkeypatch, package)
+        assert setting.key == before, package
+    with_a_comment(monkeypatch, "service")
+    assert setting.key != before
+
+
+def with_a_comment(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
+    """One more comment in each Python file of a package for the machine."""
+    folder = f"components/on_machine/{package}/"
+    files = {path: text + b"# more\n" if path.startswith(folder) else text for path, text in PROGRAMS.files.items()}
+    assert files != PROGRAMS.files
+    monkeypatch.setitem(vars(PROGRAMS), "files", files)
+
+
+WORK: dict[str, Callable[[], str]] = {
+    "driver": lambda: work_key("driver"),
+    "install": lambda: install_key(VllmStackArgs()),
+    "weights": lambda: weights_key(FACTS),
+    "service": lambda: Setting("{}", {}, False, "one").key,
+    "tls": lambda: work_key("tls"),
+    "what is installed": lambda: environment_key("wheel", PINNED),
+}
+
+
+@pytest.mark.parametrize(
+    ("package", "redone"),
+    [
+        *((name, {name}) for name in ("driver", "install", "weights", "service", "tls")),
+        *((name, set()) for name in ("jobs", "shared", "diagnose")),
+    ],
+)
+def test_a_comment_in_a_folder_has_its_own_work_done_again_and_no_other(
+    package: str, redone: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One in `install` does not touch the server that runs, which is found by what is installed."""
+    before = {name: key() for name, key in WORK.items()}
+    with_a_comment(monkeypatch, package)
+    assert {name for name, key in WORK.items() if key() != before[name]} == redone
+
+
+def test_another_pin_installs_something_else_and_a_comment_beside_the_pins_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = environment_key("wheel", PINNED), environment_key("source", "0.19.1")
+    pins = "components/vllm/release/install/"
+    files = {
+        path: text + b"# more\n" if path == f"{pins}versions.py" else text for path, text in PROGRAMS.files.items()
+    }
+    monkeypatch.setitem(vars(PROGRAMS), "files", files)
+    assert (environment_key("wheel", PINNED), environment_key("source", "0.19.1")) == before
+    lock = f"{pins}locks/cpu-x86_64.txt"
+    monkeypatch.setitem(vars(PROGRAMS), "files", {**files, lock: files[lock] + b"six==1.17.0\n"})
+    assert environment_key("wheel", PINNED) != before[0]
+    assert environment_key("source", "0.19.1") == before[1]
 
 
 def test_a_server_that_is_stopped_finishes_its_requests_unless_the_user_says_otherwise() -> None:
     assert config_of()["shutdown-timeout"] == DRAIN_SECONDS
     assert config_of(replace(ARGS, vllm_args={"shutdown-timeout": 0}))["shutdown-timeout"] == 0
-    without = yaml.safe_load(server_config(ARGS, FACTS, Decision(), drains=False))
+    without = yaml.safe_load(server_config(replace(ARGS, drains=False), FACTS, Decision()))
     assert "shutdown-timeout" not in without
 
 
 def test_a_setting_reaches_the_machine_whole() -> None:
-    setting = Setting(server_config(ARGS, FACTS, Decision()), "A=1\n", True, "one")
-    sent = json.loads(setting.stage_input(60))
-    assert sent["key"] == setting.key
+    setting = Setting(server_config(ARGS, FACTS, Decision()), {"A": "it's $HOME"}, True, "one")
+    sent = request_of(setting)
+    assert (sent["key"], sent["environment_key"]) == (setting.key, "one")
     assert sent["files"]["vllm.yaml"] == setting.config
-    assert sent["files"]["server.env"] == "A=1\n"
-    assert json.loads(sent["files"]["setting.json"]) == {"tls": True, "start_timeout_seconds": 60}
-    # serve.sh, a shell script, looks for this text.
-    assert '"tls": true' in sent["files"]["setting.json"]
+    settled = {"tls": True, "start_timeout_seconds": 60, "environment": {"A": "it's $HOME"}}
+    assert json.loads(sent["files"]["setting.json"]) == settled
+
+
+def test_the_keys_begin_with_the_stacks_own_and_have_each_once() -> None:
+    assert request_of(Setting("{}", {}, False, "one"))["api_keys"] == ["sk-own", "sk-next"]
 
 
 def test_what_is_exported_is_what_the_machine_says() -> None:
-    said = "stopping a/b\nserving c/d over https on port 8000\noutage: 41 s\nstart: done in 34 s\nswap: done in 60 s"
-    assert Report.parse(said) == Report("c/d", "https", 8000, 34, 41)
-    assert Report.parse("serving c/d over http on port 1\nswap: done in 1 s") == Report("c/d", "http", 1, None, None)
-    with pytest.raises(ValueError, match="did not say what it serves"):
-        Report.parse("swap: done in 1 s")
+    facts = {"model": "c/d", "scheme": "https", "port": 8000, "start_seconds": 34, "outage_seconds": 41}
+    assert Served.of(Result("swap", "k", SUCCEEDED, 60, facts=facts).to_json()) == Served("c/d", "https", 8000, 34, 41)
 
 
 def test_another_way_to_install_or_another_driver_is_installed_and_proven_anew() -> None:
@@ -169,36 +216,12 @@ def test_another_way_to_install_or_another_driver_is_installed_and_proven_anew()
     assert install_key(VllmStackArgs(vllm_version=PINNED_VLLM)) == install_key(VllmStackArgs())
 
 
-def test_users_variables_survive_the_shell_whatever_is_in_them() -> None:
-    text = environment_file({"B": "it's $HOME; `ls`", "A": 1})
-    assert text == "A=1\nB='it'\"'\"'s $HOME; `ls`'\n"
-
-
 def test_commands_are_short_lines_since_a_failure_prints_them_whole() -> None:
-    assert len(swap_command("h" * 16, 24 * 3600)) < 250
-    assert len(driver_command(VllmStackArgs(), "verify")) < 250
-    assert "\n" not in swap_command("h" * 16, 60) + stage_command()
-
-
-def test_the_seconds_of_a_job_are_read_from_its_last_line() -> None:
-    assert parse_seconds("target: cpu\ninstall: done in 34 s") == 34
-    assert parse_seconds("download: done in 7 s, before this run\n") == 7
-    assert parse_seconds("") is None
-
-
-def test_every_script_that_the_machine_needs_is_sent_there() -> None:
-    sent = {file.name for file in FILES}
-    assert {file.name for file in FOLDER.iterdir() if file.suffix in {".sh", ".py", ".env"}} <= sent
-    for file in FILES:
-        for name in re.findall(r"scripts/([\w.]+\.(?:sh|py|env))", file.read_text()):
-            assert name in sent, f"{file.name} calls {name}"
+    assert len(serve_command("h" * 16, 24 * 3600)) < 400
+    assert len(ready_command(VllmStackArgs())) < 250
+    assert "\n" not in swap_command("h" * 16, 60) + serve_command("h" * 16, 60)
 
 
 def test_json_settings_are_yaml() -> None:
     text = server_config(ARGS, FACTS, Decision())
     assert yaml.safe_load(text) == json.loads(text)
-
-
-def test_the_key_file_begins_with_the_stacks_own_key_and_has_each_once() -> None:
-    assert key_file("sk-own", ["sk-next", "sk-own"]) == "sk-own\nsk-next\n"
-    assert key_file("sk-own", ()) == "sk-own\n"

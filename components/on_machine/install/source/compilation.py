@@ -72,7 +72,8 @@ class Builder:
         active = {"PATH": f"{scripts}:{tools.path}", "VIRTUAL_ENV": str(scripts.parent)}
         told = {**self._variables, **active, **(variables or {})}
         with self._log.open("w") as output, _reported(name, self._log, self._began):
-            is_built = tools.run(*command, *options, folder, output=output, variables=told)
+            # There uv finds the settings of the sources.
+            is_built = tools.run(*command, *options, folder, folder=folder, output=output, variables=told)
         if not is_built:
             lines = self._log.read_text(errors="replace").split("\n")
             for line in telling(lines):
