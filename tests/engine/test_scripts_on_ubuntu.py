@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from components.on_machine.shared.paths import BASE, RELEASE
+from components.on_machine.shared.secret_input import with_end
 from components.vllm.release.install.versions import TOOLS
 from tests.engine.test_compat_libraries import Quiet, Repository
 from tests.support.ubuntu_root import NoUbuntuError, UbuntuMachine, ubuntu_root
@@ -124,8 +125,8 @@ def test_a_job_is_done_once_and_says_how_long_it_took(ubuntu: UbuntuMachine) -> 
 
 def test_a_machine_without_a_gpu_needs_no_driver(ubuntu: UbuntuMachine) -> None:
     words = "auto wheel 0.32.0"
-    given = """<<<'{"at": null, "cache": ""}'"""
-    for step in (f"driver.prepare {words} {given}", f"driver.verify {words}"):
+    given = with_end(json.dumps({"at": None, "cache": ""})).rstrip()
+    for step in (f"driver.prepare {words} <<<'{given}'", f"driver.verify {words}"):
         assert "needs no driver" in succeeded(program(ubuntu, step))
     succeeded(python(ubuntu, LIBRARIES))
 
