@@ -7,9 +7,12 @@
 #
 # Prints the seconds of each step.
 set -euo pipefail
-# shellcheck source=components/on_machine/shared/common.sh
-. "$HOME/.local/share/lambda-vllm/scripts/common.sh"
 
+base="$HOME/.local/share/lambda-vllm"
+settings="$HOME/.config/lambda-vllm"
+pins="components/vllm/release/install"
+# Where a line of Python finds this program's modules, and relative paths its files.
+cd "$base/release"
 model=$1 commit=$2 hub=$3
 shift 3
 venv="$HOME/vllm-env"
@@ -22,19 +25,30 @@ step() {
     began=$now
 }
 
+# A pin of versions.json, by the words on the way to it.
+pin() {
+    python3 -c 'import functools, json, sys; print(functools.reduce(dict.get, sys.argv[2:], json.load(open(sys.argv[1]))))' \
+        "$pins/versions.json" "$@"
+}
+
+have_uv() {
+    uv=$(python3 -c 'from components.on_machine.shared import paths, uv; print(uv.ensure_uv(paths.places()))')
+    export UV_NO_PROGRESS=1
+}
+
 install() {
-    rm -rf "$venv" "$base/uv-$UV_VERSION"
-    ensure_uv
+    rm -rf "$venv" "$base/uv-$(pin tools uv)"
+    have_uv
     "$uv" venv --quiet --python '>=3.11,<3.14' --no-python-downloads "$venv"
-    "$uv" pip install --quiet --python "$venv/bin/python" --no-deps --require-hashes --requirement "$base/scripts/cpu-$(uname -m).txt"
+    "$uv" pip install --quiet --python "$venv/bin/python" --no-deps --require-hashes --requirement "$pins/locks/cpu-$(uname -m).txt"
     cp -r "$base"/venv/lib/python3.*/site-packages/vllm-*.dist-info "$(echo "$venv"/lib/python3.*/site-packages)"
-    "$venv/bin/python" "$base/scripts/prove.py" cpu "$VLLM_VERSION" "$TORCH_VERSION" >/dev/null
+    "$venv/bin/python" -P components/on_machine/install/prove.py cpu "$(pin targets cpu vllm)" "$(pin targets cpu torch)" >/dev/null
 }
 
 download() {
     HF_TOKEN=$(<"$settings/hf-token")
     export HF_TOKEN HF_ENDPOINT="$hub" HF_HUB_DISABLE_PROGRESS_BARS=1
-    "$uv" tool run --quiet --from "huggingface_hub==$HUGGINGFACE_HUB_VERSION" \
+    "$uv" tool run --quiet --from "huggingface_hub==$(pin tools huggingface_hub)" \
         hf download "$model" --revision "$commit" --exclude 'original/*' >/dev/null
 }
 

@@ -13,7 +13,7 @@ and Pulumi."""
 DISK_NEEDED_FIRST = 20 * 10**9
 """Bytes: the packages in uv's cache, unpacked once more on the machine, and what building needs in between."""
 DISK_NEEDED_LATER = 8 * 10**9
-"""Bytes: install.sh wants room for the whole environment, though most of it is then linked from the cache."""
+"""Bytes: the install wants room for the whole environment, though most of it is then linked from the cache."""
 DOWNLOAD_FIRST = "about 3.2 GB of packages for vLLM on the CPU"
 
 

@@ -1,6 +1,7 @@
 """Whether the machine's disk can hold what is to be installed."""
 
 import os
+import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -19,8 +20,9 @@ def gigabytes(megabytes: float) -> str:
 
 def free_mb(folder: Path) -> int:
     """Megabytes that a user can still write on the disk of a folder."""
-    disk = os.statvfs(folder)
-    return disk.f_bavail * disk.f_frsize // MEGABYTE
+    command = ["df", "--output=avail", "-B", str(MEGABYTE), str(folder)]
+    said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return int(said.stdout.split()[-1])
 
 
 def check_disk(needed_mb: int, disk: Path, brought: Iterable[Path], *, free: Callable[[Path], int] = free_mb) -> None:
