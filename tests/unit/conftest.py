@@ -11,6 +11,7 @@ import pytest
 
 from components.lambda_cloud.api.client import LambdaClient
 from components.lambda_cloud.api.limits import Limits, RateLimiter
+from tests.support.jumping_clock import JumpingClock
 
 KEY = "secret_test_key"
 
@@ -99,21 +100,13 @@ def script() -> Iterator[Script]:
     thread.join()
 
 
-@dataclass
-class Waits:
-    """Every wait that the client asked for, in seconds; none is waited."""
-
-    seconds: list[float] = field(default_factory=list)
+@pytest.fixture
+def clock() -> JumpingClock:
+    """The clock of the client under test."""
+    return JumpingClock(is_ticking=True)
 
 
 @pytest.fixture
-def waits() -> Waits:
-    """The waits of the client under test."""
-    return Waits()
-
-
-@pytest.fixture
-def client(script: Script, waits: Waits) -> LambdaClient:
-    """A client of the scripted server, with Lambda's limits, that records its waits instead of waiting."""
-    limiter = RateLimiter(Limits(), lambda: sum(waits.seconds), waits.seconds.append)
-    return LambdaClient(KEY, script.url, limiter)
+def client(script: Script, clock: JumpingClock) -> LambdaClient:
+    """A client of the scripted server, with Lambda's limits, whose waits take no time."""
+    return LambdaClient(KEY, script.url, RateLimiter(Limits(), clock))
