@@ -1,5 +1,6 @@
 """An HTTP server that gives the answers a test has prepared, so that the client meets the real wire."""
 
+import itertools
 import json
 import threading
 from collections.abc import Iterator
@@ -16,10 +17,14 @@ from tests.support.jumping_clock import JumpingClock
 KEY = "secret_test_key"
 
 
+_test = itertools.count()
+
+
 @pytest.fixture(autouse=True)
 def notes_of_this_test_alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the program notes of an account on this computer stays with the test."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("account-notes")))
+    """What the program notes of an account on this computer stays with the test. Few do, so the program makes the
+    folder."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "account-notes" / str(next(_test))))
 
 
 @dataclass

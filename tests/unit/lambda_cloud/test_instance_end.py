@@ -78,7 +78,7 @@ def test_an_end_that_never_comes_is_an_error_that_says_the_machine_may_bill_and_
     launched = launch(cloud.client, ORDER)
     cloud.fault("terminate", "ignored", 1000)
     with pytest.raises(NotTerminatedError) as caught:
-        terminate_instance(cloud.client, launched.instance_id, timeout_s=60)
+        terminate_instance(cloud.client, launched.instance_id, timeout_s=10)
     assert f"instance {launched.instance_id} may still be billing" in str(caught.value)
     assert "run `pulumi destroy` again" in str(caught.value)
     assert cloud.calls("terminate") >= 2
@@ -104,7 +104,7 @@ def test_many_ends_at_the_same_time_look_at_one_list(cloud: EmulatedCloud, monke
 def test_many_ends_that_take_a_while_look_as_often_as_one(cloud: EmulatedCloud) -> None:
     machines = [launch(cloud.client, replace(ORDER, token=f"{number:032x}")).instance_id for number in range(8)]
     cloud.control("DELETE", "/requests")
-    cloud.fault("terminate", "slow", len(machines), seconds=30)
+    cloud.fault("terminate", "slow", len(machines), seconds=3)
     all_there = threading.Barrier(len(machines))
 
     def end(instance_id: str) -> None:
