@@ -5,9 +5,11 @@ RUN := PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$$PATH" PULUMI_HOME="$(CUR
 
 # Test files run two at a time: most of the engine's and of vLLM's time is waiting. Tests of one file stay in order.
 SIDE_BY_SIDE := --numprocesses 2 --dist loadfile
+# Unit tests know of no order.
+ON_BOTH_CORES := --numprocesses 2
 
 .DEFAULT_GOAL := help
-.PHONY: help tools local local-down test test-unit test-engine test-e2e bench lint format docs clean
+.PHONY: help tools local local-down test test-unit test-long test-engine test-e2e bench lint format docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -24,8 +26,11 @@ local-down: tools ## pulumi destroy, local cloud down, and a check that nothing 
 test: tools ## all three floors of tests
 	@$(RUN) python -m pytest $(SIDE_BY_SIDE) tests/unit tests/engine tests/e2e
 
-test-unit: tools ## no process is started; about a minute
-	@$(RUN) python -m pytest tests/unit
+test-unit: tools ## no process is started, no clock is looked at; well under a minute
+	@$(RUN) python -m pytest $(ON_BOTH_CORES) tests/unit
+
+test-long: tools ## what the other targets leave out because it is long by nature
+	@$(RUN) python -m pytest $(ON_BOTH_CORES) -m long tests
 
 test-engine: tools ## the real Pulumi engine against the local cloud
 	@$(RUN) python -m pytest $(SIDE_BY_SIDE) tests/engine

@@ -7,8 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Any
@@ -19,6 +18,7 @@ import psutil
 from localcloud.account import credentials
 from localcloud.account.state import RunningServer, StateDirectory
 from localcloud.account.store import Store
+from localcloud.clock import comes_true
 from localcloud.errors import LocalCloudError
 from localcloud.paths import CONTROL_PREFIX
 
@@ -45,7 +45,7 @@ def up(state: StateDirectory, serve_arguments: Sequence[str]) -> str:
             stderr=log,
             start_new_session=True,
         )
-    _wait_for(lambda: state.running_server() is not None or process.poll() is not None, START_SECONDS)
+    comes_true(lambda: state.running_server() is not None or process.poll() is not None, START_SECONDS, POLL_SECONDS)
     running = state.running_server()
     if running is None:
         _end(process)
@@ -100,16 +100,16 @@ def _stop_server(state: StateDirectory) -> None:
         return
     with suppress(ProcessLookupError):
         os.kill(running.pid, signal.SIGTERM)
-    if not _wait_for(lambda: not state.is_in_use(), STOP_SECONDS):
+    if not comes_true(lambda: not state.is_in_use(), STOP_SECONDS, POLL_SECONDS):
         with suppress(ProcessLookupError):
             os.kill(running.pid, signal.SIGKILL)
-    if not _wait_for(lambda: not (_lives(running.pid) or _answers(running)), STOP_SECONDS):
+    if not comes_true(lambda: not (_lives(running.pid) or _answers(running)), STOP_SECONDS, POLL_SECONDS):
         raise LocalCloudError(f"the server, process {running.pid}, does not end")
 
 
 def _wait_until_it_listens(state: StateDirectory) -> RunningServer | None:
     """The server, waited for when it is just starting; None when it gave up in the meantime."""
-    _wait_for(lambda: state.running_server() is not None or not state.is_in_use(), START_SECONDS)
+    comes_true(lambda: state.running_server() is not None or not state.is_in_use(), START_SECONDS, POLL_SECONDS)
     running = state.running_server()
     if running is None and state.is_in_use():
         raise LocalCloudError(f"a server is starting on {state.path} and does not come up; see {state.log}")
@@ -175,15 +175,6 @@ def _answers(running: RunningServer) -> bool:
             return True
     except OSError:
         return False
-
-
-def _wait_for(condition: Callable[[], bool], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(POLL_SECONDS)
-    return condition()
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -10,7 +10,8 @@ from localcloud.account.filesystems import FilesystemFolders
 from localcloud.account.prices import Prices
 from localcloud.account.quotas import Allowance
 from localcloud.account.store import Store
-from localcloud.api.clock import CloudClock
+from localcloud.api.edge_date import EdgeDate
+from localcloud.clock import Clock
 from localcloud.control.journal import Journal
 from localcloud.faults.waiting import Faults
 from localcloud.machines.lifecycle import Lifecycle
@@ -29,7 +30,8 @@ class Cloud:
     filesystems: FilesystemFolders
     faults: Faults
     journal: Journal
-    clock: CloudClock
+    edge_date: EdgeDate
+    clock: Clock
 
 
 CLOUD = web.AppKey("cloud", Cloud)

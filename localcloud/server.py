@@ -20,10 +20,11 @@ from localcloud.account.quotas import Allowance
 from localcloud.account.state import RunningServer, StateDirectory, write_private
 from localcloud.account.store import Store
 from localcloud.api.auth import authenticate
-from localcloud.api.clock import CloudClock
 from localcloud.api.edge import LIMITER, RateLimit, check_user_agent, rate_limiter
+from localcloud.api.edge_date import EdgeDate
 from localcloud.api.envelope import envelope
 from localcloud.api.routes import api_routes
+from localcloud.clock import SYSTEM_CLOCK, Clock
 from localcloud.cloud import CLOUD, Cloud
 from localcloud.control.journal import Journal
 from localcloud.control.page.routes import page_routes
@@ -68,17 +69,22 @@ class Settings:
 
 @asynccontextmanager
 async def open_cloud(
-    state: StateDirectory, machines: Machines, time_scale: float, seed: int = 0, faults: Faults | None = None
+    state: StateDirectory,
+    machines: Machines,
+    time_scale: float,
+    seed: int = 0,
+    faults: Faults | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> AsyncIterator[Cloud]:
     """The account in a state directory, its instances taken up where they were left."""
     credentials = load_or_create(state.credentials)
     store = Store(state.database)
-    filesystems = FilesystemFolders(state.filesystems, time_scale)
-    lifecycle = Lifecycle(store, machines, filesystems, time_scale, seed)
-    faults = faults or Faults()
+    filesystems = FilesystemFolders(state.filesystems, time_scale, clock)
+    lifecycle = Lifecycle(store, machines, filesystems, time_scale, seed, clock)
+    faults = faults or Faults(clock)
     faults.has_ssh = machines.kind == ProcessMachines.kind
     faults.has_small_disks = machines.kind == ProcessMachines.kind and can_mount()
-    capacity = Capacity(store, Drift(store, time_scale))
+    capacity = Capacity(store, Drift(store, time_scale, clock))
     try:
         await asyncio.to_thread(filesystems.keep_only, {one.id for one in store.filesystems.all()})
         await lifecycle.recover()
@@ -91,8 +97,9 @@ async def open_cloud(
             lifecycle,
             filesystems,
             faults,
-            Journal(),
-            CloudClock(),
+            Journal(clock),
+            EdgeDate(clock),
+            clock,
         )
     finally:
         await lifecycle.close()
@@ -102,7 +109,7 @@ async def open_cloud(
 def make_app(cloud: Cloud, hub: Sequence[web.RouteDef], rate_limit: RateLimit) -> web.Application:
     """The whole application: Lambda's API, the control side, and the hub on the paths between them."""
     routes = api_routes()
-    limiter = rate_limiter(rate_limit)
+    limiter = rate_limiter(rate_limit, cloud.clock)
     limits = [limiter.middleware()] if limiter else []
     api = web.Application(
         middlewares=[check_user_agent(), *limits, envelope, authenticate, cloud.faults.middleware()],
@@ -113,7 +120,7 @@ def make_app(cloud: Cloud, hub: Sequence[web.RouteDef], rate_limit: RateLimit) -
         middlewares=[cloud.journal.middleware(), cloud.faults.hub_middleware()], client_max_size=LARGEST_BODY
     )
     app[CLOUD] = cloud
-    app.on_response_prepare.append(cloud.clock.stamp)
+    app.on_response_prepare.append(cloud.edge_date.stamp)
     if limiter:
         app[LIMITER] = limiter
     app.add_subapp(API_PREFIX, api)

@@ -10,10 +10,10 @@ import re
 import socket
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from components.dynamic.clock import SYSTEM_CLOCK, Clock
 from components.dynamic.errors import ProviderError
 
 _ADDRESS = re.compile(r"^(127\.0\.0\.1|localhost):(\d+)$")
@@ -70,7 +70,7 @@ def at_work() -> Iterator[None]:
             _at_work -= 1
 
 
-def leave_with_engine() -> None:
+def leave_with_engine(clock: Clock = SYSTEM_CLOCK) -> None:
     """End this process soon after the engine has ended and nothing is at work any more, and without delay when the
     engine asks for it. Calling it again is fine."""
     global _is_watched
@@ -78,13 +78,13 @@ def leave_with_engine() -> None:
         if _is_watched or engine_address(sys.argv) is None:
             return
         _is_watched = True
-    threading.Thread(target=_watch, daemon=True).start()
+    threading.Thread(target=_watch, args=(clock,), daemon=True).start()
     atexit.register(_leave)
 
 
-def _watch() -> None:
+def _watch(clock: Clock) -> None:
     while _at_work or not engine_is_gone():
-        time.sleep(LOOK_EVERY_S)
+        clock.sleep(LOOK_EVERY_S)
     # The plugin's main thread waits for ever and cannot be told.
     _leave()
 

@@ -2,10 +2,10 @@
 
 import math
 from random import Random
-from time import time as now
 
 from localcloud.account.records import DriftRecord
 from localcloud.account.store import Store
+from localcloud.clock import SYSTEM_CLOCK, Clock
 
 STEP_SECONDS = 60.0
 """How long things stay as they are, at time scale 1; our choice, since Lambda says nothing about it."""
@@ -22,8 +22,9 @@ SCARCE = 0.45
 class Drift:
     """Off until it has a seed. Seed and beginning are kept, so it goes on where it was after a restart."""
 
-    def __init__(self, store: Store, time_scale: float) -> None:
+    def __init__(self, store: Store, time_scale: float, clock: Clock = SYSTEM_CLOCK) -> None:
         self._store = store
+        self._clock = clock
         self._step = max(SHORTEST_STEP, STEP_SECONDS * time_scale)
 
     @property
@@ -38,14 +39,14 @@ class Drift:
         if seed is None:
             self._store.drift.delete(DriftRecord.ID)
         elif seed != self.seed:
-            self._store.drift.put(DriftRecord(seed=seed, began=now()))
+            self._store.drift.put(DriftRecord(seed=seed, began=self._clock.now()))
 
     def is_there(self, instance_type: str, region: str, steps_ago: int) -> bool:
         """Whether there is capacity; always, when it is off."""
         record = self._store.drift.get(DriftRecord.ID)
         if record is None:
             return True
-        step = int((now() - record.began) / self._step) - steps_ago
+        step = int((self._clock.now() - record.began) / self._step) - steps_ago
         return level(record.seed, instance_type, region, max(0, step)) >= SCARCE
 
 

@@ -3,11 +3,11 @@
 import asyncio
 import math
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from localcloud.account.folders import remove_folder
+from localcloud.clock import SYSTEM_CLOCK, Clock
 
 MEASURED_AFTER = 60.0
 """Seconds at time scale 1 for which a size is believed. Lambda measures every few hours."""
@@ -19,7 +19,8 @@ class FilesystemFolders:
     `time_scale` stretches the time for which a measured size is believed.
     """
 
-    def __init__(self, root: Path, time_scale: float) -> None:
+    def __init__(self, root: Path, time_scale: float, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
         self._root = root.absolute()
         self._believed = MEASURED_AFTER * time_scale
         self._measured: dict[str, tuple[float, int]] = {}
@@ -37,9 +38,9 @@ class FilesystemFolders:
     async def bytes_used(self, filesystem_id: str) -> int:
         """Size of what is in a filesystem, measured a while ago."""
         moment, size = self._measured.get(filesystem_id, (-math.inf, 0))
-        if time.monotonic() - moment > self._believed:
+        if self._clock.monotonic() - moment >= self._believed:
             size = await asyncio.to_thread(size_of, self.folder(filesystem_id))
-            self._measured[filesystem_id] = (time.monotonic(), size)
+            self._measured[filesystem_id] = (self._clock.monotonic(), size)
         return size
 
     def remove(self, filesystem_id: str) -> None:

@@ -2,12 +2,13 @@
 
 import os
 import shutil
-import time
 from pathlib import Path
 
+from localcloud.clock import comes_true
 from localcloud.errors import LocalCloudError
 
-_ATTEMPTS = 20
+_PATIENCE = 2.0
+"""Seconds for which somebody may still be writing into it."""
 
 
 def remove_folder(folder: Path) -> None:
@@ -16,13 +17,16 @@ def remove_folder(folder: Path) -> None:
     Raises:
         LocalCloudError: something in it cannot be removed.
     """
-    for _ in range(_ATTEMPTS):
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
-            return
-        _make_removable(folder)
-        time.sleep(0.1)
-    raise LocalCloudError(f"{folder} cannot be removed; remove it by hand")
+    if not comes_true(lambda: _is_removed(folder), _PATIENCE, every=0.1):
+        raise LocalCloudError(f"{folder} cannot be removed; remove it by hand")
+
+
+def _is_removed(folder: Path) -> bool:
+    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
+        return True
+    _make_removable(folder)
+    return False
 
 
 def _make_removable(folder: Path) -> None:

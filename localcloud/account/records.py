@@ -1,6 +1,5 @@
 """What the account holds, as it is kept on disk. Times are seconds since the epoch."""
 
-import time
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Literal
@@ -100,9 +99,9 @@ class InstanceRecord(Record):
     extra_termination_seconds: float = 0.0
     """A fault: how much longer than usual its termination takes."""
 
-    def is_hidden(self) -> bool:
+    def is_hidden(self, now: float) -> bool:
         """Whether the API does not know it at the moment."""
-        return time.time() < self.hidden_until
+        return now < self.hidden_until
 
 
 class SshKeyRecord(Record):

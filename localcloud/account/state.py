@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from localcloud.account.folders import remove_folder
+from localcloud.clock import comes_true
 from localcloud.errors import LocalCloudError
 
 
@@ -137,14 +137,15 @@ class StateDirectory:
 
 def _lock(descriptor: int) -> bool:
     """Try for a second, since whoever only asks whether a server lives holds the lock for an instant."""
-    for _ in range(50):
+
+    def is_locked() -> bool:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            time.sleep(0.02)
-        else:
-            return True
-    return False
+            return False
+        return True
+
+    return comes_true(is_locked, within=1.0, every=0.02)
 
 
 def write_private(path: Path, text: str) -> None:

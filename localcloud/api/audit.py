@@ -6,13 +6,14 @@ import hashlib
 import json
 import re
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
 
 from localcloud.account.records import OWNER, AuditRecord
 from localcloud.api.errors import invalid_parameters
+from localcloud.clock import utc
 from localcloud.cloud import Cloud, cloud_of
 
 PAGE_SIZE = 100
@@ -34,7 +35,7 @@ def note(cloud: Cloud, resource: str, action: str, ids: list[str], **details: st
     cloud.store.audit.put(
         AuditRecord(
             id=uuid.uuid4().hex,
-            time=datetime.now(UTC),
+            time=utc(cloud.clock),
             resource=resource,
             action=action,
             resource_ids=ids,

@@ -1,14 +1,13 @@
 """The network edge in front of Lambda's API (Cloudflare): it answers before the API sees a request, and not in JSON."""
 
-import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from localcloud.clock import Clock
 from localcloud.paths import API_PREFIX
 
 LAUNCH_PATH = f"{API_PREFIX}/instance-operations/launch"
@@ -40,12 +39,12 @@ RateLimit = float | Literal["lambda", "off"]
 class TokenBucket:
     """`burst` requests at once, then one each `seconds`."""
 
-    def __init__(self, seconds: float, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, seconds: float, burst: float, clock: Clock) -> None:
         self._seconds = seconds
         self._burst = burst
         self._clock = clock
         self._tokens = burst
-        self._filled = clock()
+        self._filled = clock.monotonic()
 
     def take(self) -> bool:
         """Whether a request may pass now."""
@@ -56,7 +55,7 @@ class TokenBucket:
 
     def left(self) -> float:
         """How many requests may pass now; the part of one is the part of its interval that is over."""
-        now = self._clock()
+        now = self._clock.monotonic()
         self._tokens = min(self._burst, self._tokens + (now - self._filled) / self._seconds)
         self._filled = now
         return self._tokens
@@ -65,20 +64,20 @@ class TokenBucket:
 class Bouncer:
     """Counts refusals and shuts the door; `factor` stretches all of the ban's times. A ban is not made longer."""
 
-    def __init__(self, ban: Ban, factor: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, ban: Ban, factor: float, clock: Clock) -> None:
         self._ban = ban
         self._factor = factor
         self._clock = clock
         self._refused: deque[float] = deque(maxlen=ban.refusals)
-        self._shut_until = clock()
+        self._shut_until = clock.monotonic()
 
     def shut_for(self) -> float:
         """Seconds for which the ban still holds, 0 when there is none."""
-        return max(0.0, self._shut_until - self._clock())
+        return max(0.0, self._shut_until - self._clock.monotonic())
 
     def refused(self) -> None:
         """A request came too early; perhaps it was one too many."""
-        now = self._clock()
+        now = self._clock.monotonic()
         self._refused.append(now)
         if len(self._refused) == self._ban.refusals and now - self._refused[0] < self._ban.within * self._factor:
             self._shut_until = now + self._ban.seconds * self._factor
@@ -105,13 +104,13 @@ def check_user_agent() -> Middleware:
 
 
 class RateLimiter:
-    """One request and one launch for each of Lambda's intervals times `factor`, in real seconds at every time scale.
+    """One request and one launch for each of Lambda's intervals times `factor`, the same at every time scale.
 
     The small bursts forgive a client that keeps to the limit and whose requests arrive unevenly. One that goes on
     without waiting is banned: for a while it gets no request through at all.
     """
 
-    def __init__(self, factor: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, factor: float, clock: Clock) -> None:
         self._requests = TokenBucket(REQUEST_SECONDS * factor, 2.0, clock)
         self._launches = TokenBucket(LAUNCH_SECONDS * factor, 1.05, clock)
         self._bouncer = Bouncer(BAN, factor, clock)
@@ -144,9 +143,9 @@ LIMITER = web.AppKey("limiter", RateLimiter)
 """Of the application that has limits."""
 
 
-def rate_limiter(limit: RateLimit) -> RateLimiter | None:
+def rate_limiter(limit: RateLimit, clock: Clock) -> RateLimiter | None:
     """What enforces a limit; None where there is none."""
-    return None if limit == "off" else RateLimiter(1.0 if limit == "lambda" else limit)
+    return None if limit == "off" else RateLimiter(1.0 if limit == "lambda" else limit, clock)
 
 
 def too_many_requests() -> web.Response:

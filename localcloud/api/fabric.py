@@ -4,7 +4,6 @@ The document of August 2026 has them; one of September did not.
 """
 
 import uuid
-from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -15,6 +14,7 @@ from localcloud.api.audit import note
 from localcloud.api.catalogue import region_json
 from localcloud.api.envelope import RequestBody, ok, path_id, read_body
 from localcloud.api.errors import check_region, not_found
+from localcloud.clock import utc
 from localcloud.cloud import cloud_of
 
 DEFAULT_WORKSPACE = "232582c7ff041399e34823a0be625540"
@@ -40,14 +40,14 @@ async def create_fabric_partition(request: web.Request) -> web.Response:
     """Names need not be unique, as the document lists no such error."""
     asked = await read_body(request, NewPartition)
     check_region(asked.region)
+    cloud = cloud_of(request)
     partition = FabricPartitionRecord(
         id=uuid.uuid4().hex,
         name=asked.name,
         region=asked.region,
         workspace_id=asked.workspace_id,
-        created=datetime.now(UTC).isoformat(),
+        created=utc(cloud.clock).isoformat(),
     )
-    cloud = cloud_of(request)
     with cloud.store.transaction():
         cloud.store.fabric_partitions.put(partition)
         note(cloud, "fabric_partition", "created", [partition.id], region=partition.region)

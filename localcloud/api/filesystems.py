@@ -3,7 +3,6 @@
 import asyncio
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -22,6 +21,7 @@ from localcloud.api.errors import (
     launch_object_not_found,
     quota_exceeded,
 )
+from localcloud.clock import utc
 from localcloud.cloud import Cloud, cloud_of
 
 
@@ -55,7 +55,7 @@ async def create_filesystem(request: web.Request) -> web.Response:
     if not cloud.allowance.has_filesystem():
         raise quota_exceeded()
     filesystem = FilesystemRecord(
-        id=uuid.uuid4().hex, name=asked.name, region=asked.region, created=datetime.now(UTC).isoformat()
+        id=uuid.uuid4().hex, name=asked.name, region=asked.region, created=utc(cloud.clock).isoformat()
     )
     cloud.filesystems.make(filesystem.id)
     with cloud.store.transaction():

@@ -1,7 +1,6 @@
 """Firewall rulesets of a region, and the rules that hold in every region."""
 
 import uuid
-from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from typing import Annotated, Any, Literal, Self
 
@@ -13,6 +12,7 @@ from localcloud.api.audit import note
 from localcloud.api.catalogue import region_json
 from localcloud.api.envelope import RequestBody, ok, path_id, read_body
 from localcloud.api.errors import check_region, quota_exceeded, ruleset_in_use, ruleset_not_found
+from localcloud.clock import utc
 from localcloud.cloud import Cloud, cloud_of
 
 GLOBAL_NAME = "Default Workspace Global Rules"
@@ -98,7 +98,7 @@ async def create_firewall_ruleset(request: web.Request) -> web.Response:
         name=asked.name,
         region=asked.region,
         rules=_kept(asked.rules),
-        created=datetime.now(UTC).isoformat(),
+        created=utc(cloud.clock).isoformat(),
     )
     with cloud.store.transaction():
         cloud.store.rulesets.put(ruleset)
@@ -202,7 +202,7 @@ def _ruleset_json(cloud: Cloud, ruleset: RulesetRecord) -> dict[str, Any]:
         "region": region_json(ruleset.region),
         "rules": _rules_json(ruleset.rules),
         "created": ruleset.created,
-        "instance_ids": [one.id for one in _holders(cloud, ruleset.id) if not one.is_hidden()],
+        "instance_ids": [one.id for one in _holders(cloud, ruleset.id) if not one.is_hidden(cloud.clock.now())],
     }
 
 

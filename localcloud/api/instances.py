@@ -52,7 +52,8 @@ async def list_instances(request: web.Request) -> web.Response:
     if "cluster_id" in request.query:
         # There are no clusters, so no instance is part of one.
         return ok([])
-    return ok([instance_json(cloud, one) for one in cloud.store.instances.all() if not one.is_hidden()])
+    now = cloud.clock.now()
+    return ok([instance_json(cloud, one) for one in cloud.store.instances.all() if not one.is_hidden(now)])
 
 
 async def get_instance(request: web.Request) -> web.Response:
@@ -178,7 +179,7 @@ def _why_blocked(instance: InstanceRecord) -> dict[str, str]:
 
 def _find(cloud: Cloud, instance_id: str) -> InstanceRecord:
     instance = cloud.store.instances.get(instance_id)
-    if instance is None or instance.is_hidden():
+    if instance is None or instance.is_hidden(cloud.clock.now()):
         raise instance_not_found()
     return instance
 

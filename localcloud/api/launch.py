@@ -1,7 +1,6 @@
 """POST /instance-operations/launch: what may be asked for, and whether it can be had."""
 
 import secrets
-import time
 import uuid
 from typing import Annotated, Self
 
@@ -110,7 +109,7 @@ def _instance(cloud: Cloud, asked: LaunchRequest) -> InstanceRecord:
         firewall_ruleset_ids=ruleset_ids,
         filesystems=filesystems,
         jupyter_token=secrets.token_hex(16),
-        boot_began=time.time(),
+        boot_began=cloud.clock.now(),
     )
 
 

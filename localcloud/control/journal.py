@@ -8,6 +8,7 @@ from typing import Literal
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from localcloud.clock import SYSTEM_CLOCK, Clock
 from localcloud.paths import API_PREFIX, CONTROL_PREFIX, PAGE_PATHS
 
 KEPT = 10_000
@@ -31,6 +32,7 @@ class Entry:
 class Journal:
     """The last requests, oldest first. It is not kept over a restart."""
 
+    clock: Clock = SYSTEM_CLOCK
     entries: deque[Entry] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def middleware(self) -> Middleware:
@@ -40,7 +42,7 @@ class Journal:
         async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
             if request.path.startswith(CONTROL_PREFIX + "/") or request.path in PAGE_PATHS:
                 return await handler(request)
-            began, clock = time.time(), time.perf_counter()
+            began, clock = self.clock.now(), time.perf_counter()
             status: int | None = 500
             try:
                 response = await handler(request)

@@ -222,5 +222,5 @@ async def _set_price(request: web.Request) -> web.Response:
 
 async def _set_clock(request: web.Request) -> web.Response:
     change = ClockChange.model_validate_json(await request.read())
-    cloud_of(request).clock.ahead_seconds = change.ahead_seconds
+    cloud_of(request).edge_date.ahead_seconds = change.ahead_seconds
     return web.json_response(change.model_dump())

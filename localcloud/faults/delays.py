@@ -5,21 +5,26 @@ from collections.abc import Coroutine
 
 from aiohttp import web
 
+from localcloud.clock import SYSTEM_CLOCK, Clock
+
 
 class Delays:
     """Waits that end early when the cloud does."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.clock = clock
         self._closing = asyncio.Event()
         self._outliving: set[asyncio.Task[web.StreamResponse]] = set()
 
     async def wait(self, seconds: float) -> bool:
         """Wait; whether the cloud is still up after it."""
+        waits = [asyncio.ensure_future(one) for one in (self.clock.wait(seconds), self._closing.wait())]
         try:
-            await asyncio.wait_for(self._closing.wait(), seconds)
-        except TimeoutError:
-            return True
-        return False
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+        return not self._closing.is_set()
 
     async def outlive_client(self, work: Coroutine[None, None, web.StreamResponse]) -> web.StreamResponse:
         """Do it to the end, also when the call is cancelled because its client has gone away."""

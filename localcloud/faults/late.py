@@ -1,7 +1,5 @@
 """Faults of time: the cloud acts late, or answers late."""
 
-import time
-
 from aiohttp import web
 
 from localcloud.faults.call import Call
@@ -26,8 +24,9 @@ async def _late(call: Call) -> web.StreamResponse:
 async def delay_after(call: Call) -> web.StreamResponse:
     """The cloud acts at once and answers late. A client that has gone away waits no more, and its call is over."""
     answer = await call.answer()
-    deadline = time.monotonic() + call.seconds
-    while call.is_listened_to() and (left := deadline - time.monotonic()) > 0:
+    clock = call.delays.clock
+    deadline = clock.monotonic() + call.seconds
+    while call.is_listened_to() and (left := deadline - clock.monotonic()) > 0:
         if not await call.delays.wait(min(left, POLL_SECONDS)):
             return call.hang_up()
     return answer

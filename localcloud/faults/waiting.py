@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from localcloud.clock import SYSTEM_CLOCK, Clock
 from localcloud.control.journal import operation_of
 from localcloud.faults.call import Call
 from localcloud.faults.delays import Delays
@@ -21,12 +22,16 @@ from localcloud.paths import API_PREFIX, CONTROL_PREFIX
 class Faults:
     """The faults of one cloud, in the order in which they were asked for."""
 
+    clock: Clock = SYSTEM_CLOCK
     waiting: list[Fault] = field(default_factory=list)
-    delays: Delays = field(default_factory=Delays)
+    delays: Delays = field(init=False)
     has_ssh: bool = False
     """Whether the machines of this cloud have SSH that can go wrong."""
     has_small_disks: bool = False
     """Whether a machine can have a disk of its own, of any size."""
+
+    def __post_init__(self) -> None:
+        self.delays = Delays(self.clock)
 
     def add(self, fault: Fault, operations: Collection[str]) -> Fault:
         """Let it come, after those asked for before; the fault with everything filled in.

@@ -9,12 +9,12 @@ Times are counted from what is on disk, so a boot or a termination goes on where
 """
 
 import asyncio
-import time
 
 from localcloud.account.catalogue import INSTANCE_TYPES
 from localcloud.account.filesystems import FilesystemFolders
 from localcloud.account.records import GONE, InstanceRecord, LaunchCountRecord, Status
 from localcloud.account.store import Store
+from localcloud.clock import SYSTEM_CLOCK, Clock
 from localcloud.machines.base import Machines, MachineSpec, Mount
 from localcloud.machines.inbound import inbound_rules
 from localcloud.machines.tasks import InstanceTasks, say, uninterrupted
@@ -28,8 +28,15 @@ class Lifecycle:
     """
 
     def __init__(
-        self, store: Store, machines: Machines, filesystems: FilesystemFolders, time_scale: float, seed: int = 0
+        self,
+        store: Store,
+        machines: Machines,
+        filesystems: FilesystemFolders,
+        time_scale: float,
+        seed: int = 0,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._clock = clock
         self._seed = seed
         self._store = store
         self._machines = machines
@@ -67,7 +74,7 @@ class Lifecycle:
     def restart(self, instance_id: str) -> InstanceRecord:
         """Begin to reboot an instance that has a machine; it keeps its address."""
         changed = self._change(
-            instance_id, status=Status.BOOTING, pending="restart", boot_began=time.time(), has_launched=True
+            instance_id, status=Status.BOOTING, pending="restart", boot_began=self._clock.now(), has_launched=True
         )
         self._tasks.begin(instance_id, self._boot)
         return changed
@@ -81,7 +88,7 @@ class Lifecycle:
         if instance.status == Status.TERMINATING:
             return instance
         changed = self._change(
-            instance_id, status=Status.TERMINATING, ended=time.time(), extra_termination_seconds=extra_seconds
+            instance_id, status=Status.TERMINATING, ended=self._clock.now(), extra_termination_seconds=extra_seconds
         )
         self._tasks.begin(instance_id, self._terminate)
         return changed
@@ -94,7 +101,7 @@ class Lifecycle:
             return self._change(instance_id, status=status)
         await self._tasks.stop(instance_id)
         await self._machines.destroy(instance_id)
-        changed = self._change(instance_id, status=status, ended=time.time())
+        changed = self._change(instance_id, status=status, ended=self._clock.now())
         self._tasks.begin(instance_id, self._forget)
         return changed
 
@@ -132,7 +139,7 @@ class Lifecycle:
             await uninterrupted(self._bring_up(instance_id))
         await self._wait_until(instance.boot_began, instance.boot_times.active)
         if self._get(instance_id).status == Status.BOOTING:
-            self._change(instance_id, status=Status.ACTIVE, preempted_at=_preemption(instance))
+            self._change(instance_id, status=Status.ACTIVE, preempted_at=self._preemption(instance))
             await self._preempt(instance_id)
 
     async def _preempt(self, instance_id: str) -> None:
@@ -140,9 +147,9 @@ class Lifecycle:
         instance = self._get(instance_id)
         if instance.preempted_at is None:
             return
-        await asyncio.sleep(max(0.0, instance.preempted_at - time.time()))
+        await self._clock.wait(instance.preempted_at - self._clock.now())
         await uninterrupted(self._machines.destroy(instance_id))
-        self._change(instance_id, status=Status.PREEMPTED, ended=time.time())
+        self._change(instance_id, status=Status.PREEMPTED, ended=self._clock.now())
         await self._forget(instance_id)
 
     async def _fail_to_boot(self, instance_id: str, end: Status) -> None:
@@ -150,7 +157,7 @@ class Lifecycle:
         if self._get(instance_id).status != Status.BOOTING:
             return
         if end in GONE:
-            self._change(instance_id, status=end, ended=time.time())
+            self._change(instance_id, status=end, ended=self._clock.now())
             await self._forget(instance_id)
         else:
             self._change(instance_id, status=end)
@@ -189,12 +196,12 @@ class Lifecycle:
             say(instance_id, "its machine could not be destroyed", error)
             self._change(instance_id, status=Status.UNHEALTHY)
             return
-        await self._wait_until(_ended(self._get(instance_id)), TERMINATED_AFTER)
+        await self._wait_until(self._ended(self._get(instance_id)), TERMINATED_AFTER)
         self._change(instance_id, status=Status.TERMINATED)
         await self._forget(instance_id)
 
     async def _forget(self, instance_id: str) -> None:
-        await self._wait_until(_ended(self._get(instance_id)), TERMINATED_AFTER + FORGOTTEN_AFTER)
+        await self._wait_until(self._ended(self._get(instance_id)), TERMINATED_AFTER + FORGOTTEN_AFTER)
         self._store.instances.delete(instance_id)
 
     def _count_launch(self) -> int:
@@ -205,7 +212,15 @@ class Lifecycle:
         return count
 
     async def _wait_until(self, began: float, seconds: float) -> None:
-        await asyncio.sleep(max(0.0, began + seconds * self._scale - time.time()))
+        await self._clock.wait(began + seconds * self._scale - self._clock.now())
+
+    def _preemption(self, instance: InstanceRecord) -> float | None:
+        """When an instance that becomes active now is taken away."""
+        return None if instance.preempted_after is None else self._clock.now() + instance.preempted_after
+
+    def _ended(self, instance: InstanceRecord) -> float:
+        """From when on the usual times of an end count."""
+        return (instance.ended or self._clock.now()) + instance.extra_termination_seconds
 
     def _get(self, instance_id: str) -> InstanceRecord:
         """The instance as it is now: others may have changed it during a wait."""
@@ -240,13 +255,3 @@ class Lifecycle:
 def _has_machine(instance: InstanceRecord) -> bool:
     """Whether there is a machine that has only to be listened for again; pending ones are started instead."""
     return instance.ip is not None and not instance.pending and instance.status not in {*GONE, Status.TERMINATING}
-
-
-def _preemption(instance: InstanceRecord) -> float | None:
-    """When an instance that becomes active now is taken away."""
-    return None if instance.preempted_after is None else time.time() + instance.preempted_after
-
-
-def _ended(instance: InstanceRecord) -> float:
-    """From when on the usual times of an end count."""
-    return (instance.ended or time.time()) + instance.extra_termination_seconds

@@ -2,12 +2,12 @@
 
 import os
 import resource
-import time
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
+from localcloud.clock import SYSTEM_CLOCK, comes_true
 from localcloud.machines.errors import MachineError
 
 GRACE = 3.0
@@ -37,22 +37,26 @@ def end_processes(instance_id: str) -> None:
 
     Raises MachineError when one outlives `LIMIT`, as a process stuck in the kernel does.
     """
-    began = time.monotonic()
+    killed_from = SYSTEM_CLOCK.monotonic() + GRACE
     asked: set[psutil.Process] = set()
-    # Looked for twice: one that forks and ends during a look hides its child from that look.
-    while alive := processes_of(instance_id) or processes_of(instance_id):
-        waited = time.monotonic() - began
-        if waited > LIMIT:
-            pids = ", ".join(str(process.pid) for process in alive)
-            raise MachineError(f"machine {instance_id}: processes {pids} do not end; end them by hand and try again")
+    alive: list[psutil.Process] = []
+
+    def have_ended() -> bool:
+        nonlocal alive
+        # Looked for twice: one that forks and ends during a look hides its child from that look.
+        alive = processes_of(instance_id) or processes_of(instance_id)
         for process in alive:
             with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                if waited > GRACE:
+                if SYSTEM_CLOCK.monotonic() > killed_from:
                     process.kill()
                 elif process not in asked:
                     process.terminate()
         asked.update(alive)
-        time.sleep(0.05)
+        return not alive
+
+    if not comes_true(have_ended, LIMIT, every=0.05):
+        pids = ", ".join(str(process.pid) for process in alive)
+        raise MachineError(f"machine {instance_id}: processes {pids} do not end; end them by hand and try again")
 
 
 def processes_of(instance_id: str) -> list[psutil.Process]:

@@ -17,6 +17,7 @@ from localcloud.hub import hub_routes, hub_tokens
 from localcloud.machines.none import NoMachines
 from localcloud.server import make_app, open_cloud
 from tests.support.control_side import ControlSide
+from tests.support.jumping_clock import JumpingClock
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICN+lJwsONkwrdsSnQsu1ydUkIuIg5oOC+Eslvmtt60T test"
 
@@ -27,18 +28,20 @@ class EmulatedCloud(ControlSide):
 
     credentials: Credentials
     client: LambdaClient
+    clock: JumpingClock
 
 
 @contextmanager
 def emulated_cloud(state: Path) -> Iterator[EmulatedCloud]:
-    """A local cloud that lives as long as the context, in a thread of its own."""
+    """A local cloud that lives as long as the context, in a thread of its own; time passes when its client waits."""
+    clock = JumpingClock(is_ticking=True)
     loop = asyncio.new_event_loop()
     ready = threading.Event()
     stop = asyncio.Event()
     found: list[tuple[str, Credentials]] = []
 
     async def serve() -> None:
-        async with open_cloud(StateDirectory(state), NoMachines(), 0.0) as cloud:
+        async with open_cloud(StateDirectory(state), NoMachines(), 0.0, clock=clock) as cloud:
             tokens = hub_tokens(cloud.credentials)
             server = TestServer(make_app(cloud, hub_routes(state / "hub", tokens), "off"))
             await server.start_server()
@@ -50,10 +53,10 @@ def emulated_cloud(state: Path) -> Iterator[EmulatedCloud]:
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
     assert ready.wait(10)
-    limiter = RateLimiter(Limits(request_interval=0.0, launch_interval=0.0))
+    limiter = RateLimiter(Limits(request_interval=0.0, launch_interval=0.0), clock)
     try:
         url, credentials = found[0]
-        yield EmulatedCloud(url, credentials, LambdaClient(credentials.api_key, url, limiter))
+        yield EmulatedCloud(url, credentials, LambdaClient(credentials.api_key, url, limiter), clock)
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join()

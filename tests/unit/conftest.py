@@ -1,5 +1,6 @@
 """An HTTP server that gives the answers a test has prepared, so that the client meets the real wire."""
 
+import itertools
 import json
 import threading
 from collections.abc import Iterator
@@ -11,14 +12,19 @@ import pytest
 
 from components.lambda_cloud.api.client import LambdaClient
 from components.lambda_cloud.api.limits import Limits, RateLimiter
+from tests.support.jumping_clock import JumpingClock
 
 KEY = "secret_test_key"
 
 
+_test = itertools.count()
+
+
 @pytest.fixture(autouse=True)
 def notes_of_this_test_alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the program notes of an account on this computer stays with the test."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("account-notes")))
+    """What the program notes of an account on this computer stays with the test. Few do, so the program makes the
+    folder."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "account-notes" / str(next(_test))))
 
 
 @dataclass
@@ -99,21 +105,13 @@ def script() -> Iterator[Script]:
     thread.join()
 
 
-@dataclass
-class Waits:
-    """Every wait that the client asked for, in seconds; none is waited."""
-
-    seconds: list[float] = field(default_factory=list)
+@pytest.fixture
+def clock() -> JumpingClock:
+    """The clock of the client under test."""
+    return JumpingClock(is_ticking=True)
 
 
 @pytest.fixture
-def waits() -> Waits:
-    """The waits of the client under test."""
-    return Waits()
-
-
-@pytest.fixture
-def client(script: Script, waits: Waits) -> LambdaClient:
-    """A client of the scripted server, with Lambda's limits, that records its waits instead of waiting."""
-    limiter = RateLimiter(Limits(), lambda: sum(waits.seconds), waits.seconds.append)
-    return LambdaClient(KEY, script.url, limiter)
+def client(script: Script, clock: JumpingClock) -> LambdaClient:
+    """A client of the scripted server, with Lambda's limits, whose waits take no time."""
+    return LambdaClient(KEY, script.url, RateLimiter(Limits(), clock))

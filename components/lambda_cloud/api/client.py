@@ -5,12 +5,11 @@ What is asked again, and what never, stands in `transport`.
 
 import random
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
+from components.dynamic.clock import Clock
 from components.lambda_cloud.api.account_folder import DEFAULT_URL, account_folder
-from components.lambda_cloud.api.clocks import Clock
 from components.lambda_cloud.api.errors import NotConfiguredError
 from components.lambda_cloud.api.launch_journal import LaunchJournal
 from components.lambda_cloud.api.limits import Limits, RateLimiter, SharedSchedule
@@ -37,9 +36,10 @@ class LambdaClient:
     """One account of Lambda Cloud.
 
     `url` is the root without `/api/v1`. All clients of an account on this computer keep to one schedule unless given a
-    limiter of their own, because the limit is the account's. `journal` remembers launches that are under way.
+    limiter of their own, because the limit is the account's; the limiter's clock is the client's. `journal` remembers
+    launches that are under way.
 
-    Lists take `since`, a moment of `time.monotonic`: an answer to a request made then or later will do, whoever made
+    Lists take `since`, a moment of `clock.monotonic`: an answer to a request made then or later will do, whoever made
     it. Without it the list is asked for now.
     """
 
@@ -49,7 +49,6 @@ class LambdaClient:
         url: str = DEFAULT_URL,
         limiter: RateLimiter | None = None,
         journal: LaunchJournal | None = None,
-        clock: Clock = time.time,
     ) -> None:
         if not api_key:
             raise NotConfiguredError(
@@ -58,15 +57,22 @@ class LambdaClient:
         folder = None if limiter and journal else account_folder(api_key, url)
         schedule = SharedSchedule(folder / "schedule.json") if folder else None
         self._limiter = limiter or RateLimiter(Limits.from_environment(), schedule=schedule)
-        self.journal = journal or LaunchJournal(folder / "launches" if folder else None)
-        self._transport = Transport(api_key, url, self._limiter, clock)
-        read = self._transport.read
-        self._instances = SharedList(lambda: read("/instances", list[Instance], "list instances"))
-        self._offers = SharedList(lambda: read("/instance-types", dict[str, Offer], "list instance types"))
-        self._images = SharedList(lambda: read("/images", list[Image], "list images"))
-        self._ssh_keys = SharedList(lambda: read("/ssh-keys", list[SshKey], "list SSH keys"))
-        self._rulesets = SharedList(lambda: read("/firewall-rulesets", list[FirewallRuleset], "list firewall rulesets"))
-        self._filesystems = SharedList(lambda: read("/file-systems", list[Filesystem], "list filesystems"))
+        self.journal = journal or LaunchJournal(folder / "launches" if folder else None, self.clock)
+        self._transport = Transport(api_key, url, self._limiter)
+        read, clock = self._transport.read, self.clock
+        self._instances = SharedList(lambda: read("/instances", list[Instance], "list instances"), clock)
+        self._offers = SharedList(lambda: read("/instance-types", dict[str, Offer], "list instance types"), clock)
+        self._images = SharedList(lambda: read("/images", list[Image], "list images"), clock)
+        self._ssh_keys = SharedList(lambda: read("/ssh-keys", list[SshKey], "list SSH keys"), clock)
+        self._rulesets = SharedList(
+            lambda: read("/firewall-rulesets", list[FirewallRuleset], "list firewall rulesets"), clock
+        )
+        self._filesystems = SharedList(lambda: read("/file-systems", list[Filesystem], "list filesystems"), clock)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock by which it waits, and by which its answers have an age."""
+        return self._limiter.clock
 
     @property
     def limits(self) -> Limits:
@@ -81,11 +87,11 @@ class LambdaClient:
 
     def pause(self) -> None:
         """Wait before the next look at something that changes by itself, with a share of chance in it."""
-        self._limiter.pause(self.limits.poll_interval * random.uniform(0.9, 1.1))  # noqa: S311 - not a secret
+        self.clock.sleep(self.limits.poll_interval * random.uniform(0.9, 1.1))  # noqa: S311 - not a secret
 
     def recently(self) -> float:
         """As `since`: what was asked for a few seconds ago is new enough, as for a refresh of many objects."""
-        return time.monotonic() - RECENT_IN_POLLS * self.limits.poll_interval
+        return self.clock.monotonic() - RECENT_IN_POLLS * self.limits.poll_interval
 
     # Instances
 

@@ -5,9 +5,6 @@ import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
-Clock = Callable[[], float]
-"""Seconds since 1970."""
-
 
 def ahead_s(date: str | None, sent: float, came: float) -> float | None:
     """By how many seconds this computer's clock is ahead at least, below 0 when it is behind; None when nobody says it.
@@ -24,12 +21,12 @@ def ahead_s(date: str | None, sent: float, came: float) -> float | None:
     return max(0.0, sent - there - 1) + min(0.0, came - there)
 
 
-def refused_certificate(error: Exception, clock: Clock) -> str | None:
-    """Why a server's certificate was refused, and the clock where that may be the reason; None for another error."""
+def refused_certificate(error: Exception, now: Callable[[], float]) -> str | None:
+    """Why a server's certificate was refused, and the date, `now`, where that may be why; None for another error."""
     found = re.search(r"certificate verify failed: ([^(]+?) *(\(_ssl|$)", str(error))
     if not found:
         return None
     why = f"its certificate is refused, {found[1][:200]}"
     if "expired" not in why and "not yet valid" not in why:
         return why
-    return f"{why}: is this computer's clock right? It says {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime(clock()))}"
+    return f"{why}: is this computer's clock right? It says {time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime(now()))}"

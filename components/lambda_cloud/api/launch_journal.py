@@ -11,13 +11,13 @@ when it shows. Moments are of the monotonic clock, which is one for all processe
 import fcntl
 import json
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from components.dynamic.clock import SYSTEM_CLOCK, Clock, Patience, wait_until
 from components.lambda_cloud.api.account_folder import boot_id
 from components.lambda_cloud.api.errors import CloudError
 
@@ -39,7 +39,7 @@ class Note:
 class LaunchJournal:
     """Notes of launches, one file a token. Where there is no folder to write to, this process alone knows them."""
 
-    def __init__(self, folder: Path | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, folder: Path | None, clock: Clock = SYSTEM_CLOCK) -> None:
         self._folder = folder
         self._clock = clock
         self._own: dict[str, dict[str, Any]] = {}
@@ -52,23 +52,21 @@ class LaunchJournal:
             yield
             return
         with file:
-            deadline = self._clock() + timeout
-            while not _locked(file):
-                if self._clock() > deadline:
-                    raise LaunchUnderWayError(
-                        "another Pulumi process is launching for this stack and does not come to an end: end it "
-                        f"(it has {self._path(token)} open), then run `pulumi up` again"
-                    )
-                time.sleep(LOOK_AGAIN_S)
+            patience = Patience(self._clock, timeout)
+            if not wait_until(lambda: _locked(file) or None, patience, lambda: self._clock.sleep(LOOK_AGAIN_S)):
+                raise LaunchUnderWayError(
+                    "another Pulumi process is launching for this stack and does not come to an end: end it "
+                    f"(it has {self._path(token)} open), then run `pulumi up` again"
+                )
             yield
 
     def note_sent(self, token: str) -> None:
         """A launch is about to be sent: from now on a machine may come of it."""
-        self._write(token, {"boot": boot_id(), "sent": self._clock(), "settled": False})
+        self._write(token, {"boot": boot_id(), "sent": self._clock.monotonic(), "settled": False})
 
     def note_settled(self, token: str) -> None:
         """Its outcome is known: refused, or the machine it made has ended."""
-        self._write(token, {"boot": boot_id(), "sent": self._clock(), "settled": True})
+        self._write(token, {"boot": boot_id(), "sent": self._clock.monotonic(), "settled": True})
 
     def last(self, token: str) -> Note | None:
         """The last launch with the token; None when this computer knows of none since it was started."""
@@ -79,7 +77,7 @@ class LaunchJournal:
         try:
             if record["boot"] != boot_id():
                 return None
-            return Note(max(0.0, self._clock() - float(record["sent"])), bool(record["settled"]))
+            return Note(max(0.0, self._clock.monotonic() - float(record["sent"])), bool(record["settled"]))
         except (ValueError, KeyError, TypeError):
             return None
 

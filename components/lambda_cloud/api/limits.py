@@ -8,13 +8,13 @@ import fcntl
 import json
 import os
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from components.dynamic.clock import SYSTEM_CLOCK, Clock
 from components.lambda_cloud.api.account_folder import boot_id
 
 REQUEST_INTERVAL_VARIABLE = "LAMBDA_CLOUD_REQUEST_INTERVAL"
@@ -135,21 +135,11 @@ def _moments(text: str) -> dict[str, float]:
 
 
 class RateLimiter:
-    """Hands out the moments at which a request may leave.
+    """Hands out the moments at which a request may leave, by `clock`."""
 
-    `clock` and `sleep` are in seconds and can be replaced in tests.
-    """
-
-    def __init__(
-        self,
-        limits: Limits,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-        schedule: Schedule | None = None,
-    ) -> None:
+    def __init__(self, limits: Limits, clock: Clock = SYSTEM_CLOCK, schedule: Schedule | None = None) -> None:
         self._limits = limits
-        self._clock = clock
-        self._sleep = sleep
+        self.clock = clock
         self._schedule = schedule or OwnSchedule()
 
     @property
@@ -157,14 +147,10 @@ class RateLimiter:
         """What the limiter keeps to."""
         return self._limits
 
-    def pause(self, seconds: float) -> None:
-        """Wait before asking again; here so that tests replace every wait in one place."""
-        self._sleep(seconds)
-
     def wait_for_request(self) -> None:
         """Block until the next request may be sent."""
         with self._schedule.open() as moments:
-            now = self._clock()
+            now = self.clock.monotonic()
             at = self._take_request(moments, now)
         # The place in the queue is taken under the lock, the waiting is done outside it.
         self._sleep_until(at, now)
@@ -173,7 +159,7 @@ class RateLimiter:
         """Block until the next launch may be sent, which is a request too. Reads of other threads go on meanwhile."""
         while True:
             with self._schedule.open() as moments:
-                now = self._clock()
+                now = self.clock.monotonic()
                 at = _next_free(moments, "launch", now)
                 if at <= now:
                     # The interval counts from the moment at which this launch leaves, known only now. Whoever waits
@@ -187,7 +173,7 @@ class RateLimiter:
     def hold(self, seconds: float) -> None:
         """Let no request of the account leave for a while: the edge has banned it."""
         with self._schedule.open() as moments:
-            moments["request"] = max(moments.get("request", 0.0), self._clock() + seconds)
+            moments["request"] = max(moments.get("request", 0.0), self.clock.monotonic() + seconds)
 
     def _take_request(self, moments: dict[str, float], now: float) -> float:
         at = _next_free(moments, "request", now)
@@ -196,7 +182,7 @@ class RateLimiter:
 
     def _sleep_until(self, at: float, now: float) -> None:
         if at > now:
-            self._sleep(at - now)
+            self.clock.sleep(at - now)
 
 
 def _next_free(moments: dict[str, float], kind: str, now: float) -> float:

@@ -1,10 +1,11 @@
 """A list of the cloud that many ask for at the same time, and that is fetched once for all of them."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
+
+from components.dynamic.clock import Clock
 
 Item = TypeVar("Item")
 
@@ -15,7 +16,7 @@ ANY = float("-inf")
 class SharedList(Generic[Item]):
     """What `fetch` gave last, for whoever can do with it."""
 
-    def __init__(self, fetch: Callable[[], Item], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, fetch: Callable[[], Item], clock: Clock) -> None:
         self._fetch = fetch
         self._clock = clock
         self._lock = threading.Lock()
@@ -27,10 +28,10 @@ class SharedList(Generic[Item]):
 
         Whoever comes while it is being fetched waits for that answer, and asks again only if it is too old for it.
         """
-        wanted = self._clock() if since is None else since
+        wanted = self._clock.monotonic() if since is None else since
         with self._lock:
             if self._value is None or self._asked_at < wanted:
-                asked_at = self._clock()
+                asked_at = self._clock.monotonic()
                 self._value = self._fetch()
                 self._asked_at = asked_at
             return self._value

@@ -7,7 +7,6 @@ to look before it asks again (`settle`).
 """
 
 import random
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -15,7 +14,7 @@ import requests
 from pydantic import TypeAdapter, ValidationError
 from urllib3.exceptions import LocationParseError
 
-from components.lambda_cloud.api.clocks import Clock, ahead_s, refused_certificate
+from components.lambda_cloud.api.clocks import ahead_s, refused_certificate
 from components.lambda_cloud.api.errors import (
     TRANSIENT,
     CloudError,
@@ -43,8 +42,8 @@ class Transport:
     clock_ahead_s = 0.0
     """By how much this computer's clock is ahead of Lambda's, by its last answer; below 0 when it is behind."""
 
-    def __init__(self, api_key: str, url: str, limiter: RateLimiter, clock: Clock = time.time) -> None:
-        self._clock = clock
+    def __init__(self, api_key: str, url: str, limiter: RateLimiter) -> None:
+        self._clock = limiter.clock
         self._url = url.rstrip("/") + "/api/v1"
         self._limiter = limiter
         self._headers = {"Authorization": f"Bearer {api_key}", "Accept": "application/json", "User-Agent": USER_AGENT}
@@ -71,7 +70,7 @@ class Transport:
     ) -> Parsed:
         """One request, in seconds until its answer is given up. `wait` blocks until it may leave; it may raise."""
         (wait or self._limiter.wait_for_request)()
-        sent = self._clock()
+        sent = self._clock.now()
         try:
             # A connection each: one kept open may have been closed by the other side when it is needed again, and a
             # write lost by that cannot be told from one that was carried out.
@@ -86,12 +85,12 @@ class Transport:
             )
         # requests lets urllib3's own error about a host such as `a..b` through.
         except (requests.ConnectTimeout, requests.exceptions.SSLError, LocationParseError) as error:
-            why = refused_certificate(error, self._clock)
+            why = refused_certificate(error, self._clock.now)
             why = f": {why}" if why else f" ({type(error).__name__}): check apiUrl"
             raise NotFromApiError(f"{what}: cannot reach {self._url}{why}") from None
         except requests.RequestException as error:
             raise NoAnswerError(f"{what}: no answer from {self._url} ({type(error).__name__})") from None
-        found = ahead_s(response.headers.get("Date"), sent, self._clock())
+        found = ahead_s(response.headers.get("Date"), sent, self._clock.now())
         self.clock_ahead_s = self.clock_ahead_s if found is None else found
         try:
             return _parse(response, form, what)
@@ -113,7 +112,7 @@ class Transport:
 
     def _back_off(self, attempt: int) -> None:
         seconds = self._limiter.limits.request_interval * 2 ** (attempt - 1)
-        self._limiter.pause(min(LONGEST_BACKOFF_S, seconds * _jitter()))
+        self._clock.sleep(min(LONGEST_BACKOFF_S, seconds * _jitter()))
 
 
 def _jitter() -> float:

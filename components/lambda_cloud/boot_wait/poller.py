@@ -1,11 +1,11 @@
 """One poller for the boot of many machines."""
 
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from components.dynamic.clock import NowAndThen, Patience, wait_until
 from components.dynamic.engine import require_engine
 from components.lambda_cloud.api.errors import TRANSIENT, CloudError
 from components.lambda_cloud.api.models import Instance, InstanceStatus
@@ -45,42 +45,45 @@ def wait_for_boot(
     client: "LambdaClient",
     awaited: Sequence[Awaited],
     ssh_port: int | None,
-    timeout_s: float,
+    patience: Patience,
     probe: Probe = ssh_trouble,
 ) -> list[Instance]:
-    """The machines, in order, when all can be used; `BootError` when one cannot be, or not within `timeout_s`.
+    """The machines, in order, when all can be used; `BootError` when one cannot be, or not while the patience lasts.
 
     Machines that bear a launch token of the awaited but are others (a launch whose reply was lost, and that showed
     late) are ended on the way.
     """
-    started = reported = time.monotonic()
     waiting: dict[str, str] = {}
-    while True:
+    report = NowAndThen(client.clock, REPORT_INTERVAL_S, first=REPORT_INTERVAL_S)
+
+    def usable() -> list[Instance] | None:
+        nonlocal waiting
         require_engine("wait on for the boot")
         # What an answer does not show yet may be there when it comes.
-        waited = time.monotonic() - started
+        waited = patience.used()
         there = _look(client)
         if there is not None:
             _end_surplus(client, awaited, there)
             waiting = _waits_for(client, awaited, there, ssh_port, probe, waited)
             if not waiting:
                 return [there[one.instance_id] for one in awaited]
-        now = time.monotonic()
-        if now - started > timeout_s:
-            raise BootError(
-                f"after {timeout_s:.0f} s {_in_words(waiting)}; what is up bills: run `pulumi up` to wait on, or "
-                "`pulumi destroy`"
-            )
-        if now - reported >= REPORT_INTERVAL_S:
-            reported = now
-            print(f"{_in_words(waiting)}, {now - started:.0f} s")
-        client.pause()
+        if report.is_due():
+            print(f"{_in_words(waiting)}, {patience.used():.0f} s")
+        return None
+
+    found = wait_until(usable, patience, client.pause)
+    if found is None:
+        raise BootError(
+            f"after {patience.seconds:.0f} s {_in_words(waiting)}; what is up bills: run `pulumi up` to wait on, or "
+            "`pulumi destroy`"
+        )
+    return found
 
 
 def _look(client: "LambdaClient") -> dict[str, Instance] | None:
     """All instances of the account by id, as they were a moment ago; None while Lambda gives no answer."""
     try:
-        return {one.id: one for one in client.instances(time.monotonic() - client.limits.poll_interval / 2)}
+        return {one.id: one for one in client.instances(client.clock.monotonic() - client.limits.poll_interval / 2)}
     except TRANSIENT:
         return None
 

@@ -1,11 +1,11 @@
 """Waits until machines can be used, for `BootWait`."""
 
-import time
 from collections.abc import Sequence
 from typing import ClassVar
 
 from pydantic import Field
 
+from components.dynamic.clock import Patience
 from components.dynamic.inputs import Inputs, Part, Properties
 from components.dynamic.provider import Created
 from components.lambda_cloud.boot_wait.poller import Awaited, wait_for_boot
@@ -59,17 +59,14 @@ class BootWaitProvider(LambdaProvider[BootWaitInputs]):
         old = dict(zip(ids, state.get("ips") or [None] * len(ids), strict=True))
         return {"ips": [there[id_].ip or old[id_] for id_ in ids]}
 
-    def clock(self) -> float:
-        """The time that counts, in seconds since 1970."""
-        return time.time()
-
     def _wait(self, inputs: BootWaitInputs) -> Properties:
-        started = time.monotonic()
-        booted = wait_for_boot(self.client, inputs.awaited, inputs.ssh_port, inputs.timeout_seconds)
+        client = self.client
+        patience = Patience(client.clock, inputs.timeout_seconds)
+        booted = wait_for_boot(client, inputs.awaited, inputs.ssh_port, patience)
         return {
             "ips": [instance.ip for instance in booted],
             "private_ips": [instance.private_ip for instance in booted],
             "hostnames": [instance.hostname for instance in booted],
-            "seconds": round(time.monotonic() - started),
-            "until": round(self.clock()),
+            "seconds": round(patience.used()),
+            "until": round(client.clock.now()),
         }

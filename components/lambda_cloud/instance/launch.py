@@ -6,10 +6,10 @@ never followed by another one blindly: the launch token is looked for until a ma
 """
 
 import threading
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from components.dynamic.clock import NowAndThen, Patience, wait_until
 from components.dynamic.engine import require_engine
 from components.lambda_cloud.api.errors import TRANSIENT, CloudError, InsufficientCapacityError, NotFromApiError
 from components.lambda_cloud.api.models import REGIONS_WITHOUT_FIREWALL, Instance
@@ -36,27 +36,29 @@ class NoCapacityError(CloudError):
 
 def launch(client: "LambdaClient", order: LaunchOrder) -> Launched:
     """Launch the first candidate that can be had. `NoCapacityError`, `NoCandidateError`, or the API's refusal."""
-    deadline = time.monotonic() + order.capacity_timeout_s
-    reported = float("-inf")
-    while True:
+    patience = Patience(client.clock, order.capacity_timeout_s)
+    report = NowAndThen(client.clock, REPORT_INTERVAL_S)
+    refused: Mapping[Candidate, str] = {}
+
+    def launched() -> Launched | None:
+        nonlocal refused
         require_engine("wait for capacity and launch")
         with _TURN, client.journal.alone(order.token, timeout=client.limits.launch_timeout * 2):
             earlier = adopt(client, order)
             if earlier is not None:
                 return earlier
-            launched, refused = _walk(client, order)
-        if launched is not None:
-            return launched
-        now = time.monotonic()
-        if now > deadline:
-            raise NoCapacityError(
-                f"no machine within {_duration(order.capacity_timeout_s)} ({table(refused)}): name more "
-                "instanceTypes or regions, raise capacityTimeoutMinutes, or run `pulumi up` again"
-            )
-        if now - reported >= REPORT_INTERVAL_S:
-            reported = now
-            print(f"waiting for capacity, {_duration(deadline - now)} left ({table(refused)})")
-        client.pause()
+            made, refused = _walk(client, order)
+        if made is None and patience.left() > 0 and report.is_due():
+            print(f"waiting for capacity, {_duration(patience.left())} left ({table(refused)})")
+        return made
+
+    found = wait_until(launched, patience, client.pause)
+    if found is None:
+        raise NoCapacityError(
+            f"no machine within {_duration(order.capacity_timeout_s)} ({table(refused)}): name more "
+            "instanceTypes or regions, raise capacityTimeoutMinutes, or run `pulumi up` again"
+        )
+    return found
 
 
 def adopt(client: "LambdaClient", order: LaunchOrder) -> Launched | None:
@@ -82,13 +84,9 @@ def _earlier_machines(client: "LambdaClient", token: str) -> list[Instance]:
     if note is None or note.is_settled:
         # Nobody has launched with it as far as this computer knows, so that one list does for all launches of a run.
         return [i for i in instances_with_token(client, token, ANY) if not i.is_over]
-    waited_until = time.monotonic() + client.limits.visible_within - note.age
-    while True:
-        is_last_look = time.monotonic() > waited_until
-        found = instances_with_token(client, token)
-        if found or is_last_look:
-            return [i for i in found if not i.is_over]
-        client.pause()
+    patience = Patience(client.clock, client.limits.visible_within - note.age)
+    found = wait_until(lambda: instances_with_token(client, token) or None, patience, client.pause)
+    return [i for i in found or () if not i.is_over]
 
 
 def _walk(client: "LambdaClient", order: LaunchOrder) -> tuple[Launched | None, Mapping[Candidate, str]]:
@@ -119,7 +117,7 @@ def _look_at_market(client: "LambdaClient", order: LaunchOrder) -> Market:
     template = order.template
     names_filesystems = template.file_system_names or template.file_system_mounts
     return Market(
-        offers=client.offers(since=time.monotonic() - client.limits.launch_interval),
+        offers=client.offers(since=client.clock.monotonic() - client.limits.launch_interval),
         images=client.images(since=ANY),
         filesystems=client.filesystems() if names_filesystems else (),
     )

@@ -1,11 +1,11 @@
 """Makes the tokens of launches and ends what carries them, for `LaunchToken`."""
 
 import secrets
-import time
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from components.dynamic.clock import Patience, wait_until
 from components.dynamic.inputs import Inputs, Properties
 from components.dynamic.provider import Created
 from components.lambda_cloud.api.models import GONE, Instance
@@ -31,21 +31,21 @@ def end_machines_with_token(client: "LambdaClient", token: str) -> None:
     note = client.journal.last(token)
     if note is None:
         # Made elsewhere, or never launched with: what may have been sent a moment ago shows within some seconds.
-        looks_until = time.monotonic() + (LAST_LOOKS - 1) * client.limits.poll_interval
+        looks_for = (LAST_LOOKS - 1) * client.limits.poll_interval
     elif note.is_settled:
-        looks_until = float("-inf")
+        looks_for = 0.0
     else:
-        looks_until = time.monotonic() + client.limits.visible_within - note.age
+        looks_for = client.limits.visible_within - note.age
     # Many tokens end at the same time, and one list does for all of them.
     since = client.recently() if note and note.is_settled else None
-    while True:
-        is_last_look = time.monotonic() > looks_until
+
+    def end_what_shows() -> None:
         for instance in instances_with_token(client, token, since):
             print(f"terminating instance {instance.id}, which this stack launched and its state does not know")
             terminate_instance(client, instance.id)
-        if is_last_look:
-            return
-        client.pause()
+
+    # One that shows is no reason to stop: there may be another.
+    wait_until(end_what_shows, Patience(client.clock, looks_for), client.pause)
 
 
 class LaunchTokenInputs(Inputs):

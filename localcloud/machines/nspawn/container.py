@@ -6,11 +6,11 @@ So a local cloud that comes back after `kill -9` finds every machine, and `down`
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from localcloud.clock import comes_true
 from localcloud.machines.base import MachineSpec, Mount
 from localcloud.machines.errors import MachineError
 from localcloud.machines.nspawn import network
@@ -89,22 +89,24 @@ class Container:
         for process_id in _processes(self._cgroup / "machine" / "supervisor"):
             with suppress(ProcessLookupError):
                 os.kill(process_id, signal.SIGTERM)
-        end = time.monotonic() + seconds
-        while self.launcher() is not None and time.monotonic() < end:
-            time.sleep(0.1)
+        comes_true(lambda: self.launcher() is None, seconds, every=0.1)
         self.kill()
 
     def kill(self) -> None:
         """End every process at once, and let go of the network. Raises MachineError when one does not end."""
-        end = time.monotonic() + _END_SECONDS
-        # The launcher goes first: it would take a killed machine for one that is off, but not begin a new one.
-        while alive := _processes_below(self._cgroup):
-            if time.monotonic() > end:
-                raise MachineError(f"machine {self._id}: processes {alive} do not end; end them by hand and try again")
+        alive: Sequence[int] = ()
+
+        def have_ended() -> bool:
+            nonlocal alive
+            # The launcher goes first: it would take a killed machine for one that is off, but not begin a new one.
+            alive = _processes_below(self._cgroup)
             for process_id in alive:
                 with suppress(ProcessLookupError):
                     os.kill(process_id, signal.SIGKILL)
-            time.sleep(0.05)
+            return not alive
+
+        if not comes_true(have_ended, _END_SECONDS, every=0.05):
+            raise MachineError(f"machine {self._id}: processes {alive} do not end; end them by hand and try again")
         network.disconnect(self._id)
         _remove_cgroup(self._cgroup)
         with suppress(OSError):

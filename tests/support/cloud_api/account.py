@@ -1,7 +1,6 @@
 """A local cloud without a process: the real application, driven request by request on a loop of its own."""
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from localcloud.api.edge import RateLimit
 from localcloud.machines.base import Machines
 from localcloud.machines.none import NoMachines
 from localcloud.server import make_app, open_cloud
+from tests.support.jumping_clock import JumpingClock
 
 T = TypeVar("T")
 
@@ -29,8 +29,8 @@ GH200 = {"region_name": "us-east-3", "instance_type_name": "gpu_1x_gh200", "ssh_
 """The least that a launch has to say."""
 
 
-LEAST_TURNS = 100
-"""More than what follows from one call takes, where nothing has to be waited for."""
+FOR_EVER = ClientTimeout(total=None)
+"""No test measures how long an answer takes; one that never comes is pytest's to end."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,18 @@ class Answer:
 
 
 class Account:
-    """A client with the account's key. The cloud lives only during calls and `wait`, so nothing happens unseen."""
+    """A client with the account's key. The cloud lives only during calls and `wait`, so nothing happens unseen.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, client: "TestClient[Any, Any]", api_key: str) -> None:
+    Time passes by `wait` and `until` alone; a call takes none.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, client: "TestClient[Any, Any]", api_key: str, clock: JumpingClock
+    ) -> None:
+        self.clock = clock
         self._loop = loop
         self._client = client
-        self._begun: list[asyncio.Task[Any]] = []
+        self._begun: set[asyncio.Task[Any]] = set()
         self.api_key = api_key
 
     def call(
@@ -75,20 +81,23 @@ class Account:
         path: str,
         body: object = None,
         headers: dict[str, str] | None = None,
-        patience: float | None = None,
     ) -> Answer:
-        """Any request to any path, with the key unless `headers` say otherwise; `patience` is in seconds."""
+        """Any request to any path, with the key unless `headers` say otherwise."""
+        return self.outcome(self.begun(method, path, body, headers))
+
+    def begun(
+        self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
+    ) -> "asyncio.Task[Answer]":
+        """The same, begun: it goes on while the cloud lives, and its client goes away when it is cancelled."""
         headers = {"Authorization": f"Bearer {self.api_key}"} if headers is None else headers
-        return self._run(self._call(method, path, body, headers, patience))
+        return self._begin(self._call(method, path, body, headers))
 
     def raw(self, path: str, agent: str | None = "raw") -> "asyncio.Task[bytes]":
         """Begin a GET below /api/v1 without a client library; the task ends with the connection.
 
         Without an `agent` the request has no User-Agent at all.
         """
-        task = self._loop.create_task(self._raw(path, agent))
-        self._begun.append(task)
-        return task
+        return self._begin(self._raw(path, agent))
 
     def outcome(self, task: "asyncio.Task[T]") -> T:
         """Let the cloud live until something begun is over; what came of it."""
@@ -142,16 +151,15 @@ class Account:
         """Ids of the instances that cost money, whatever the API knows."""
         return [one["id"] for one in self.control("GET", "/instances") if one["status"] not in GONE]
 
-    def wait(self, seconds: float) -> None:
-        """Let the cloud live for a while, and for some turns of the loop even where the computer stands still."""
-        self._run(_live(seconds))
+    def wait(self, seconds: float = 0.0) -> None:
+        """Let the cloud live for a while: all happens that is due by then, and what follows from it."""
+        self._run(self.clock.pass_by(seconds))
 
-    def until(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
-        """Let the cloud live until something is true of it."""
-        deadline = time.monotonic() + seconds
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Let the cloud live until something is true of it, from one thing that happens to the next."""
+        self.wait()
         while not condition():
-            assert time.monotonic() < deadline, "never came true"
-            self.wait(0.01)
+            assert self._run(self.clock.pass_until_next()), "never came true"
 
     def until_status(self, instance_id: str, status: str | None) -> None:
         """Let the cloud live until an instance is in a state, or gone."""
@@ -165,12 +173,15 @@ class Account:
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._loop.run_until_complete(work)
 
-    async def _call(
-        self, method: str, path: str, body: object, headers: dict[str, str], patience: float | None
-    ) -> Answer:
-        timeout = ClientTimeout(total=patience)
+    def _begin(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        task = self._loop.create_task(work)
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
+        return task
+
+    async def _call(self, method: str, path: str, body: object, headers: dict[str, str]) -> Answer:
         try:
-            response = await self._client.request(method, path, json=body, headers=headers, timeout=timeout)
+            response = await self._client.request(method, path, json=body, headers=headers, timeout=FOR_EVER)
             text = await response.text()
         except (ClientError, TimeoutError):
             return Answer(None, "", None)
@@ -194,12 +205,6 @@ class Account:
             writer.close()
 
 
-async def _live(seconds: float) -> None:
-    await asyncio.sleep(seconds)
-    for _ in range(LEAST_TURNS):
-        await asyncio.sleep(0)
-
-
 @contextmanager
 def open_account(
     state: Path,
@@ -207,16 +212,19 @@ def open_account(
     time_scale: float = 0.0,
     rate_limit: RateLimit = "off",
     hub: Sequence[web.RouteDef] = (),
+    clock: JumpingClock | None = None,
 ) -> Iterator[Account]:
-    """A cloud on a state directory; leaving it is a shutdown."""
+    """A cloud on a state directory; leaving it is a shutdown. `clock` may be that of an earlier one."""
+    clock = clock or JumpingClock()
     loop = asyncio.new_event_loop()
     stack = AsyncExitStack()
 
     async def start() -> Account:
-        cloud = await stack.enter_async_context(open_cloud(StateDirectory(state), machines or NoMachines(), time_scale))
+        opened = open_cloud(StateDirectory(state), machines or NoMachines(), time_scale, clock=clock)
+        cloud = await stack.enter_async_context(opened)
         server = TestServer(make_app(cloud, hub, rate_limit))
         client: TestClient[Any, Any] = await stack.enter_async_context(TestClient(server))
-        return Account(loop, client, cloud.credentials.api_key)
+        return Account(loop, client, cloud.credentials.api_key, clock)
 
     account = loop.run_until_complete(start())
     try:

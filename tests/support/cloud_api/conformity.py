@@ -9,6 +9,7 @@ from pathlib import Path
 
 import schemathesis
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from hypothesis import strategies as st
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
@@ -22,9 +23,10 @@ from localcloud.server import make_app, open_cloud
 from tests.support.cloud_api.account import PUBLIC_KEY
 from tests.support.cloud_api.deviations import amend, operations_that_may_refuse
 from tests.support.cloud_api.document import add_links, keep_linked, narrow_launches, read_document
+from tests.support.jumping_clock import JumpingClock
 
-TIME_SCALE = 0.002
-"""Instances pass through all their states while they are asked about."""
+SECONDS_A_REQUEST = 10.0
+"""Instances pass through all their states while they are asked about: time passes by the requests."""
 
 KEY_NAME = "conformity"
 
@@ -122,6 +124,17 @@ def _furnish(cloud: Cloud) -> None:
         cloud.capacity.restrict(name, list(REGIONS))
 
 
+def _passing(clock: JumpingClock) -> Middleware:
+    """Has time pass before each request."""
+
+    @web.middleware
+    async def let_pass(request: web.Request, handler: Handler) -> web.StreamResponse:
+        await clock.pass_by(SECONDS_A_REQUEST)
+        return await handler(request)
+
+    return let_pass
+
+
 @contextmanager
 def served(state: Path) -> Iterator[tuple[str, str]]:
     """A local cloud without machines and limits on a thread of its own; its URL and its key."""
@@ -130,9 +143,12 @@ def served(state: Path) -> Iterator[tuple[str, str]]:
     is_ready, done = threading.Event(), asyncio.Event()
 
     async def serve() -> None:
-        async with open_cloud(StateDirectory(state), NoMachines(), TIME_SCALE) as cloud:
+        clock = JumpingClock()
+        async with open_cloud(StateDirectory(state), NoMachines(), 1.0, clock=clock) as cloud:
             _furnish(cloud)
-            runner = web.AppRunner(make_app(cloud, [], "off"), access_log=None)
+            app = make_app(cloud, [], "off")
+            app.middlewares.insert(0, _passing(clock))
+            runner = web.AppRunner(app, access_log=None)
             await runner.setup()
             try:
                 await web.TCPSite(runner, "127.0.0.1", 0).start()

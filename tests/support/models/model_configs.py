@@ -1,9 +1,11 @@
 """config.json of well-known models, and the headers of the weights that such models have."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Literal
 
 from components.model.hub.checkpoint import Checkpoint, TensorHeader
+from components.model.sizing.shape import ModelShape, shape_of
 from tests.support.models.quantised import NVFP4
 
 Stored = Literal["bf16", "fp8", "int4", "nvfp4"]
@@ -217,6 +219,12 @@ def checkpoint(model: str, stored: Stored = "bf16", **changes: Any) -> Checkpoin
     if section := _QUANTISATION[stored]:
         config["quantization_config"] = section
     return Checkpoint(model, "0" * 40, {**config, **changes}, (), dict(headers(CONFIGS[model], stored)))
+
+
+@cache
+def stored_shape(model: str, stored: Stored = "bf16") -> ModelShape:
+    """The shape of one of these models; the large ones have a hundred thousand tensors, so each is read once."""
+    return shape_of(checkpoint(model, stored))
 
 
 def headers(config: Mapping[str, Any], stored: Stored = "bf16") -> Iterator[tuple[str, TensorHeader]]:

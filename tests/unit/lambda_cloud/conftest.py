@@ -1,24 +1,14 @@
 """An account that answers at once, for tests of what the program makes of Lambda's answers."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from components.lambda_cloud.api import client, limits
+from components.lambda_cloud.api import client
 from components.lambda_cloud.provider import LambdaProvider
 from tests.support.emulated import PUBLIC_KEY, EmulatedCloud, emulated_cloud
 from tests.support.orders import H100
-
-POLL_S = 0.02
-"""Patience is counted in looks: what is a minute at Lambda's pace is a quarter of a second with this."""
-
-
-@pytest.fixture(autouse=True)
-def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Looks follow each other faster than a user would want them to."""
-    monkeypatch.setattr(limits, "SHORTEST_POLL_S", POLL_S)
 
 
 @pytest.fixture
@@ -57,7 +47,7 @@ def end_at_first_pause(cloud: EmulatedCloud, monkeypatch: pytest.MonkeyPatch) ->
             if living:
                 cloud.client.terminate(living.pop())
             else:
-                time.sleep(POLL_S)
+                cloud.clock.sleep(cloud.client.limits.poll_interval)
 
         monkeypatch.setattr(cloud.client, "pause", pause)
 

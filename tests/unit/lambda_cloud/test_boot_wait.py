@@ -2,18 +2,18 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import pytest
 
+from components.dynamic.clock import Patience
 from components.lambda_cloud.api.client import LambdaClient
 from components.lambda_cloud.api.errors import CloudError, NoAnswerError
 from components.lambda_cloud.api.launch_journal import LaunchJournal
 from components.lambda_cloud.api.limits import Limits, RateLimiter
 from components.lambda_cloud.api.models import Instance, InstanceType, Region, Specs, Tag
-from components.lambda_cloud.boot_wait import poller as boot_wait
 from components.lambda_cloud.boot_wait.poller import Awaited, BootError, Probe, wait_for_boot
 from components.lambda_cloud.instance.launch_order import TOKEN_TAG
+from tests.support.jumping_clock import JumpingClock
 
 KIND = InstanceType(
     name="gpu_1x_gh200",
@@ -32,22 +32,11 @@ def machine(id_: str, status: str = "booting", ip: str | None = None, token: str
     return Instance(id=id_, status=status, ip=ip, region=Region(name="us-east-3"), instance_type=KIND, tags=tags)
 
 
-@dataclass
-class Clock:
-    """In the place of the module `time`; moves only by waiting."""
-
-    now: float = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 class Account(LambdaClient):
     """Shows one list after the other, the last one again and again; five seconds pass between two looks."""
 
-    def __init__(self, clock: Clock, looks: Sequence[Look]) -> None:
-        super().__init__("key", "http://127.0.0.1:1", RateLimiter(Limits()), LaunchJournal(None))
-        self._clock = clock
+    def __init__(self, clock: JumpingClock, looks: Sequence[Look]) -> None:
+        super().__init__("key", "http://127.0.0.1:1", RateLimiter(Limits(), clock), LaunchJournal(None))
         self._looks: Iterator[Look] = iter(looks)
         self._last: Look = []
         self.looked = 0
@@ -67,24 +56,15 @@ class Account(LambdaClient):
             raise NoAnswerError("terminate: no answer")
 
     def pause(self) -> None:
-        self._clock.now += self.limits.poll_interval
+        self.clock.sleep(self.limits.poll_interval)
 
 
 class SlowAccount(Account):
     """Each answer is under way for longer than a new machine is hidden."""
 
     def instances(self, since: float | None = None) -> list[Instance]:
-        self._clock.now += self.limits.visible_within + 1
+        self.clock.sleep(self.limits.visible_within + 1)
         return super().instances(since)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    one = Clock()
-    monkeypatch.setattr(boot_wait, "time", one)
-    # Lambda's pace: a look each five seconds.
-    monkeypatch.setattr("components.lambda_cloud.api.limits.SHORTEST_POLL_S", 0.2)
-    return one
 
 
 class FakeSsh:
@@ -103,10 +83,12 @@ def wait(
     account: Account, *awaited: Awaited, ssh: Probe | None = None, port: int | None = 22, timeout: float = 600
 ) -> list[str]:
     """Addresses of the machines."""
-    return [one.ip or "" for one in wait_for_boot(account, awaited or (A,), port, timeout, ssh or FakeSsh("1", "2"))]
+    patience = Patience(account.clock, timeout)
+    booted = wait_for_boot(account, awaited or (A,), port, patience, ssh or FakeSsh("1", "2"))
+    return [one.ip or "" for one in booted]
 
 
-def test_it_is_over_when_all_have_an_address_and_answer_ssh_in_the_order_asked_for(clock: Clock) -> None:
+def test_it_is_over_when_all_have_an_address_and_answer_ssh_in_the_order_asked_for(clock: JumpingClock) -> None:
     account = Account(
         clock,
         [
@@ -121,7 +103,7 @@ def test_it_is_over_when_all_have_an_address_and_answer_ssh_in_the_order_asked_f
     assert set(ssh.asked) == {("1", 2222, HOST_KEY), ("2", 2222, HOST_KEY)}
 
 
-def test_one_that_does_not_answer_yet_is_waited_for_although_lambda_calls_it_active(clock: Clock) -> None:
+def test_one_that_does_not_answer_yet_is_waited_for_although_lambda_calls_it_active(clock: JumpingClock) -> None:
     ssh = FakeSsh("1")
 
     def answers_later(ip: str, port: int, key: str | None) -> str | None:
@@ -134,12 +116,12 @@ def test_one_that_does_not_answer_yet_is_waited_for_although_lambda_calls_it_act
     assert account.looked == 4
 
 
-def test_a_machine_that_shows_while_an_answer_is_under_way_is_not_taken_for_gone(clock: Clock) -> None:
+def test_a_machine_that_shows_while_an_answer_is_under_way_is_not_taken_for_gone(clock: JumpingClock) -> None:
     account = SlowAccount(clock, [[], [machine("a", "active", "1")]])
     assert wait(account) == ["1"]
 
 
-def test_without_an_ssh_port_active_is_waited_for_and_nothing_is_connected_to(clock: Clock) -> None:
+def test_without_an_ssh_port_active_is_waited_for_and_nothing_is_connected_to(clock: JumpingClock) -> None:
     ssh = FakeSsh()
     account = Account(clock, [[machine("a", "booting", "1")], [machine("a", "active", "1")]])
     assert wait(account, ssh=ssh, port=None) == ["1"]
@@ -155,7 +137,9 @@ def test_without_an_ssh_port_active_is_waited_for_and_nothing_is_connected_to(cl
         ("preempted", "Lambda took it back: run `pulumi refresh`, then `pulumi up`"),
     ],
 )
-def test_a_machine_without_hope_ends_the_wait_at_once_with_what_to_do(clock: Clock, status: str, said: str) -> None:
+def test_a_machine_without_hope_ends_the_wait_at_once_with_what_to_do(
+    clock: JumpingClock, status: str, said: str
+) -> None:
     # With an address, too: it may have answered SSH a moment ago.
     for ip in (None, "1"):
         account = Account(clock, [[machine("a", status, ip), machine("b", "active", "2")]])
@@ -166,13 +150,13 @@ def test_a_machine_without_hope_ends_the_wait_at_once_with_what_to_do(clock: Clo
         assert account.looked == 1
 
 
-def test_all_machines_without_hope_are_told_at_once(clock: Clock) -> None:
+def test_all_machines_without_hope_are_told_at_once(clock: JumpingClock) -> None:
     account = Account(clock, [[machine("a", "unhealthy"), machine("b", "preempted")]])
     with pytest.raises(BootError, match=r"instance a .*; instance b "):
         wait(account, A, B)
 
 
-def test_many_machines_cost_one_list_a_look_and_are_tried_at_the_same_time(clock: Clock) -> None:
+def test_many_machines_cost_one_list_a_look_and_are_tried_at_the_same_time(clock: JumpingClock) -> None:
     ids = [str(number) for number in range(12)]
     together = threading.Barrier(len(ids))
 
@@ -185,23 +169,23 @@ def test_many_machines_cost_one_list_a_look_and_are_tried_at_the_same_time(clock
     assert account.looked == 2
 
 
-def test_a_machine_that_lambda_does_not_show_at_first_is_waited_for(clock: Clock) -> None:
+def test_a_machine_that_lambda_does_not_show_at_first_is_waited_for(clock: JumpingClock) -> None:
     account = Account(clock, [[]] * 12 + [[machine("a", ip="1")]])
     assert wait(account) == ["1"]
 
 
-def test_a_machine_that_lambda_does_not_show_after_a_minute_is_gone(clock: Clock) -> None:
+def test_a_machine_that_lambda_does_not_show_after_a_minute_is_gone(clock: JumpingClock) -> None:
     with pytest.raises(BootError, match="instance a is gone: run `pulumi refresh`, then `pulumi up`"):
         wait(Account(clock, [[]]))
-    assert 60 < clock.now - 1000 <= 70
+    assert 60 <= sum(clock.slept) <= 70
 
 
-def test_a_state_that_no_document_knows_goes_on_being_waited_for(clock: Clock) -> None:
+def test_a_state_that_no_document_knows_goes_on_being_waited_for(clock: JumpingClock) -> None:
     account = Account(clock, [[machine("a", "migrating")]] * 30 + [[machine("a", "migrating", "1")]])
     assert wait(account) == ["1"]
 
 
-def test_an_active_machine_without_an_address_is_waited_for(clock: Clock) -> None:
+def test_an_active_machine_without_an_address_is_waited_for(clock: JumpingClock) -> None:
     account = Account(clock, [[machine("a", "active")], [machine("a", "active", "1")]])
     assert wait(account, port=None) == ["1"]
     assert account.looked == 2
@@ -215,27 +199,29 @@ def test_an_active_machine_without_an_address_is_waited_for(clock: Clock) -> Non
         (NoAnswerError("list instances: no answer"), "Lambda gives no answer"),
     ],
 )
-def test_the_deadline_ends_the_wait_with_what_is_lacking_and_what_to_do(clock: Clock, look: Look, lacks: str) -> None:
+def test_the_deadline_ends_the_wait_with_what_is_lacking_and_what_to_do(
+    clock: JumpingClock, look: Look, lacks: str
+) -> None:
     with pytest.raises(BootError) as caught:
         wait(Account(clock, [look]), timeout=600)
     assert lacks in str(caught.value)
     assert "what is up bills: run `pulumi up` to wait on, or `pulumi destroy`" in str(caught.value)
-    assert 600 < clock.now - 1000 <= 610
+    assert 600 <= sum(clock.slept) <= 610
 
 
-def test_of_many_that_are_not_ready_some_are_named_and_the_others_counted(clock: Clock) -> None:
+def test_of_many_that_are_not_ready_some_are_named_and_the_others_counted(clock: JumpingClock) -> None:
     ids = [f"i{number}" for number in range(100)]
     with pytest.raises(BootError, match=r"i2 waits .*; and 97 more wait") as caught:
         wait(Account(clock, [[machine(one) for one in ids]]), *(Awaited(one) for one in ids), timeout=5)
     assert len(str(caught.value)) < 500
 
 
-def test_a_short_outage_does_not_end_the_wait(clock: Clock) -> None:
+def test_a_short_outage_does_not_end_the_wait(clock: JumpingClock) -> None:
     account = Account(clock, [NoAnswerError("lost"), [machine("a")], NoAnswerError("lost"), [machine("a", ip="1")]])
     assert wait(account) == ["1"]
 
 
-def test_a_surplus_machine_of_the_same_launch_is_ended_and_no_other(clock: Clock) -> None:
+def test_a_surplus_machine_of_the_same_launch_is_ended_and_no_other(clock: JumpingClock) -> None:
     others = [
         machine("surplus", token="t"),
         machine("over", "terminating", token="t"),
@@ -248,7 +234,7 @@ def test_a_surplus_machine_of_the_same_launch_is_ended_and_no_other(clock: Clock
 
 
 def test_a_surplus_machine_that_cannot_be_ended_yet_holds_nobody_up(
-    clock: Clock, capsys: pytest.CaptureFixture[str]
+    clock: JumpingClock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     account = Account(clock, [[machine("a", token="t"), machine("s", token="t")], [machine("a", ip="1", token="t")]])
     account.end_fails = True
@@ -256,7 +242,9 @@ def test_a_surplus_machine_that_cannot_be_ended_yet_holds_nobody_up(
     assert "instance s could not be ended yet: terminate: no answer" in capsys.readouterr().out
 
 
-def test_it_is_told_from_time_to_time_what_is_waited_for(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_is_told_from_time_to_time_what_is_waited_for(
+    clock: JumpingClock, capsys: pytest.CaptureFixture[str]
+) -> None:
     wait(Account(clock, [[machine("a")]] * 7 + [[machine("a", ip="1")]]))
     assert capsys.readouterr().out.splitlines() == [
         "a waits for an address (booting), 15 s",

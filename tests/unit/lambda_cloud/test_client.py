@@ -17,7 +17,8 @@ from components.lambda_cloud.api.errors import (
 )
 from components.lambda_cloud.api.models import LaunchRequest
 from components.lambda_cloud.api.transport import ATTEMPTS
-from tests.unit.conftest import KEY, Script, Waits
+from tests.support.jumping_clock import JumpingClock
+from tests.unit.conftest import KEY, Script
 
 LAUNCH = LaunchRequest(
     region_name="us-east-3",
@@ -102,12 +103,12 @@ def test_a_read_survives_429_broken_bodies_and_lost_connections(client: LambdaCl
 
 
 def test_after_a_429_the_client_stays_away_for_ten_seconds_at_least(
-    client: LambdaClient, script: Script, waits: Waits
+    client: LambdaClient, script: Script, clock: JumpingClock
 ) -> None:
     script.raw(429, "error code: 1015")
     script.data([])
     client.ssh_keys()
-    assert sum(waits.seconds) >= 10
+    assert sum(clock.slept) >= 10
 
 
 def test_a_read_gives_up_after_its_attempts(client: LambdaClient, script: Script) -> None:
@@ -151,13 +152,13 @@ def test_a_launch_that_the_edge_turned_away_is_left_to_the_caller_since_time_has
 
 
 def test_the_last_word_before_a_launch_is_spoken_after_all_waiting(
-    client: LambdaClient, script: Script, waits: Waits
+    client: LambdaClient, script: Script, clock: JumpingClock
 ) -> None:
     script.data({"instance_ids": ["abc"]})
     client.launch(LAUNCH)
 
     def refuse() -> None:
-        assert sum(waits.seconds) > 10
+        assert sum(clock.slept) > 10
         raise RuntimeError
 
     with pytest.raises(RuntimeError):

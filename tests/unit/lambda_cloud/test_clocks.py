@@ -14,8 +14,9 @@ from components.lambda_cloud.api.limits import Limits, RateLimiter
 from components.model.hub.client import Hub, HubError
 from components.tls.x509 import issue, new_authority
 from components.vllm.preflight.clock import clock_lines
+from tests.support.jumping_clock import JumpingClock
 from tests.support.tls_endpoint import endpoint
-from tests.unit.conftest import KEY, Script, Waits
+from tests.unit.conftest import KEY, Script
 
 NOON = "Sun, 29 Nov 2026 12:00:00 GMT"
 AT_NOON = datetime(2026, 11, 29, 12, tzinfo=UTC).timestamp()
@@ -23,9 +24,7 @@ AT_NOON = datetime(2026, 11, 29, 12, tzinfo=UTC).timestamp()
 
 def client_at(script: Script, seconds: float) -> LambdaClient:
     """A client whose computer's clock stands at so many seconds after noon."""
-    waits = Waits()
-    limiter = RateLimiter(Limits(), lambda: sum(waits.seconds), waits.seconds.append)
-    return LambdaClient(KEY, script.url, limiter, clock=lambda: AT_NOON + seconds)
+    return LambdaClient(KEY, script.url, RateLimiter(Limits(), JumpingClock(AT_NOON + seconds)))
 
 
 @pytest.mark.parametrize("seconds", [7200, -7200])

@@ -2,19 +2,15 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from components.lambda_cloud.api import launch_journal
 from components.lambda_cloud.api.launch_journal import LaunchJournal, LaunchUnderWayError, Note
+from tests.support.jumping_clock import JumpingClock
 from tests.support.orders import TOKEN
-
-
-@pytest.fixture(autouse=True)
-def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch_journal, "LOOK_AGAIN_S", 0.002)
 
 
 @contextmanager
@@ -41,7 +37,7 @@ def test_only_one_launches_with_a_token_and_the_other_hears_why_in_one_line(tmp_
     with (
         _launching_elsewhere(tmp_path),
         pytest.raises(LaunchUnderWayError) as caught,
-        LaunchJournal(tmp_path).alone(TOKEN, timeout=0.01),
+        LaunchJournal(tmp_path, JumpingClock()).alone(TOKEN, timeout=60),
     ):
         pytest.fail("two were alone with one token")
     assert "run `pulumi up` again" in str(caught.value)
@@ -51,10 +47,12 @@ def test_only_one_launches_with_a_token_and_the_other_hears_why_in_one_line(tmp_
 
 
 def test_the_other_goes_on_as_soon_as_the_first_has_ended(tmp_path: Path) -> None:
-    with _launching_elsewhere(tmp_path) as end:
-        threading.Timer(0.02, end.set).start()
-        with LaunchJournal(tmp_path).alone(TOKEN, timeout=10):
-            assert end.is_set()
+    first, clock = LaunchJournal(tmp_path), JumpingClock()
+    with ExitStack() as alone:
+        alone.enter_context(first.alone(TOKEN, timeout=0))
+        clock.at(50, alone.close)
+        with LaunchJournal(tmp_path, clock).alone(TOKEN, timeout=60):
+            assert sum(clock.slept) == pytest.approx(50, abs=launch_journal.LOOK_AGAIN_S)
 
 
 def test_launches_with_different_tokens_do_not_wait_for_each_other(tmp_path: Path) -> None:
@@ -71,8 +69,10 @@ def test_an_error_while_alone_lets_the_next_one_in(tmp_path: Path) -> None:
 
 
 def test_the_next_run_knows_of_a_launch_and_of_its_age(tmp_path: Path) -> None:
-    LaunchJournal(tmp_path, clock=lambda: 100.0).note_sent(TOKEN)
-    assert LaunchJournal(tmp_path, clock=lambda: 107.5).last(TOKEN) == Note(age=7.5, is_settled=False)
+    clock = JumpingClock()
+    LaunchJournal(tmp_path, clock).note_sent(TOKEN)
+    clock.sleep(7.5)
+    assert LaunchJournal(tmp_path, clock).last(TOKEN) == Note(age=7.5, is_settled=False)
 
 
 def test_a_launch_whose_outcome_is_known_is_settled_until_the_next_one(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from components.lambda_cloud.api import limits
 from components.lambda_cloud.api.client import LambdaClient
 from components.lambda_cloud.api.errors import CloudError, NoAnswerError
 from components.lambda_cloud.api.models import LaunchRequest
@@ -14,8 +13,8 @@ from components.lambda_cloud.launch_token.provider import LaunchTokenProvider
 from tests.support.emulated import EmulatedCloud
 from tests.support.orders import GH200, H100, ORDER, TOKEN
 
-INVISIBLE_S = 0.08
-"""At most a third of the time after which a launched machine is in the list, or does not exist."""
+INVISIBLE_S = 2.0
+"""Less than the time after which a launched machine is in the list, or does not exist."""
 
 PATIENT = replace(ORDER, candidates=(GH200,), capacity_timeout_s=60)
 
@@ -33,12 +32,6 @@ def _lose_the_first_answer(client: LambdaClient, monkeypatch: pytest.MonkeyPatch
         return id_
 
     monkeypatch.setattr(client, "launch", launch_and_lose)
-
-
-@pytest.fixture
-def more_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For a launch that counts as under way from before it is sent: sending it takes a while on a busy computer."""
-    monkeypatch.setattr(limits, "SHORTEST_POLL_S", 0.1)
 
 
 def _other_run(cloud: EmulatedCloud) -> LambdaClient:
@@ -64,7 +57,6 @@ def test_whatever_becomes_of_the_answer_one_machine_is_bought(cloud: EmulatedClo
     assert cloud.calls("launch") == 1
 
 
-@pytest.mark.usefixtures("more_patience")
 def test_a_run_after_a_killed_one_waits_for_the_machine_that_was_under_way(cloud: EmulatedCloud) -> None:
     cloud.fault("launch", "invisible", seconds=INVISIBLE_S)
     killed = cloud.client
@@ -74,7 +66,6 @@ def test_a_run_after_a_killed_one_waits_for_the_machine_that_was_under_way(cloud
     assert cloud.calls("launch") == 1
 
 
-@pytest.mark.usefixtures("more_patience")
 def test_the_end_of_a_token_waits_for_the_machine_that_a_killed_run_had_under_way(
     cloud: EmulatedCloud, plugin: EmulatedCloud
 ) -> None:
@@ -116,8 +107,7 @@ def test_a_launch_that_failed_is_sent_again_only_when_no_machine_can_come_of_it_
     launched = launch(cloud.client, PATIENT)
     assert cloud.billing() == [launched.instance_id]
     first, second = _launch_times(cloud)
-    # Moments are taken on both sides of the wire.
-    assert second - first > cloud.client.limits.visible_within * 0.9
+    assert second - first >= cloud.client.limits.visible_within
 
 
 def test_in_the_time_in_which_a_lost_launch_may_still_show_no_other_candidate_is_tried(cloud: EmulatedCloud) -> None:

@@ -11,6 +11,7 @@ import pytest
 from components.lambda_cloud.api.account_folder import account_folder, why_no_notes
 from components.lambda_cloud.api.launch_journal import LaunchJournal
 from components.lambda_cloud.api.limits import Limits, RateLimiter, SharedSchedule
+from tests.support.jumping_clock import JumpingClock
 
 URL = "https://cloud.example"
 
@@ -27,16 +28,16 @@ def full_disk() -> Iterator[None]:
 
 
 def test_requests_leave_at_their_pace_where_the_disk_is_full(tmp_path: Path) -> None:
-    slept: list[float] = []
-    limiter = RateLimiter(Limits(), lambda: 100.0, slept.append, SharedSchedule(tmp_path / "schedule.json"))
+    clock = JumpingClock()
+    limiter = RateLimiter(Limits(), clock, SharedSchedule(tmp_path / "schedule.json"))
     with full_disk():
         limiter.wait_for_request()
         limiter.wait_for_request()
-    assert slept == [Limits().request_interval]
+    assert clock.slept == [Limits().request_interval]
 
 
 def test_a_launch_is_remembered_by_this_process_where_the_disk_is_full(tmp_path: Path) -> None:
-    journal = LaunchJournal(tmp_path / "launches", lambda: 100.0)
+    journal = LaunchJournal(tmp_path / "launches", JumpingClock())
     with full_disk(), journal.alone("token", 0):
         journal.note_sent("token")
     note = journal.last("token")

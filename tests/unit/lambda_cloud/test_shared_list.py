@@ -1,13 +1,13 @@
 """A list that many ask for is fetched once for all of them, and is never older than they can do with."""
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from components.lambda_cloud.api.shared_list import ANY, SharedList
+from tests.support.jumping_clock import JumpingClock
 
 
 class Fetches:
@@ -49,8 +49,9 @@ def _while_one_is_fetching(
 
 def test_whoever_comes_while_a_list_is_fetched_gets_that_answer_if_it_will_do() -> None:
     fetches, asked = Fetches(), threading.Semaphore(0)
-    shared = SharedList(fetches)
-    moment = time.monotonic()
+    clock = JumpingClock()
+    shared = SharedList(fetches, clock)
+    moment = clock.monotonic()
 
     def ask() -> list[int]:
         asked.release()
@@ -63,36 +64,39 @@ def test_whoever_comes_while_a_list_is_fetched_gets_that_answer_if_it_will_do() 
 def test_whoever_asks_for_now_does_not_get_an_answer_to_an_earlier_question_but_shares_the_next() -> None:
     fetches, asked = Fetches(), threading.Semaphore(0)
 
-    def clock() -> float:
-        now = time.monotonic()
-        # Only now it is certain that this one asks for something before the next fetch.
-        asked.release()
-        return now
+    class Moments(JumpingClock):
+        """Tells when it is looked at."""
 
-    shared = SharedList(fetches, clock)
+        def monotonic(self) -> float:
+            now = super().monotonic()
+            # Only now it is certain that this one asks for something before the next fetch.
+            asked.release()
+            return now
+
+    shared = SharedList(fetches, Moments(is_ticking=True))
     assert set(_while_one_is_fetching(fetches, shared, shared.get, asked)) == {2}
     assert fetches.count == 2
 
 
 def test_an_answer_is_as_old_as_its_question() -> None:
-    now = 0.0
+    clock = JumpingClock()
+    began = clock.monotonic()
 
     def fetch() -> list[float]:
-        nonlocal now
-        now += 5
-        return [now]
+        clock.sleep(5)
+        return [clock.monotonic() - began]
 
-    shared = SharedList(fetch, clock=lambda: now)
-    assert shared.get(since=0) == [5]
+    shared = SharedList(fetch, clock)
+    assert shared.get(began) == [5]
     # The answer came at 5, and what happened at 1 may not be in it.
-    assert shared.get(since=1) == [10]
-    assert shared.get(since=5) == [10]
-    assert shared.get(since=6) == [15]
+    assert shared.get(began + 1) == [10]
+    assert shared.get(began + 5) == [10]
+    assert shared.get(began + 6) == [15]
 
 
 def test_any_list_will_do_only_once_there_is_one() -> None:
     fetches = Fetches()
-    shared = SharedList(fetches)
+    shared = SharedList(fetches, JumpingClock(is_ticking=True))
     assert [shared.get(ANY), shared.get(ANY)] == [[1], [1]]
 
 
@@ -103,7 +107,7 @@ def test_a_list_that_is_empty_is_a_list() -> None:
         fetched.append(1)
         return []
 
-    shared = SharedList(fetch)
+    shared = SharedList(fetch, JumpingClock(is_ticking=True))
     assert [shared.get(ANY), shared.get(ANY)] == [[], []]
     assert len(fetched) == 1
 
@@ -116,7 +120,7 @@ def test_an_error_is_not_remembered_and_no_older_list_is_given_in_its_place() ->
             raise ConnectionError("lost")
         return [f"{len(troubles)} to come"]
 
-    shared = SharedList(fetch)
+    shared = SharedList(fetch, JumpingClock(is_ticking=True))
     shared.get()
     with pytest.raises(ConnectionError):
         shared.get()
@@ -125,7 +129,7 @@ def test_an_error_is_not_remembered_and_no_older_list_is_given_in_its_place() ->
 
 def test_a_list_from_before_a_deletion_is_given_to_nobody() -> None:
     fetches = Fetches()
-    shared = SharedList(fetches)
+    shared = SharedList(fetches, JumpingClock(is_ticking=True))
     shared.get()
     with shared.shrinks():
         assert shared.get(ANY) == [1]
@@ -134,7 +138,7 @@ def test_a_list_from_before_a_deletion_is_given_to_nobody() -> None:
 
 def test_a_deletion_that_failed_may_have_been_carried_out_all_the_same() -> None:
     fetches = Fetches()
-    shared = SharedList(fetches)
+    shared = SharedList(fetches, JumpingClock(is_ticking=True))
     shared.get()
     with pytest.raises(ConnectionError), shared.shrinks():
         raise ConnectionError("lost")

@@ -17,6 +17,7 @@ EXAMPLES = {"examples": 1, "coverage": 1, "fuzzing": 12, "stateful": 25}
 LEAST_REQUESTS = {"examples": 30, "coverage": 500, "fuzzing": 200, "stateful": 60}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("phase", EXAMPLES)
 def test_the_api_is_as_documented_whatever_is_asked_of_it(tmp_path: Path, phase: str) -> None:
     with served(tmp_path) as (url, api_key):
@@ -25,12 +26,20 @@ def test_the_api_is_as_documented_whatever_is_asked_of_it(tmp_path: Path, phase:
     assert findings.requests >= LEAST_REQUESTS[phase]
 
 
-def test_every_documented_operation_is_asked_for(tmp_path: Path) -> None:
+def test_chains_of_calls_are_answered_as_documented(tmp_path: Path) -> None:
+    with served(tmp_path) as (url, api_key):
+        findings = explore(url, api_key, "stateful", 3, SEED)
+    assert findings.problems == []
+    assert findings.requests >= 6
+
+
+def test_every_documented_operation_is_asked_for_and_answers_as_documented(tmp_path: Path) -> None:
     document = amend(read_document())
     documented = {f"{method.upper()} {path}" for path, ways in document["paths"].items() for method in ways}
     with served(tmp_path) as (url, api_key):
         findings = explore(url, api_key, "fuzzing", 1, SEED)
     assert findings.operations == documented
+    assert findings.problems == []
 
 
 def test_the_check_sees_what_is_not_as_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

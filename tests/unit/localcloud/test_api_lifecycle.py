@@ -1,6 +1,5 @@
 """The life of an instance, seen through the API and by its machine."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from localcloud.account.store import GLOBAL_RULES
 from localcloud.machines.base import MachineSpec
 from localcloud.machines.none import NoMachines
 from tests.support.cloud_api.account import PUBLIC_KEY, Account, open_account
+from tests.support.jumping_clock import JumpingClock
 
 ACTIONS = {"migrate", "rebuild", "restart", "cold_reboot", "terminate"}
 
@@ -44,8 +44,12 @@ class WatchedMachines(NoMachines):
 class SlowMachines(WatchedMachines):
     """Takes a while to start."""
 
+    def __init__(self, clock: JumpingClock) -> None:
+        super().__init__()
+        self._clock = clock
+
     async def start(self, spec: MachineSpec) -> None:
-        await asyncio.sleep(1)
+        await self._clock.wait(1)
         await super().start(spec)
 
 
@@ -54,7 +58,7 @@ def _terminate(account: Account, instance_id: str) -> None:
 
 
 def test_an_instance_boots_gets_an_address_becomes_active_and_is_forgotten_after_its_end(tmp_path: Path) -> None:
-    with open_account(tmp_path, time_scale=0.03) as account:
+    with open_account(tmp_path, time_scale=1.0) as account:
         instance_id = account.launched()
         fresh = account.get(f"/instances/{instance_id}").data
         assert fresh["status"] == "booting"
@@ -88,7 +92,7 @@ def test_the_machine_is_made_from_what_was_launched(tmp_path: Path) -> None:
     machines = WatchedMachines()
     with open_account(tmp_path, machines) as account:
         instance_id = account.launched(user_data="#!/bin/sh\n", hostname="head")
-        account.wait(0.05)
+        account.wait()
         ip = account.get(f"/instances/{instance_id}").data["ip"]
     assert machines.specs == [
         MachineSpec(
@@ -109,12 +113,12 @@ def test_a_machine_that_cannot_start_makes_the_instance_unhealthy_and_says_why_i
 ) -> None:
     with open_account(tmp_path, WatchedMachines(failing="start")) as account:
         instance_id = account.launched()
-        account.wait(0.05)
+        account.wait()
         assert account.status(instance_id) == "unhealthy"
         said = capsys.readouterr().err.splitlines()
         assert said == [f"localcloud: instance {instance_id}: its machine could not start: no start today"]
         _terminate(account, instance_id)
-        account.wait(0.05)
+        account.wait()
         assert account.status(instance_id) is None
 
 
@@ -122,13 +126,13 @@ def test_a_machine_that_cannot_be_destroyed_never_counts_as_terminated(tmp_path:
     machines = WatchedMachines(failing="destroy")
     with open_account(tmp_path, machines) as account:
         instance_id = account.launched()
-        account.wait(0.05)
+        account.wait()
         _terminate(account, instance_id)
-        account.wait(0.05)
+        account.wait()
         assert account.status(instance_id) == "unhealthy"
         machines.failing = ""
         _terminate(account, instance_id)
-        account.wait(0.05)
+        account.wait()
         assert account.status(instance_id) is None
 
 
@@ -136,11 +140,11 @@ def test_a_restart_keeps_the_address(tmp_path: Path) -> None:
     machines = WatchedMachines()
     with open_account(tmp_path, machines) as account:
         instance_id = account.launched()
-        account.wait(0.05)
+        account.wait()
         ip = account.get(f"/instances/{instance_id}").data["ip"]
         answer = account.post("/instance-operations/restart", {"instance_ids": [instance_id]})
         assert [one["id"] for one in answer.data["restarted_instances"]] == [instance_id]
-        account.wait(0.05)
+        account.wait()
         assert account.get(f"/instances/{instance_id}").data["ip"] == ip
         assert account.status(instance_id) == "active"
     assert machines.asked == ["start", "restart"]
@@ -155,7 +159,7 @@ def test_an_instance_that_is_still_booting_cannot_be_restarted(tmp_path: Path) -
 
 def test_terminating_one_unknown_instance_of_two_terminates_none(account: Account) -> None:
     instance_id = account.launched()
-    account.wait(0.05)
+    account.wait()
     answer = account.post("/instance-operations/terminate", {"instance_ids": [instance_id, "0" * 32]})
     assert (answer.status, answer.code) == (404, "global/object-does-not-exist")
     assert account.status(instance_id) == "active"
@@ -163,10 +167,10 @@ def test_terminating_one_unknown_instance_of_two_terminates_none(account: Accoun
 
 def test_terminating_twice_ends_the_machine_once(tmp_path: Path) -> None:
     machines = WatchedMachines()
-    with open_account(tmp_path, machines, time_scale=0.01) as account:
+    with open_account(tmp_path, machines, time_scale=1.0) as account:
         instance_id = account.launched()
         _terminate(account, instance_id)
-        account.wait(0.02)
+        account.wait()
         _terminate(account, instance_id)
         account.until_status(instance_id, "terminated")
         again = account.post("/instance-operations/terminate", {"instance_ids": [instance_id]})
@@ -175,12 +179,15 @@ def test_terminating_twice_ends_the_machine_once(tmp_path: Path) -> None:
 
 
 def test_a_machine_is_never_destroyed_while_it_is_still_being_made(tmp_path: Path) -> None:
-    machines = SlowMachines()
-    with open_account(tmp_path, machines) as account:
+    clock = JumpingClock()
+    machines = SlowMachines(clock)
+    with open_account(tmp_path, machines, clock=clock) as account:
         instance_id = account.launched()
-        account.wait(0.02)
+        account.wait()
         _terminate(account, instance_id)
-        account.control("PATCH", f"/instances/{instance_id}", {"status": "terminated"})
+        ended = account.begun("PATCH", f"/_localcloud/instances/{instance_id}", {"status": "terminated"}, {})
+        account.wait(1)
+        assert account.outcome(ended).status == 200
         account.until_status(instance_id, None)
     assert machines.asked[:2] == ["start", "destroy"]
 
@@ -197,7 +204,7 @@ def test_name_and_tags_can_be_changed_apart(account: Account) -> None:
 def test_an_active_instance_is_resumed_with_its_machine_and_address(tmp_path: Path) -> None:
     with open_account(tmp_path) as account:
         instance_id = account.launched()
-        account.wait(0.05)
+        account.wait()
         ip = account.get(f"/instances/{instance_id}").data["ip"]
         key = account.api_key
     machines = WatchedMachines()
@@ -213,7 +220,7 @@ def test_a_boot_interrupted_before_the_machine_started_is_made_up_for(tmp_path: 
         instance_id = account.launched()
     machines = WatchedMachines()
     with open_account(tmp_path, machines) as account:
-        account.wait(0.05)
+        account.wait()
         assert account.status(instance_id) == "active"
     assert machines.asked == ["start"]
 
@@ -224,7 +231,7 @@ def test_a_termination_interrupted_is_finished(tmp_path: Path) -> None:
         _terminate(account, instance_id)
     machines = WatchedMachines()
     with open_account(tmp_path, machines) as account:
-        account.wait(0.05)
+        account.wait()
         assert account.status(instance_id) is None
     assert machines.asked == ["destroy"]
 
@@ -244,11 +251,10 @@ WITH_A_MACHINE = _all_blocked("") | {"migrate": "vm-is-too-old"}
 
 
 def test_what_can_be_done_follows_the_state(tmp_path: Path) -> None:
-    with open_account(tmp_path, time_scale=0.05) as account:
+    with open_account(tmp_path, time_scale=1.0) as account:
         instance_id = account.launched()
         assert _actions(account, instance_id) == _all_blocked("vm-has-not-launched")
-        while "ip" not in account.get(f"/instances/{instance_id}").data:
-            account.wait(0.05)
+        account.until(lambda: "ip" in account.get(f"/instances/{instance_id}").data)
         assert account.status(instance_id) == "booting"
         assert _actions(account, instance_id) == _all_blocked("vm-has-not-launched") | {"terminate": ""}
         for status in ("active", "unhealthy"):
@@ -268,14 +274,14 @@ def test_what_can_be_done_follows_the_state(tmp_path: Path) -> None:
 def test_an_instance_that_never_got_an_address_can_only_be_terminated(account: Account) -> None:
     account.fault("launch", "boot-unhealthy")
     instance_id = account.launched()
-    account.wait(0.05)
+    account.wait()
     assert account.status(instance_id) == "unhealthy"
     assert _actions(account, instance_id) == _all_blocked("vm-has-not-launched") | {"terminate": ""}
 
 
 def test_an_id_given_twice_is_one_instance(account: Account) -> None:
     instance_id = account.launched()
-    account.wait(0.05)
+    account.wait()
     answer = account.post("/instance-operations/restart", {"instance_ids": [instance_id, instance_id.upper()]})
     assert [one["id"] for one in answer.data["restarted_instances"]] == [instance_id]
 

@@ -71,7 +71,7 @@ def test_a_key_held_by_an_instance_cannot_be_deleted_until_the_instance_is_gone(
     refused = account.call("DELETE", f"/api/v1/ssh-keys/{key_id}")
     assert (refused.status, refused.message) == (400, "Key is currently in use, cannot delete")
     account.post("/instance-operations/terminate", {"instance_ids": [instance_id]})
-    account.wait(0.05)
+    account.wait()
     assert account.call("DELETE", f"/api/v1/ssh-keys/{key_id}").data == {}
     assert account.get("/ssh-keys").data == []
 

@@ -1,7 +1,5 @@
 """Capacity that is counted, and capacity that comes and goes."""
 
-import time
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pytest
 from localcloud.account import drift
 from localcloud.account.drift import level
 from tests.support.cloud_api.account import Account, open_account
+from tests.support.jumping_clock import JumpingClock
 
 NO_CAPACITY = "instance-operations/launch/insufficient-capacity"
 TYPE = "gpu_1x_gh200"
@@ -80,32 +79,19 @@ def test_the_level_comes_and_goes_as_its_seed_says_and_alike_for_neighbours() ->
     assert 5 < changes < 200
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Moves the time of the drift on, by seconds."""
-    now = [time.time()]
-    monkeypatch.setattr("localcloud.account.drift.now", lambda: now[0])
-
-    def move(seconds: float) -> None:
-        now[0] += seconds
-
-    return move
-
-
-def test_capacity_drifts_over_a_restart_as_if_there_had_been_none(
-    tmp_path: Path, clock: Callable[[float], None]
-) -> None:
+def test_capacity_drifts_over_a_restart_as_if_there_had_been_none(tmp_path: Path) -> None:
     seen = []
-    with open_account(tmp_path, time_scale=1.0) as account:
+    clock = JumpingClock()
+    with open_account(tmp_path, time_scale=1.0, clock=clock) as account:
         assert _listed(account) == ["us-east-3"]
         account.control("PUT", "/capacity-drift", {"seed": 3})
         for _ in range(15):
-            clock(drift.STEP_SECONDS)
+            account.wait(drift.STEP_SECONDS)
             seen.append(_listed(account))
-    with open_account(tmp_path, time_scale=1.0) as account:
+    with open_account(tmp_path, time_scale=1.0, clock=clock) as account:
         account.control("PUT", "/capacity-drift", {"seed": 3})
         for _ in range(25):
-            clock(drift.STEP_SECONDS)
+            account.wait(drift.STEP_SECONDS)
             seen.append(_listed(account))
         account.control("PUT", "/capacity-drift", {"seed": None})
         assert _listed(account) == ["us-east-3"]
@@ -114,21 +100,21 @@ def test_capacity_drifts_over_a_restart_as_if_there_had_been_none(
     assert 0 < sum(expected) < 40
 
 
-def test_what_is_listed_may_be_gone_when_it_is_launched(tmp_path: Path, clock: Callable[[float], None]) -> None:
+def test_what_is_listed_may_be_gone_when_it_is_launched(tmp_path: Path) -> None:
     outcomes = set()
     with open_account(tmp_path, time_scale=1.0) as account:
         account.launched()
         account.control("PUT", "/capacity-drift", {"seed": 3})
         for _ in range(40):
-            clock(drift.STEP_SECONDS)
+            account.wait(drift.STEP_SECONDS)
             outcomes.add((bool(_listed(account)), account.launch().status))
     assert outcomes == {(True, 200), (True, 400), (False, 200), (False, 400)}
 
 
-def test_what_was_set_by_hand_does_not_drift(tmp_path: Path, clock: Callable[[float], None]) -> None:
+def test_what_was_set_by_hand_does_not_drift(tmp_path: Path) -> None:
     with open_account(tmp_path, time_scale=1.0) as account:
         account.control("PUT", "/capacity-drift", {"seed": 3})
         account.control("PUT", "/capacity", {"instance_type": TYPE, "regions": ["us-east-3"]})
         for _ in range(20):
-            clock(drift.STEP_SECONDS)
+            account.wait(drift.STEP_SECONDS)
             assert _listed(account) == ["us-east-3"]

@@ -115,7 +115,7 @@ def _without_unknown(value: Any) -> Any:
 
 def test_extra_fields_are_on_every_object_and_change_nothing_else(account: Account) -> None:
     instance_id = account.launched(tags=[{"key": "a1", "value": "v"}])
-    account.wait(0.05)
+    account.wait()
     usual = account.get(f"/instances/{instance_id}").data
     account.fault("get-instance", "extra-fields")
     strange = account.get(f"/instances/{instance_id}").data
@@ -151,7 +151,7 @@ def test_extra_fields_leave_a_refusal_as_it_is(account: Account) -> None:
 def test_an_unknown_status_is_on_every_instance_and_on_nothing_else(account: Account) -> None:
     instance_id = account.launched()
     account.launched()
-    account.wait(0.05)
+    account.wait()
     account.fault("list-instances", "unknown-status")
     assert [one["status"] for one in account.get("/instances").data] == ["migrating"] * 2
     account.fault("get-instance", "unknown-status")

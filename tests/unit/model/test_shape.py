@@ -9,7 +9,7 @@ import pytest
 from components.model.hub.checkpoint import TensorHeader
 from components.model.sizing.kv_cache import kv_bytes_per_token
 from components.model.sizing.shape import ModelShape, ShapeError, overridden_shape, shape_of
-from tests.support.models.model_configs import CONFIGS, checkpoint
+from tests.support.models.model_configs import CONFIGS, checkpoint, stored_shape
 
 MIB = 2**20
 LLAMA_70B = "meta-llama/Llama-3.1-70B-Instruct"
@@ -31,18 +31,18 @@ LLAMA_70B = "meta-llama/Llama-3.1-70B-Instruct"
     ],
 )
 def test_weights_are_what_the_repository_holds(model: str, gigabytes: float) -> None:
-    assert shape_of(checkpoint(model)).weights_bytes / 1e9 == pytest.approx(gigabytes, abs=0.06)
+    assert stored_shape(model).weights_bytes / 1e9 == pytest.approx(gigabytes, abs=0.06)
 
 
 def test_parameters_are_fused_as_vllm_fuses_them() -> None:
-    (run,) = shape_of(checkpoint(LLAMA_70B)).decoder
+    (run,) = stored_shape(LLAMA_70B).decoder
     assert run.layers == 80
     # qkv, o, gate and up, down, in vLLM's order, then two norms
     assert run.parameters == (160 * MIB, 128 * MIB, 896 * MIB, 448 * MIB, 16384, 16384)
 
 
 def test_experts_are_fused_to_two_parameters() -> None:
-    shape = shape_of(checkpoint("mistralai/Mixtral-8x7B-Instruct-v0.1"))
+    shape = stored_shape("mistralai/Mixtral-8x7B-Instruct-v0.1")
     (run,) = shape.decoder
     assert tuple(sorted(run.parameters, reverse=True)[:2]) == (8 * 2 * 112 * MIB, 8 * 112 * MIB)
     assert run.expert_bytes == 8 * 3 * 112 * MIB
@@ -51,7 +51,7 @@ def test_experts_are_fused_to_two_parameters() -> None:
 
 
 def test_a_quantised_checkpoint_says_how() -> None:
-    bf16, fp8, int4 = (shape_of(checkpoint(LLAMA_70B, stored)) for stored in ("bf16", "fp8", "int4"))
+    bf16, fp8, int4 = (stored_shape(LLAMA_70B, stored) for stored in ("bf16", "fp8", "int4"))
     assert (bf16.quantisation, bf16.weight_format, bf16.quantised_activations) == (None, "16-bit", False)
     assert (fp8.quantisation, fp8.weight_format, fp8.quantised_activations) == ("compressed-tensors", "fp8", True)
     assert (int4.quantisation, int4.weight_format, int4.quantised_activations) == ("compressed-tensors", "int4", False)
@@ -74,7 +74,7 @@ def test_every_usual_quantisation_is_told_apart(section: object, expected: tuple
 
 
 def test_latent_attention_and_the_draft_layer_of_deepseek() -> None:
-    shape = shape_of(checkpoint("deepseek-ai/DeepSeek-V3"))
+    shape = stored_shape("deepseek-ai/DeepSeek-V3")
     assert shape.latent_dim == 576
     assert [run.layers for run in shape.decoder] == [3, 58]
     # 671 billion parameters at one byte; the 14 billion of the draft layer are not loaded
@@ -82,9 +82,9 @@ def test_latent_attention_and_the_draft_layer_of_deepseek() -> None:
 
 
 def test_windowed_layers_are_counted() -> None:
-    oss = shape_of(checkpoint("openai/gpt-oss-120b"))
+    oss = stored_shape("openai/gpt-oss-120b")
     assert (oss.windowed_layers, oss.sliding_window, oss.full_layers) == (18, 128, 18)
-    gemma = shape_of(checkpoint("google/gemma-3-27b-it"))
+    gemma = stored_shape("google/gemma-3-27b-it")
     assert (gemma.windowed_layers, gemma.sliding_window, gemma.full_layers) == (52, 1024, 10)
 
 
@@ -94,7 +94,7 @@ def test_a_window_that_is_switched_off_is_none() -> None:
 
 
 def test_the_text_model_of_a_multimodal_one_is_read_and_its_vision_counted() -> None:
-    shape = shape_of(checkpoint("google/gemma-3-27b-it"))
+    shape = stored_shape("google/gemma-3-27b-it")
     assert (shape.architecture, shape.layers, shape.hidden_size) == ("Gemma3ForConditionalGeneration", 62, 5376)
     assert shape.vocabulary == 262208
     assert shape.element_type == "bfloat16"
@@ -120,7 +120,7 @@ def test_linear_layers_keep_a_state_and_no_keys() -> None:
 def test_a_32_bit_checkpoint_is_loaded_at_16() -> None:
     wide = checkpoint("Qwen/Qwen3-8B", torch_dtype="float32")
     wide = replace(wide, tensors={name: TensorHeader("F32", t.shape) for name, t in wide.tensors.items()})
-    assert shape_of(wide).weights_bytes == shape_of(checkpoint("Qwen/Qwen3-8B")).weights_bytes
+    assert shape_of(wide).weights_bytes == stored_shape("Qwen/Qwen3-8B").weights_bytes
     assert shape_of(wide).element_type == "bfloat16"
 
 
@@ -150,14 +150,14 @@ def test_a_repository_without_safetensors_cannot_be_sized() -> None:
 
 @pytest.mark.parametrize("model", CONFIGS)
 def test_a_shape_survives_the_state_file(model: str) -> None:
-    shape = shape_of(checkpoint(model))
+    shape = stored_shape(model)
     # a state file gives every number back as a float
     stored = json.loads(json.dumps(shape.to_json()), parse_int=float)
     assert ModelShape.from_json(stored) == shape
 
 
 def test_a_shape_that_an_older_version_stored_is_read_as_it_was_meant() -> None:
-    shape = shape_of(checkpoint("Qwen/Qwen3-8B"))
+    shape = stored_shape("Qwen/Qwen3-8B")
     newer = {"default_context", "position_rows", "has_chunks", "idle_layers", "kv_heads_by_layer", "source"}
     older = ModelShape.from_json({key: value for key, value in shape.to_json().items() if key not in newer})
     assert (older.served_context, older.full_layers) == (shape.served_context, shape.full_layers)

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from components.model.sizing.fit import Fit, ServeOptions, fits_by_type
-from components.model.sizing.shape import shape_of
 from tests.support.models.catalogue_sizes import BY_PRICE
-from tests.support.models.model_configs import Stored, checkpoint
+from tests.support.models.model_configs import Stored, stored_shape
 
 DOCS = Path(__file__).parents[3] / "docs" / "sizing.md"
 KINDS: tuple[tuple[str, Stored], ...] = (("16 bits", "bf16"), ("FP8", "fp8"), ("INT4", "int4"))
@@ -22,7 +21,7 @@ def cell(found: Fit) -> str:
 def table(model: str) -> Iterator[str]:
     yield "| instance type | " + " | ".join(name for name, _ in KINDS) + " |"
     yield "| --- |" + " --- |" * len(KINDS)
-    columns = [fits_by_type(shape_of(checkpoint(model, stored)), BY_PRICE, ServeOptions()) for _, stored in KINDS]
+    columns = [fits_by_type(stored_shape(model, stored), BY_PRICE, ServeOptions()) for _, stored in KINDS]
     for row in zip(*columns, strict=True):
         yield f"| `{row[0][0].name}` | " + " | ".join(cell(found) for _, found in row) + " |"
 

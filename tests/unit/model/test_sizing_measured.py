@@ -8,9 +8,8 @@ from components.model.sizing.fit import ServeOptions, fit, fit_within
 from components.model.sizing.kv_cache import KvCache
 from components.model.sizing.memory import GIB, Batch, default_batch, graphs_gib, non_torch_gib, peak_activation_gib
 from components.model.sizing.offload import offloaded
-from components.model.sizing.shape import shape_of
 from tests.support.models.catalogue_sizes import A10, A100, B200, GH200, H100, H200, LIKE_GH200, machine
-from tests.support.models.model_configs import Stored, checkpoint
+from tests.support.models.model_configs import Stored, stored_shape
 
 LLAMA_8B, LLAMA_70B, QWEN_32B = (
     "meta-llama/Llama-3.1-8B-Instruct",
@@ -51,7 +50,7 @@ STARTS = (
 def test_kv_tokens_are_those_that_vllm_measured(start: Start) -> None:
     """0.26 took off neither CUDA graphs with the v2 runner nor what that runner keeps, so both are left out here."""
     size = H200 if start.whole_h200 else LIKE_GH200
-    shape = shape_of(checkpoint(start.model, start.stored))
+    shape = stored_shape(start.model, start.stored)
     wish = ServeOptions(start.max_model_len, 0, start.kv_cache_dtype, max_num_batched_tokens=start.batched_tokens)
     peak = peak_activation_gib(shape, size.gpu, wish.batch(default_batch(size.gpu)))
     found = fit_within(shape, size, wish, peak + non_torch_gib(1))
@@ -63,7 +62,7 @@ def test_kv_tokens_are_those_that_vllm_measured(start: Start) -> None:
 
 def test_the_start_with_offload_is_that_which_vllm_measured() -> None:
     """70B in 16 bits with `--cpu-offload-gb 52` and the v1 runner, which subtracts its estimate for graphs."""
-    shape = shape_of(checkpoint(LLAMA_70B))
+    shape = stored_shape(LLAMA_70B)
     wish = ServeOptions(8192, 52, max_num_batched_tokens=16384, runner="v1")
     found = fit(shape, LIKE_GH200, wish)
     assert found.fits
@@ -76,11 +75,11 @@ def test_the_start_with_offload_is_that_which_vllm_measured() -> None:
 
 @pytest.mark.parametrize(("model", "gib"), [(LLAMA_8B, 0.98), (LLAMA_70B, 1.92), (QWEN_32B, 1.88)])
 def test_graphs_take_about_what_they_took(model: str, gib: float) -> None:
-    assert graphs_gib(shape_of(checkpoint(model))) == pytest.approx(gib, abs=0.25)
+    assert graphs_gib(stored_shape(model)) == pytest.approx(gib, abs=0.25)
 
 
 def test_graphs_cost_cache_unless_there_are_none() -> None:
-    shape = shape_of(checkpoint(LLAMA_8B))
+    shape = stored_shape(LLAMA_8B)
     with_graphs, eager = fit(shape, GH200, ServeOptions()), fit(shape, GH200, ServeOptions(enforce_eager=True))
     assert eager.kv_gib - with_graphs.kv_gib == pytest.approx(graphs_gib(shape))
 
@@ -93,7 +92,7 @@ def test_the_batch_is_vllms_default_for_the_gpu() -> None:
 
 
 def test_a_windowed_layer_keeps_no_more_than_its_window_and_two_batches() -> None:
-    shape = shape_of(checkpoint("openai/gpt-oss-120b"))
+    shape = stored_shape("openai/gpt-oss-120b")
     cache = KvCache(shape, "auto", 1, 2048)
     layers_page = 18 * 16 * 2 * 8 * 64 * 2
     short, long, longer = (cache.sequence_bytes(n) for n in (1600, 16000, 32000))
@@ -102,10 +101,10 @@ def test_a_windowed_layer_keeps_no_more_than_its_window_and_two_batches() -> Non
 
 
 def test_tensor_parallel_shares_heads_but_not_a_latent() -> None:
-    llama = shape_of(checkpoint(LLAMA_70B))
+    llama = stored_shape(LLAMA_70B)
     cache = {size: KvCache(llama, "auto", size, 8192).sequence_bytes(16) for size in (1, 8, 16)}
     assert cache[8] * 8 == cache[1]
     assert cache[16] == cache[8]
-    deepseek = shape_of(checkpoint("deepseek-ai/DeepSeek-V3"))
+    deepseek = stored_shape("deepseek-ai/DeepSeek-V3")
     latent = 16 * 61 * 576 * 2
     assert {KvCache(deepseek, "auto", size, 8192).sequence_bytes(16) for size in (1, 8)} == {latent}

@@ -3,7 +3,6 @@
 import json
 import os
 from dataclasses import replace
-from functools import cache
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,9 +10,9 @@ from hypothesis import strategies as st
 from components.model.sizing.fit import TARGET_CONTEXT, ServeOptions, fit
 from components.model.sizing.gpus import FAST_LINK_GB_S, MachineSize
 from components.model.sizing.offload import USABLE_HOST_SHARE
-from components.model.sizing.shape import LayerRun, ModelShape, shape_of
+from components.model.sizing.shape import LayerRun, ModelShape
 from tests.support.models.catalogue_sizes import BY_PRICE, GH200
-from tests.support.models.model_configs import CONFIGS, Stored, checkpoint
+from tests.support.models.model_configs import CONFIGS, Stored, stored_shape
 
 # How long one example takes says nothing on a loaded machine.
 calm = settings(
@@ -25,16 +24,13 @@ calm = settings(
 )
 
 
-@cache
-def shape(model: str, stored: Stored) -> ModelShape:
-    return shape_of(checkpoint(model, stored))
-
-
 def kinds(model: str) -> tuple[Stored, ...]:
     return ("bf16", "fp8", "int4") if "Llama" in model or "Mixtral" in model else ("bf16",)
 
 
-models = st.sampled_from([(model, stored) for model in CONFIGS for stored in kinds(model)]).map(lambda row: shape(*row))
+models = st.sampled_from([(model, stored) for model in CONFIGS for stored in kinds(model)]).map(
+    lambda row: stored_shape(*row)
+)
 machines = st.sampled_from(BY_PRICE)
 kv_dtypes = st.sampled_from(["auto", "fp8"])
 contexts = st.one_of(st.none(), st.integers(1, 32768))

@@ -7,9 +7,8 @@ import pytest
 
 from components.model.sizing.fit import ServeOptions, fit, fit_within
 from components.model.sizing.gpus import MachineSize
-from components.model.sizing.shape import shape_of
 from tests.support.models.catalogue_sizes import A10, A100, B200, GH200, H100, LIKE_GH200, machine, with_memory
-from tests.support.models.model_configs import Stored, checkpoint
+from tests.support.models.model_configs import Stored, stored_shape
 
 OVERHEAD_GIB = 2.8
 LLAMA_70B = "meta-llama/Llama-3.1-70B-Instruct"
@@ -56,9 +55,7 @@ TABLE: Mapping[tuple[str, Stored], Mapping[str, float | None]] = {
     [(*row, where, thousands) for row, columns in TABLE.items() for where, thousands in columns.items()],
 )
 def test_kv_tokens_without_offload(model: str, stored: Stored, where: str, thousands: float | None) -> None:
-    found = fit_within(
-        shape_of(checkpoint(model, stored)), MACHINES[where], ServeOptions(cpu_offload_gib=0), OVERHEAD_GIB
-    )
+    found = fit_within(stored_shape(model, stored), MACHINES[where], ServeOptions(cpu_offload_gib=0), OVERHEAD_GIB)
     assert found.fits == (thousands is not None)
     if thousands is not None:
         assert found.kv_tokens / 1000 == pytest.approx(thousands, rel=0.05)
@@ -67,7 +64,7 @@ def test_kv_tokens_without_offload(model: str, stored: Stored, where: str, thous
 @pytest.mark.parametrize(("where", "low", "high"), [("GH200", 350, 400), ("H100", 150, 180)])
 def test_half_windowed_gpt_oss_holds_what_is_told_of_it(where: str, low: float, high: float) -> None:
     """The range is a rough one. Short sequences use all layers, long ones half of them: it lies between the two."""
-    shape = shape_of(checkpoint("openai/gpt-oss-120b"))
+    shape = stored_shape("openai/gpt-oss-120b")
     short, long = (
         fit_within(shape, MACHINES[where], ServeOptions(max_model_len=length), OVERHEAD_GIB).kv_tokens / 1000
         for length in (8192, 131072)
@@ -91,7 +88,7 @@ def test_half_windowed_gpt_oss_holds_what_is_told_of_it(where: str, low: float, 
 )
 def test_least_offload_of_70b_on_a_gh200(thousand_tokens: int, kv_cache_dtype: str, gib: float) -> None:
     """The list is without slack; the 2 GiB of slack that are set by default stay within 5 % of it."""
-    shape, wish = shape_of(checkpoint(LLAMA_70B)), ServeOptions(1024 * thousand_tokens, None, kv_cache_dtype)
+    shape, wish = stored_shape(LLAMA_70B), ServeOptions(1024 * thousand_tokens, None, kv_cache_dtype)
     assert fit_within(shape, LIKE_GH200, wish, 3.0, slack_gib=0.0).cpu_offload_gib == gib
     assert fit_within(shape, LIKE_GH200, wish, 3.0).cpu_offload_gib == pytest.approx(gib, rel=0.05)
 
@@ -110,11 +107,11 @@ def test_least_offload_of_70b_on_a_gh200(thousand_tokens: int, kv_cache_dtype: s
     ],
 )
 def test_large_models_need_several_gpus(model: str, stored: Stored, name: str, fits: bool) -> None:
-    assert fit(shape_of(checkpoint(model, stored)), machine(name), ServeOptions()).fits == fits
+    assert fit(stored_shape(model, stored), machine(name), ServeOptions()).fits == fits
 
 
 def test_70b_on_eight_h100_holds_about_1_4_million_tokens() -> None:
-    found = fit(shape_of(checkpoint(LLAMA_70B)), machine("gpu_8x_h100_sxm5"), ServeOptions())
+    found = fit(stored_shape(LLAMA_70B), machine("gpu_8x_h100_sxm5"), ServeOptions())
     assert found.tensor_parallel_size == 8
     assert found.kv_tokens == pytest.approx(1.4e6, rel=0.05)
 
@@ -133,12 +130,12 @@ def test_70b_on_eight_h100_holds_about_1_4_million_tokens() -> None:
 def test_one_stream_is_bound_by_the_bytes_it_reads(
     model: str, stored: Stored, offload_gib: float, bound: float
 ) -> None:
-    found = fit(shape_of(checkpoint(model, stored)), GH200, ServeOptions(cpu_offload_gib=offload_gib))
+    found = fit(stored_shape(model, stored), GH200, ServeOptions(cpu_offload_gib=offload_gib))
     assert found.tokens_per_second == pytest.approx(bound, rel=0.03)
     assert found.formula.endswith(f" = {found.tokens_per_second:.1f} tokens/s")
 
 
 def test_only_the_experts_that_a_token_passes_are_read() -> None:
-    found = fit(shape_of(checkpoint("Qwen/Qwen3-30B-A3B")), GH200, ServeOptions())
+    found = fit(stored_shape("Qwen/Qwen3-30B-A3B"), GH200, ServeOptions())
     # 3.3 billion active parameters of 30.5, and the embedding
     assert found.tokens_per_second == pytest.approx(4000 / (2 * 3.35), rel=0.03)

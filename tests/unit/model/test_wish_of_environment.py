@@ -3,11 +3,10 @@
 import pytest
 
 from components.model.sizing.fit import fit
-from components.model.sizing.shape import shape_of
 from components.settings import Settings
 from components.vllm.decision import serve_options_of
 from tests.support.models.catalogue_sizes import GH200
-from tests.support.models.model_configs import checkpoint
+from tests.support.models.model_configs import stored_shape
 
 
 def settings(**env: str | int) -> Settings:
@@ -22,7 +21,7 @@ def test_the_plan_is_of_the_runner_that_is_asked_for(value: str | int, runner: s
 
 def test_weights_that_are_not_pinned_take_their_own_size_of_the_host() -> None:
     """What a refusal advises must not be refused."""
-    shape = shape_of(checkpoint("meta-llama/Llama-3.1-405B-Instruct", "fp8"))
+    shape = stored_shape("meta-llama/Llama-3.1-405B-Instruct", "fp8")
     refused = fit(shape, GH200, serve_options_of(settings()))
     assert not refused.fits
     assert "VLLM_WEIGHT_OFFLOADING_DISABLE_PIN_MEMORY 1 in vllmEnv" in refused.reason
