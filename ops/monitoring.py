@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
+from components.machine.ssh_tunnel import LOOPBACK
+from components.vllm.endpoint_check.probe import takes_connection
 from ops.errors import OpsError
-from ops.forward import LOOPBACK, accepts
 from ops.outputs import StackOutputs
 from ops.say import say
 from ops.server import KNOCK_S
@@ -35,7 +36,7 @@ scrape_configs:
 def monitoring(outputs: StackOutputs, folder: Path) -> int:
     """Write prometheus.yml, the key, the CA and the dashboard, readable for their owner only."""
     target = f"{outputs.host}:{outputs.port}"
-    if not accepts(outputs.host, outputs.port, KNOCK_S):
+    if not takes_connection(outputs.host, outputs.port, KNOCK_S):
         say(
             f"{target} cannot be reached from here: keep `python -m ops tunnel --port {outputs.port}` running beside it"
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from components.machine.known_hosts import read_known_hosts_line
 from ops.errors import OpsError
 
 STACK = "pulumi:pulumi:Stack"
@@ -53,6 +54,14 @@ class StackOutputs:
     def ssh(self) -> list[str]:
         """The words of the command that logs in."""
         return shlex.split(self._text("ssh", "there is no machine yet"))
+
+    @property
+    def known_host(self) -> tuple[str, int, str]:
+        """Address, SSH port and public host key of the machine, from the command that logs in: it is there first."""
+        marked = [word.split(" ", 1)[1] for word in self.ssh if word.startswith("KnownHostsCommand=")]
+        if not marked:
+            raise OpsError(f"the output ssh pins no host key: {NOT_YET}")
+        return read_known_hosts_line(marked[0])
 
     @property
     def ip(self) -> str:

@@ -9,14 +9,15 @@ from urllib.parse import urlsplit
 
 import requests
 
+from components.machine.ssh_tunnel import LOOPBACK
+from components.vllm.endpoint_check.probe import takes_connection
 from components.vllm.scripts.trust import date_of, distrust_of
 from ops.errors import OpsError
-from ops.forward import LOOPBACK, accepts, forwarding
+from ops.forward import open_forward, tunnel_login
 from ops.outputs import StackOutputs
 from ops.private_folder import private_folder
 from ops.refusal import message_of
 from ops.say import say
-from ops.ssh import login
 
 KNOCK_S = 3.0
 """A machine that can be reached takes a connection in less than half a second from anywhere."""
@@ -128,11 +129,11 @@ def reach(outputs: StackOutputs) -> Iterator[Server]:
     """
     with ExitStack() as open_until_the_end:
         base_url = outputs.endpoint
-        if not accepts(outputs.host, outputs.port, KNOCK_S):
-            to = open_until_the_end.enter_context(login(outputs))
+        if not takes_connection(outputs.host, outputs.port, KNOCK_S):
+            to = tunnel_login(outputs)
             say(f"{outputs.host}:{outputs.port} cannot be reached from here: going through an SSH tunnel")
-            forward = open_until_the_end.enter_context(forwarding(to, outputs.port))
-            base_url = f"{outputs.scheme}://{LOOPBACK}:{forward.port}/v1"
+            tunnel = open_until_the_end.enter_context(open_forward(to, outputs.port))
+            base_url = f"{outputs.scheme}://{LOOPBACK}:{tunnel.port}/v1"
         yield Server(base_url, outputs.api_key, _ca_file(outputs, open_until_the_end))
 
 

@@ -1,11 +1,13 @@
-"""The way to the machine: OpenSSH with the stack's own key, which lies on the disk only while it is used."""
+"""Commands on the machine: OpenSSH with the stack's own key, which lies on the disk only while it is used.
+
+A shell there is at the user's own terminal, which no other client puts up and back as well; tunnels do without.
+"""
 
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from components.machine.ssh_words import ssh_words
 from ops.errors import OpsError
@@ -25,8 +27,6 @@ class Login:
 
     words: tuple[str, ...]
     """The command up to USER@IP, the pinned host key included."""
-    folder: Path = Path()
-    """Where the key file is; for others that are to go with it."""
 
     def command(self, remote: str, options: Sequence[str] = ()) -> list[str]:
         """The words that run a command on the machine; `options` are ssh's own."""
@@ -62,13 +62,22 @@ class Login:
 
 def failed(status: int, said: str) -> OpsError:
     """An error for what `ssh` said on its way out."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    last = lines[-1] if lines else "it said nothing"
-    if status != NO_CONNECTION:
-        return OpsError(f"the command on the machine failed ({status}): {last}")
+    if status == NO_CONNECTION:
+        return no_way(said)
+    return OpsError(f"the command on the machine failed ({status}): {_last_line(said)}")
+
+
+def no_way(said: str) -> OpsError:
+    """An error for a machine that cannot be got into, from OpenSSH's words for it."""
+    why = _last_line(said)
     if "host key" in said.lower():
-        last = "its host key is not the stack's: this is another machine; `pulumi refresh`, then `pulumi up`"
-    return OpsError(f"no way to the machine over SSH: {last}")
+        why = "its host key is not the stack's: this is another machine; `pulumi refresh`, then `pulumi up`"
+    return OpsError(f"no way to the machine over SSH: {why}")
+
+
+def _last_line(said: str) -> str:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"
 
 
 @contextmanager
@@ -78,7 +87,7 @@ def login(outputs: StackOutputs) -> Iterator[Login]:
         file = folder / "key"
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
             stream.write(outputs.ssh_private_key)
-        yield Login(tuple(with_key(outputs.ssh, str(file))), folder)
+        yield Login(tuple(with_key(outputs.ssh, str(file))))
 
 
 def with_key(words: Sequence[str], file: str) -> list[str]:

@@ -5,13 +5,14 @@ import os
 import shlex
 from pathlib import Path
 
+from components.machine.ssh_tunnel import LOOPBACK, Login, Tunnel
 from components.vllm.scripts.trust import distrust_of
 from ops.errors import OpsError
-from ops.forward import LOOPBACK, Forward, free_port, open_forward, pause_before_retry
+from ops.forward import free_port, open_forward, pause_before_retry, tunnel_login
 from ops.outputs import StackOutputs
+from ops.private_folder import private_folder
 from ops.say import say
 from ops.server import KNOCK_S
-from ops.ssh import Login, login
 
 
 def tunnel(outputs: StackOutputs, port: int | None) -> int:
@@ -20,13 +21,14 @@ def tunnel(outputs: StackOutputs, port: int | None) -> int:
     Raises:
         OpsError: it could not be opened the first time, or `port` is taken.
     """
-    with login(outputs) as to:
+    to = tunnel_login(outputs)
+    with private_folder() as folder:
         local_port = port or free_port(outputs.port)
         forward = open_forward(to, outputs.port, local_port)
         try:
             if not port and local_port != outputs.port:
                 say(f"port {outputs.port} of this computer is taken: using {local_port}")
-            print("\n".join(to_paste(outputs, local_port, to.folder)), flush=True)
+            print("\n".join(to_paste(outputs, local_port, folder)), flush=True)
             tell_of_distrust(outputs, local_port)
             say("the tunnel is open until Ctrl+C")
             while True:
@@ -47,7 +49,7 @@ def tell_of_distrust(outputs: StackOutputs, port: int) -> None:
         say(f"the server shows {found.why('this computer', LOOPBACK)}")
 
 
-def reopened(to: Login, remote_port: int, local_port: int) -> Forward:
+def reopened(to: Login, remote_port: int, local_port: int) -> Tunnel:
     """Tried until it works; each new reason why not is said once."""
     tries, last = 0, ""
     while True:

@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncssh
 import psutil
 import pytest
 
+from components.vllm.endpoint_check.probe import takes_connection
 from tests.support.ops_stack import (
     OpsStack,
     checkout_after_make_local,
@@ -309,14 +311,13 @@ def test_a_tunnel_that_is_cut_opens_again_at_the_same_port_and_ends_without_a_tr
             variables = dict(line.removeprefix("export ").strip().split("=", 1) for line in exports)
             assert variables["OPENAI_API_KEY"] == KEY
             await answers(variables)
-            cut(tunnel.pid)
+            cut(way.machine)
             await line_with(tunnel.stderr, "the tunnel was cut")
             await line_with(tunnel.stderr, "open again")
             await answers(variables)
-            children = psutil.Process(tunnel.pid).children(recursive=True)
             tunnel.send_signal(signal.SIGINT)
             assert await asyncio.wait_for(tunnel.wait(), SECONDS) == 0
-            assert not [child for child in children if child.is_running()]
+            assert not takes_connection("127.0.0.1", urlsplit(variables["OPENAI_BASE_URL"]).port or 0)
             assert left_in_temporary_folder(way.stack) == []
             assert Path(variables["SSL_CERT_FILE"]).read_text() == way.server.ca
 
@@ -328,9 +329,9 @@ def test_a_tunnel_that_is_cut_opens_again_at_the_same_port_and_ends_without_a_tr
         output, _ = await asyncio.wait_for(client.communicate(), SECONDS)
         assert output.decode() == f"{ANSWER}\n"
 
-    def cut(pid: int) -> None:
-        (ssh,) = [child for child in psutil.Process(pid).children() if child.name() == "ssh"]
-        ssh.kill()
+    def cut(machine: Machine) -> None:
+        for connection in machine.machines._servers[machine.spec.instance_id].connections:
+            connection.abort()
 
     run(scenario())
 
@@ -349,20 +350,66 @@ def test_a_prometheus_here_is_told_of_the_tunnel_where_the_firewall_is_closed(tm
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_command_that_is_ended_from_outside_takes_its_key_and_its_tunnel_away(tmp_path: Path, number: int) -> None:
+def test_a_command_that_is_ended_from_outside_takes_its_key_away(tmp_path: Path, number: int) -> None:
+    async def scenario() -> None:
+        async with served(tmp_path) as way:
+            folder = way.machine.home / LOG
+            folder.mkdir(parents=True)
+            (folder / "vllm.log").write_text("on\n")
+            logs = await way.stack.start("logs", "-f")
+            await line_with(logs.stdout, "on")
+            (key,) = Path(way.stack.environment["TMPDIR"]).glob("lambda-vllm-ops-*/key")
+            assert key.stat().st_mode & 0o777 == 0o600
+            children = psutil.Process(logs.pid).children(recursive=True)
+            assert children
+            logs.send_signal(number)
+            assert await asyncio.wait_for(logs.wait(), SECONDS) == 128 + number
+            assert psutil.wait_procs(children, SECONDS)[1] == []
+            assert left_in_temporary_folder(way.stack) == []
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_ended_from_outside_takes_its_tunnel_away_whose_key_is_never_on_the_disk(
+    tmp_path: Path, number: int
+) -> None:
     async def scenario() -> None:
         async with served(tmp_path) as way:
             way.server.endless = True
             chat = await way.stack.start("chat", "--prompt", "x")
             assert chat.stdout
             await asyncio.wait_for(chat.stdout.readuntil(b"on"), SECONDS)
-            (key,) = Path(way.stack.environment["TMPDIR"]).glob("lambda-vllm-ops-*/key")
-            assert key.stat().st_mode & 0o777 == 0o600
-            children = psutil.Process(chat.pid).children(recursive=True)
-            assert KEY not in " ".join(word for child in children for word in child.cmdline())
+            kept = [file for file in Path(way.stack.environment["TMPDIR"]).rglob("*") if file.is_file()]
+            assert kept
+            assert [file for file in kept if "PRIVATE KEY" in file.read_text()] == []
+            assert psutil.Process(chat.pid).children(recursive=True) == []
             chat.send_signal(number)
-            assert await asyncio.wait_for(chat.wait(), SECONDS) == 128 + number
-            assert not [child for child in children if child.is_running()]
+            _, errors = await asyncio.wait_for(chat.communicate(), SECONDS)
+            assert chat.returncode == 128 + number
+            assert b"Traceback" not in errors
+            await until(way.server.left.is_set, SECONDS)
+            assert left_in_temporary_folder(way.stack) == []
+
+    run(scenario())
+
+
+def test_a_tunnel_to_a_port_that_is_taken_and_one_to_a_machine_that_refuses_end_with_one_line(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with served(tmp_path) as way:
+            with socket.socket() as taken:
+                taken.bind(("127.0.0.1", 0))
+                taken.listen()
+                port = taken.getsockname()[1]
+                done = await way.stack.ops("tunnel", "--port", str(port))
+            assert (done.status, done.output) == (1, "")
+            assert done.errors == f"ops: port {port} of this computer is taken: choose another one\n"
+            await way.machine.machines.close()
+            done = await way.stack.ops("tunnel")
+            address = f"{way.machine.spec.ip} port {way.machine.machines.ssh_port}"
+            assert (done.status, done.output) == (1, "")
+            told = f"no way to the machine over SSH: ssh: connect to host {address}: Connection refused"
+            assert done.errors == f"ops: {told}\n"
             assert left_in_temporary_folder(way.stack) == []
 
     run(scenario())

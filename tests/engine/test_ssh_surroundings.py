@@ -9,16 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncssh
 import pytest
 
 from components.machine.gpu_machine import ssh_command
 from components.machine.key_pair.provider import new_pair
 from components.machine.known_hosts import known_hosts_line
 from components.machine.ssh_tunnel import Login as TunnelLogin
-from components.machine.ssh_tunnel import command, tunnel
+from components.machine.ssh_tunnel import open_tunnel
 from ops.ssh import Login
 from tests.engine.test_ops import ANSWER, CLOSED
-from tests.support.hostile_ssh import hostile_ssh, why_not
+from tests.support.hostile_ssh import CONFIG, hostile_ssh, why_not
 from tests.support.ops_stack import ssh_outputs, stack_with
 from tests.support.process_machine import Machine, booted
 from tests.support.small_openai import KEY, small_server
@@ -45,12 +46,11 @@ def test_openssh_makes_the_same_of_our_commands_whatever_the_users_files_say(tmp
     _, host_key = new_pair("host")
     printed = shlex.split(ssh_command(IP, PORT, host_key, str(tmp_path / "key")))
     forward = shlex.split(ssh_command(IP, PORT, host_key, str(tmp_path / "key"), "-N -L 8000:localhost:8000 "))
-    of_the_check = command(TunnelLogin(IP, PORT, "KEY", host_key), tmp_path, 8000, 8000)
     path = hostile_path(tmp_path)
     # The files are read, and by an `ssh` as one would call it without thinking of them.
     assert "remotecommand echo hijacked" in settings(["ssh", IP], path)
     assert "user mallory" in settings(["ssh", "-p", "22", IP], path)
-    for words in (printed, forward, of_the_check, Login(tuple(printed)).shell(), Login(tuple(printed)).command("x")):
+    for words in (printed, forward, Login(tuple(printed)).shell(), Login(tuple(printed)).command("x")):
         made = settings(words, path)
         assert made == settings(words, os.environ["PATH"])
         assert f"hostname {IP}\nport {PORT}\n" in made
@@ -81,7 +81,14 @@ def surroundings(folder: Path, machine: Machine, agent: Path) -> dict[str, str]:
     asking = folder / "asking"
     asking.write_text(f"#!/bin/sh\ntouch {folder}/asked\necho secret\n")
     asking.chmod(0o755)
+    home_ssh = folder / "home/.ssh"
+    home_ssh.mkdir(parents=True)
+    (home_ssh / "config").write_text(CONFIG)
+    (home_ssh / "known_hosts").write_text(known_hosts_line(machine.spec.ip, machine.machines.ssh_port, other))
+    (home_ssh / "id_ed25519").write_text("not a key\n")
     return {
+        # Where Python looks; for OpenSSH it is in the password database.
+        "HOME": str(home_ssh.parent),
         "PATH": hostile_path(folder, known_hosts_line(machine.spec.ip, machine.machines.ssh_port, other)),
         "SSH_AUTH_SOCK": str(agent),
         "SSH_ASKPASS": str(asking),
@@ -134,12 +141,15 @@ def test_the_check_of_the_endpoint_opens_its_tunnel_through_the_worst_of_set_ups
     async def scenario() -> None:
         async with booted(tmp_path) as machine:
             with silent_agent(tmp_path) as agent:
-                for name, value in surroundings(tmp_path, machine, agent).items():
-                    monkeypatch.setenv(name, value)
                 _, secret = await ssh_outputs(machine)
                 login = TunnelLogin(
                     machine.spec.ip, machine.machines.ssh_port, secret["ssh_private_key"], await host_key_of(machine)
                 )
+                for name, value in surroundings(tmp_path, machine, agent).items():
+                    monkeypatch.setenv(name, value)
+                # The files are read, and by a client that does not think of them.
+                with pytest.raises(asyncssh.ConnectionLost):
+                    await asyncssh.connect(login.ip, login.port, client_keys=[str(machine.key)], known_hosts=None)
                 assert await asyncio.to_thread(opens, login)
 
     asyncio.run(asyncio.wait_for(scenario(), 800))
@@ -152,5 +162,5 @@ async def host_key_of(machine: Machine) -> str:
 
 
 def opens(login: TunnelLogin) -> bool:
-    with tunnel(login, 1) as port:
-        return port > 0
+    with open_tunnel(login, 1) as tunnel:
+        return tunnel.port > 0

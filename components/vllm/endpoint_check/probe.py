@@ -37,24 +37,29 @@ class Expected:
     """PEM; empty for plain HTTP."""
 
 
+def takes_connection(address: str, port: int, timeout_s: float = CONNECT_TIMEOUT_S) -> bool:
+    """Whether something accepts a TCP connection there; a closed firewall drops it without a word."""
+    try:
+        with socket.create_connection((address, port), timeout_s):
+            return True
+    except OSError:
+        return False
+
+
 def accepts(address: str, port: int, patience_s: float) -> bool:
     """True when something accepts a TCP connection there; asked again for `patience_s`."""
     deadline = time.monotonic() + patience_s
-    while True:
-        try:
-            socket.create_connection((address, port), CONNECT_TIMEOUT_S).close()
-        except OSError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(POLL_S)
-        else:
-            return True
+    while not takes_connection(address, port):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(POLL_S)
+    return True
 
 
 def stays_open(address: str, port: int, patience_s: float) -> bool:
     """True when the port still accepts after `patience_s`: a firewall that closes takes a moment."""
     deadline = time.monotonic() + patience_s
-    while accepts(address, port, 0):
+    while takes_connection(address, port):
         if time.monotonic() >= deadline:
             return True
         time.sleep(POLL_S)

@@ -6,16 +6,25 @@ from typing import ClassVar
 
 from components.dynamic.inputs import Inputs, Properties
 from components.dynamic.provider import Created, DynamicProvider
-from components.machine.ssh_tunnel import Login, has_ssh, tunnel
-from components.vllm.endpoint_check.probe import Expected, SilentError, accepts, probe, stays_open
+from components.machine.ssh_tunnel import LOOPBACK, Login, Tunnel, TunnelError, open_tunnel
+from components.vllm.endpoint_check.probe import (
+    EndpointError,
+    Expected,
+    SilentError,
+    accepts,
+    probe,
+    stays_open,
+    takes_connection,
+)
 from components.vllm.scripts.trust import TELLING_S, offset
 
 FROM_HERE = "from here"
 THROUGH_THE_TUNNEL = "through the tunnel"
-NOT_FROM_HERE = "not checked from here"
 
 OPENING_S = 10.0
 """How long a port may take to open after the firewall's rules were changed. A guess."""
+ATTEMPTS = 2
+"""To log in; networks have hiccups."""
 
 
 class EndpointCheckInputs(Inputs):
@@ -58,7 +67,7 @@ class EndpointCheckProvider(DynamicProvider[EndpointCheckInputs]):
                 self._look(inputs.ip, inputs.port, expected)
             except SilentError:
                 # It may have been closed a moment ago, and the firewall only now have heard of it.
-                if accepts(inputs.ip, inputs.port, 0):
+                if takes_connection(inputs.ip, inputs.port):
                     raise
             else:
                 if not inputs.allowed_cidrs and stays_open(inputs.ip, inputs.port, self.opening_s):
@@ -67,14 +76,21 @@ class EndpointCheckProvider(DynamicProvider[EndpointCheckInputs]):
                         "rules of the whole account, and whether rules count in this region"
                     )
                 return {"reachable": FROM_HERE}
-        if not has_ssh():
-            print("the endpoint is closed to this computer, and there is no ssh: it was only checked on the machine")
-            return {"reachable": NOT_FROM_HERE}
-        with tunnel(Login(inputs.ip, inputs.ssh_port, inputs.private_key, inputs.public_host_key), inputs.port) as port:
-            self._look("127.0.0.1", port, expected)
+        with self._tunnel(inputs) as tunnel:
+            self._look(LOOPBACK, tunnel.port, expected)
         if inputs.allowed_cidrs:
             print("the endpoint is closed to this computer, which is in none of allowedCidrs, and answers in a tunnel")
         return {"reachable": THROUGH_THE_TUNNEL}
+
+    def _tunnel(self, inputs: EndpointCheckInputs) -> Tunnel:
+        login = Login(inputs.ip, inputs.ssh_port, inputs.private_key, inputs.public_host_key)
+        said = ""
+        for _ in range(ATTEMPTS):
+            try:
+                return open_tunnel(login, inputs.port)
+            except TunnelError as error:
+                said = str(error)
+        raise EndpointError(f"no SSH tunnel to {inputs.ip}: {said}; run `pulumi up` again")
 
     def _look(self, address: str, port: int, expected: Expected) -> None:
         ahead_s = probe(address, port, expected, self.clock)

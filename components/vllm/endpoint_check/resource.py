@@ -32,7 +32,7 @@ class EndpointCheck(Resource, module="lambdavllm", name="EndpointCheck"):
     """A token that came from the model through TLS and key check to this computer."""
 
     reachable: pulumi.Output[str]
-    """`from here`, `through the tunnel`, or `not checked from here`."""
+    """`from here` or `through the tunnel`."""
 
     def __init__(self, name: str, args: EndpointCheckArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         props: dict[str, Any] = {"reachable": None, **args}

@@ -3,13 +3,11 @@
 import re
 import shlex
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 from components.machine.gpu_machine import ssh_command
-from components.machine.ssh_tunnel import Login as TunnelLogin
-from components.machine.ssh_tunnel import command
+from components.machine.known_hosts import known_hosts_line, read_known_hosts_line
 from ops.ssh import Login
 from tests.support.pulumi_cli import REPOSITORY
 
@@ -28,18 +26,13 @@ def printed(rest: str = "") -> list[str]:
     return shlex.split(ssh_command("192.0.2.1", 2222, HOST_KEY, "~/.ssh/key", rest))
 
 
-def tunnel(folder: Path) -> list[str]:
-    return command(TunnelLogin("192.0.2.1", 2222, "KEY", HOST_KEY), folder, 8000, 8443)
-
-
-@pytest.mark.parametrize("which", ["printed", "printed tunnel", "ops", "ops, older state", "endpoint check"])
-def test_neither_a_configuration_file_nor_an_agent_nor_a_prompt_has_a_say(which: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("which", ["printed", "printed tunnel", "ops", "ops, older state"])
+def test_neither_a_configuration_file_nor_an_agent_nor_a_prompt_has_a_say(which: str) -> None:
     words = {
         "printed": printed(),
         "printed tunnel": printed("-N -L 8443:localhost:8443 "),
         "ops": Login(tuple(printed())).shell(),
         "ops, older state": Login(tuple(shlex.split(OLDER_OUTPUT))).command("true"),
-        "endpoint check": tunnel(tmp_path),
     }[which]
     assert words[:3] == ["ssh", "-F", "none"]
     given = [value for name, value in pairwise(words) if name == "-o"]
@@ -55,6 +48,12 @@ def test_the_words_of_a_stack_come_after_those_that_seal_it() -> None:
     words = Login(tuple(shlex.split(OLDER_OUTPUT))).command("true", ["-L", "1:localhost:2"])
     assert words[-2:] == ["ubuntu@192.0.2.1", "true"]
     assert words.index("GlobalKnownHostsFile=/dev/null") < words.index("-L") < words.index("-i")
+
+
+@pytest.mark.parametrize("port", [22, 2222])
+def test_a_line_of_known_hosts_is_read_as_it_was_written(port: int) -> None:
+    line = known_hosts_line("192.0.2.1", port, HOST_KEY)
+    assert read_known_hosts_line(line) == ("192.0.2.1", port, "ssh-ed25519 AAAA")
 
 
 def test_every_ssh_that_the_documents_show_is_sealed_as_well() -> None:

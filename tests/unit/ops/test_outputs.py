@@ -74,6 +74,12 @@ def test_a_key_without_its_last_newline_which_openssh_would_refuse_gets_it() -> 
     assert outputs(ssh_private_key="KEY").ssh_private_key == "KEY\n"
 
 
+def test_the_host_key_of_the_machine_is_in_the_command_that_logs_in() -> None:
+    assert outputs().known_host == ("192.0.2.1", 2222, "ssh-ed25519 AAAA")
+    with pytest.raises(OpsError, match="pins no host key"):
+        _ = outputs(ssh="ssh -p 2222 ubuntu@192.0.2.1").known_host
+
+
 def test_another_key_file_takes_the_place_of_the_one_to_be_saved_by_hand() -> None:
     words = with_key(outputs().ssh, "/run/key")
     assert words[:3] == ["ssh", "-i", "/run/key"]

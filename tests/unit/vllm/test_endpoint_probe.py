@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Self
 
 import pytest
 
 from components.dynamic.errors import ResourceError
+from components.machine.ssh_tunnel import TunnelError
 from components.tls.x509 import issue, new_authority
 from components.vllm.endpoint_check import provider as endpoint_check_provider
 from components.vllm.endpoint_check.probe import EndpointError, Expected, probe
@@ -120,25 +122,47 @@ def test_an_endpoint_that_is_wrong_fails_the_update(server: Endpoint) -> None:
         EndpointCheckProvider().create(inputs(server.port))
 
 
-def test_where_there_is_no_ssh_a_closed_endpoint_is_said_to_be_checked_on_the_machine_only(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_closed_endpoint_of_a_machine_that_takes_no_ssh_fails_the_update_and_says_why() -> None:
     with endpoint(None) as gone:
         port = gone.port
-    monkeypatch.setattr(endpoint_check_provider, "has_ssh", lambda: False)
+    with pytest.raises(ResourceError) as error:
+        EndpointCheckProvider().create({**inputs(port), "ssh_port": port, "allowed_cidrs": []})
+    told = (
+        f"no SSH tunnel to 127.0.0.1: ssh: connect to host 127.0.0.1 port {port}: Connection refused; run `pulumi up`"
+    )
+    assert told in str(error.value)
+
+
+def test_a_hiccup_of_the_network_is_no_failure_of_the_look(server: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Direct:
+        port = server.port
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    hiccups = [TunnelError("Connection closed")]
+
+    def open_tunnel(*_: object) -> Direct:
+        if hiccups:
+            raise hiccups.pop()
+        return Direct()
+
+    with endpoint(None) as gone:
+        port = gone.port
+    monkeypatch.setattr(endpoint_check_provider, "open_tunnel", open_tunnel)
     outputs = EndpointCheckProvider().create({**inputs(port), "allowed_cidrs": []}).outs or {}
-    assert outputs["reachable"] == "not checked from here"
-    assert "only checked on the machine" in capsys.readouterr().out
+    assert outputs["reachable"] == "through the tunnel"
 
 
 def test_an_endpoint_that_closes_under_the_look_is_taken_for_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     with endpoint(None) as gone:
         port = gone.port
-    looks = iter([True, False])
-    monkeypatch.setattr(endpoint_check_provider, "accepts", lambda *_: next(looks))
-    monkeypatch.setattr(endpoint_check_provider, "has_ssh", lambda: False)
-    outputs = EndpointCheckProvider().create(inputs(port)).outs or {}
-    assert outputs["reachable"] == "not checked from here"
+    monkeypatch.setattr(endpoint_check_provider, "accepts", lambda *_: True)
+    with pytest.raises(ResourceError, match="no SSH tunnel to"):
+        EndpointCheckProvider().create({**inputs(port), "ssh_port": port})
 
 
 def test_an_endpoint_that_accepts_and_says_nothing_fails_the_update() -> None:
