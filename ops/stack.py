@@ -1,6 +1,7 @@
 """Finds the stack: the selected one of the project's folder, or the one of `make local`."""
 
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -52,12 +53,22 @@ class NoStackError(OpsError):
 
 def _local_environment(project: Path) -> Mapping[str, str] | None:
     """Variables for the stack of `make local`, where that has been run in this checkout."""
-    if project.resolve() != ROOT or not (ROOT / ".local/env").exists():
+    file = ROOT / ".local/env"
+    if project.resolve() != ROOT or not file.exists():
         return None
-    # Not before: the local cloud's packages are there only where it was set up.
-    from scripts.local.environment import process_environment
+    return {**os.environ, **exports(file.read_text(encoding="utf-8"), os.environ)}
 
-    return process_environment(None)
+
+def exports(text: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """What a shell takes from the file that `make local` writes for it to source: lines `export NAME=VALUE`.
+
+    Of variables only PATH is used in them, in its own value.
+    """
+    lines = (shlex.split(line, comments=True) for line in text.splitlines())
+    found = dict(words[1].split("=", 1) for words in lines if words[:1] == ["export"])
+    if "PATH" in found:
+        found["PATH"] = found["PATH"].replace("$PATH", environment.get("PATH", os.defpath))
+    return found
 
 
 def _ask(project: Path, stack: str | None, environment: Mapping[str, str]) -> str:

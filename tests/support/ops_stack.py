@@ -20,6 +20,14 @@ from tests.support.pulumi_cli import REPOSITORY, pulumi_environment
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 """How Pulumi marks a secret in a state, here not encrypted yet; it encrypts when it reads the file."""
 TIMEOUT_S = 120
+WRITE_ENVIRONMENT = """
+from pathlib import Path
+from scripts.local.cloud import CloudStatus
+from scripts.local.environment import write_environment_file
+cloud = CloudStatus(url="http://127.0.0.1", api_key="key", hf_token="token", pid=1, ssh_port=2222, instances=[])
+write_environment_file(Path(".local/env"), cloud)
+"""
+"""What `make local` does in the end, in the folder of a checkout."""
 
 
 @dataclass
@@ -101,7 +109,6 @@ def checkout_after_make_local(folder: Path, outputs: Mapping[str, Any], secrets:
         shutil.copy(REPOSITORY / name, checkout / name)
     backend = checkout / ".local/pulumi-state"
     backend.mkdir(parents=True)
-    (checkout / ".local/env").touch()
     (folder / "tmp").mkdir()
     environment = pulumi_environment(folder / "pulumi-home", folder / "state") | {"TMPDIR": str(folder / "tmp")}
     theirs = {"PULUMI_BACKEND_URL": f"file://{backend}?metadata=skip", "PULUMI_CONFIG_PASSPHRASE": "local-cloud"}
@@ -109,6 +116,7 @@ def checkout_after_make_local(folder: Path, outputs: Mapping[str, Any], secrets:
     _pulumi(local, "stack", "init", "local", "--no-select")
     _import(local, "lambda-vllm", "local", outputs, secrets)
     del environment["PULUMI_CONFIG_PASSPHRASE"]
+    _python(checkout, WRITE_ENVIRONMENT, environment)
     return OpsStack(checkout, environment, checkout)
 
 
@@ -135,6 +143,10 @@ def _pulumi(stack: OpsStack, *words: str, stdin: str = "") -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def _python(folder: Path, code: str, environment: Mapping[str, str]) -> None:
+    subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, timeout=TIMEOUT_S, check=True)
 
 
 async def ssh_outputs(machine: Machine, host_key: str | None = None) -> tuple[dict[str, str], dict[str, str]]:
