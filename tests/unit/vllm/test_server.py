@@ -16,7 +16,8 @@ from components.on_machine.jobs.job import SUCCEEDED, Result
 from components.on_machine.shared.secret_input import read_json
 from components.settings.groups import EndpointSettings, InstallSettings, ModelSettings, ServingSettings
 from components.vllm.decision import Decision
-from components.vllm.programs import PINNED, PROGRAMS, environment_key, work_key
+from components.vllm.programs import PROGRAMS, environment_key, work_key
+from components.vllm.release.install.versions import PINNED
 from components.vllm.server import (
     DRAIN_SECONDS,
     ModelServerArgs,

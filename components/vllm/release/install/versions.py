@@ -27,6 +27,15 @@ TOOLS: dict[str, str] = _FILE["tools"]
 """`python`, `uv` and `huggingface_hub`, the same on every machine."""
 
 
+PINNED = "pinned"
+"""In the place of a version of vLLM: the one that is pinned for what the machine computes with."""
+
+
+def version_on_gpu(wanted: str) -> str:
+    """The version that a machine with a GPU gets for such a wish."""
+    return TARGETS["cuda13"].vllm if wanted == PINNED else wanted
+
+
 def lock_file(target: str, architecture: str) -> Path:
     """The packages of a target, each with its hashes, for `aarch64` or `x86_64`."""
     return LOCKS / f"{target}-{architecture}.txt"
