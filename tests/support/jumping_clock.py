@@ -4,6 +4,7 @@ import asyncio
 import heapq
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -116,7 +117,7 @@ class JumpingClock:
             turns = _turns()
             try:
                 asyncio.run_coroutine_threadsafe(turns, loop).result(60)
-            except RuntimeError:
+            except (RuntimeError, CancelledError):
                 # It has just ended.
                 turns.close()
 
@@ -139,6 +140,11 @@ class JumpingClock:
             self._count += 1
             heapq.heappush(self._waits, _Wait(self._passed + _ticks(seconds), self._count, loop, over))
         await over
+
+    def is_waited_for(self) -> bool:
+        """Whether a task waits on a loop."""
+        with self._change:
+            return any(not one.over.done() for one in self._waits)
 
     # For tests on the cloud's own loop
 
