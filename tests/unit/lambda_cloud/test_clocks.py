@@ -86,7 +86,7 @@ def test_a_clock_that_is_so_wrong_that_lambdas_certificate_is_refused_is_named(l
     assert "\n" not in str(error.value)
 
 
-def test_and_the_hubs_too(long_over: str) -> None:
+def test_and_the_hubs_too(long_over: str, impatient_hub: None) -> None:
     with pytest.raises(HubError, match="certificate has expired: is this computer's clock right"):
         Hub(long_over, "").resolve("a/b", "main")
 
