@@ -171,7 +171,7 @@ def test_no_secret_is_in_state_logs_or_the_process_list(served: Served) -> None:
         assert secret not in logs
         assert secret not in commands
         assert secret not in served.second_up.output
-    for name in ("api-keys", "hf-token", "current/server.env", "tls.pem"):
+    for name in ("api-keys", "hf-token", "current/setting.json", "tls.pem"):
         assert (home / ".config/lambda-vllm" / name).stat().st_mode & 0o777 == 0o600
 
 
@@ -220,7 +220,7 @@ def test_so_it_is_with_uvicorn_whatever_the_status(served: Served) -> None:
     base = served.home() / ".local/share/lambda-vllm"
     done = subprocess.run(
         [base / "venv/bin/python", ANSWERS, "200", "401", "404", "500", "204"],
-        env={**os.environ, "PYTHONPATH": str(base / "scripts")},
+        env={**os.environ, "PYTHONPATH": str(base / "release")},
         capture_output=True,
         text=True,
         timeout=120,
