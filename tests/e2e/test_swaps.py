@@ -150,6 +150,7 @@ def test_a_chat_template_that_does_not_parse_is_told_while_the_model_serves_on_w
 
 @pytest.mark.long
 def test_chats_go_through_the_template_that_lies_beside_the_program(stack: Stack) -> None:
+    stack.project.configure(vllmArgs={**FLAGS, "chat-template": "mine.jinja"})
     (stack.project.folder / "mine.jinja").write_text("{{ raise_exception('this is the template of mine') }}")
     stack.project.up()
     messages: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "Hello"}]
