@@ -58,7 +58,7 @@ class VllmEndpoint(pulumi.ComponentResource):
         )
         own = pulumi.ResourceOptions(parent=self)
         self._plan = plan
-        self.name = (in_account or f"{pulumi.get_project()}-{pulumi.get_stack()}-{name}")[:LONGEST_NAME]
+        self.name = in_account[:LONGEST_NAME] or name_in_account(pulumi.get_project(), pulumi.get_stack(), name)
         self._pin: ModelPin | None = None
         self._pin = pin = self._pinned(name, own)
         self.api_key = pulumi.Output.secret(ApiKey(f"{name}-api-key", settings.api_key or "", own).key)
@@ -267,3 +267,9 @@ class VllmEndpoint(pulumi.ComponentResource):
             },
             pulumi.ResourceOptions.merge(own, pulumi.ResourceOptions(depends_on=[self.server.served])),
         )
+
+
+def name_in_account(project: str, stack: str, name: str) -> str:
+    """What is made for an endpoint is called so. Where that is too long, the end of it is what tells two apart."""
+    room = max(0, LONGEST_NAME - len(name) - 1)
+    return f"{f'{project}-{stack}'[:room]}-{name}".lstrip("-")[:LONGEST_NAME]

@@ -15,9 +15,11 @@ from tests.support.account_state import assert_nothing_is_left, assert_state_kno
 from tests.support.local_cloud import LocalCloud
 from tests.support.pulumi_cli import REPOSITORY
 from tests.support.pulumi_project import Project, project
+from tests.support.small_endpoint import ServingMachine, sizes_of_machines, use_small_endpoint
 
 EXAMPLES = REPOSITORY / "examples"
 LOCAL_SSH_PORT = 2222
+MOST_OF_A_MACHINE = 12
 COST_OF_NOTHING = "0.0 GB stored, $0.00 a month"
 
 
@@ -52,7 +54,7 @@ def assert_nothing_to_do(example: Project, cloud: LocalCloud) -> None:
     assert cloud.writes() == []
 
 
-@pytest.mark.parametrize("name", ["one_instance", "filesystem", "five_instances"])
+@pytest.mark.parametrize("name", ["one_instance", "filesystem", "five_instances", "two_models"])
 def test_an_example_finds_the_resources_by_a_relative_link(name: str) -> None:
     link = EXAMPLES / name / "components"
     assert link.is_symlink()
@@ -168,3 +170,60 @@ def test_a_kept_filesystem_is_taken_over_by_the_next_up_which_never_deletes_it(
     assert f"kept filesystem example-data in us-east-1 (it was there before this stack): {COST_OF_NOTHING}" in said
     assert_nothing_is_left(filesystem, cloud)
     assert cloud.ids("file-systems") == {kept}
+
+
+@pytest.fixture
+def two_models(tmp_path: Path, cloud: LocalCloud) -> Iterator[Project]:
+    """The example with two endpoints; vLLM is small."""
+    with example("two_models", tmp_path, cloud) as made:
+        use_small_endpoint(made, cloud)
+        yield made
+
+
+def models_at(outputs: dict[str, Any], name: str, ca_file: Path, key_of: str = "") -> list[str]:
+    """What the endpoint of a name serves, to a client that trusts the one authority; with the key of an endpoint."""
+    headers = {"Authorization": f"Bearer {outputs[f'{key_of or name}_api_key']}"}
+    answer = requests.get(f"{outputs[f'{name}_endpoint']}/models", headers=headers, verify=str(ca_file), timeout=30)
+    return [model["id"] for model in answer.json()["data"]] if answer.ok else [str(answer.status_code)]
+
+
+def test_two_models_answer_on_machines_of_their_own_under_one_authority(
+    two_models: Project, cloud: LocalCloud, tmp_path: Path
+) -> None:
+    two_models.up()
+    outputs = two_models.outputs()
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_text(outputs["ca_certificate"])
+    assert models_at(outputs, "small", ca_file) == ["meta-llama/Llama-3.1-8B-Instruct"]
+    assert models_at(outputs, "large", ca_file) == ["meta-llama/Llama-3.1-70B-Instruct"]
+    assert models_at(outputs, "large", ca_file, key_of="small") == ["401"]
+    assert two_models.resources().count("pulumi-python:dynamic/lambdavllm:CertificateAuthority") == 1
+    assert_state_knows_the_account(two_models, cloud, machines=2)
+    for kind in ("instances", "ssh-keys", "firewall-rulesets"):
+        names = [one["name"] for one in ask(cloud, "GET", f"/{kind}")]
+        for name in ("small", "large"):
+            assert len([one for one in names if one.startswith(f"two-models-test-{name}")]) == 1, (kind, names)
+    assert set(sizes_of_machines(two_models)) == {"small-machine", "large-machine"}
+    assert max(sizes_of_machines(two_models).values()) <= MOST_OF_A_MACHINE
+    assert_nothing_to_do(two_models, cloud)
+
+    # One that is taken out leaves the other one alone.
+    large = ServingMachine(cloud, outputs["large_instance_id"])
+    server = large.server
+    two_models.configure(endpoints={"large": {"model": "meta-llama/Llama-3.1-70B-Instruct"}})
+    two_models.up()
+    assert cloud.ids("instances") == {large.instance_id}
+    assert large.server == server
+    assert models_at(outputs, "large", ca_file) == ["meta-llama/Llama-3.1-70B-Instruct"]
+
+    two_models.destroy()
+    assert_nothing_is_left(two_models, cloud)
+
+
+def test_a_model_that_cannot_be_served_keeps_the_other_one_from_being_launched(
+    two_models: Project, cloud: LocalCloud
+) -> None:
+    two_models.configure(endpoints={"small": {"model": "meta-llama/Llama-3.1-8B-Instruct"}, "other": {"port": 80}})
+    said = two_models.up(succeeds=False)
+    assert "two-models:port: 80 is not allowed" in said.output
+    assert cloud.writes() == []

@@ -38,15 +38,16 @@ QUICK = "wait = time.sleep\ntime.sleep = lambda seconds: wait(seconds / 100)\n"
 def make_small_components(folder: Path) -> None:
     """Make the copy at `folder`, which is not there yet."""
     shutil.copytree(REPOSITORY / "components", folder, ignore=shutil.ignore_patterns("__pycache__"))
-    scripts = folder / "vllm/scripts"
-    (scripts / "prove.py").write_text(PROOF)
-    before, clock, after = (scripts / "fetch.py").read_text().partition("import time\n")
+    programs = folder / "on_machine"
+    (programs / "install/prove.py").write_text(PROOF)
+    fetch = programs / "weights/fetch.py"
+    before, clock, after = fetch.read_text().partition("import time\n")
     assert clock
-    (scripts / "fetch.py").write_text(before + clock + QUICK + after)
+    fetch.write_text(before + clock + QUICK + after)
     write_lock(folder, 0)
 
 
 def write_lock(folder: Path, number: int) -> None:
     """Write the lock of this machine; with another number it is another lock of the same packages."""
-    lock = folder / f"vllm/scripts/locks/cpu-{platform.machine()}.txt"
+    lock = folder / f"vllm/release/install/locks/cpu-{platform.machine()}.txt"
     lock.write_text(f"# {number}\n# packages=5 download_mb=1 installed_mb=2\n{PACKAGES}")
