@@ -8,6 +8,7 @@ from pathlib import Path
 if not __package__:
     sys.exit("ops: start it as `python -m ops`, in the folder that holds ops/")
 
+from components.version import VERSION
 from ops.bench import Load, bench
 from ops.chat import chat
 from ops.errors import OpsError
@@ -60,6 +61,7 @@ def run(options: argparse.Namespace, outputs: StackOutputs) -> int:
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m ops", description=__doc__)
+    made.add_argument("--version", action="version", version=VERSION)
     which = argparse.ArgumentParser(add_help=False)
     group = which.add_argument_group("which stack")
     group.add_argument("--stack", metavar="NAME", help="the selected one of the project, or that of `make local`")

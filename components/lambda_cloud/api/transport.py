@@ -24,9 +24,10 @@ from components.lambda_cloud.api.errors import (
     api_error,
 )
 from components.lambda_cloud.api.limits import RateLimiter
+from components.version import VERSION
 
 # The edge answers the default agent of Python's urllib with 403, so a product name is always sent.
-USER_AGENT = "pulumi-lambda-vllm/1.0"
+USER_AGENT = f"pulumi-lambda-vllm/{VERSION}"
 CONNECT_TIMEOUT_S = 10.0
 ATTEMPTS = 5
 LONGEST_BACKOFF_S = 30.0

@@ -13,6 +13,7 @@ BELOW = (
     "components.lambda_cloud.api",
     "components.settings",
     "components.text",
+    "components.version",
     "components.vllm.release",
 )
 

@@ -1,0 +1,199 @@
+"""A stack as one version of this program left it, kept as files, and laid out again where and when it is wanted.
+
+Kept are the state with its secrets in plain, the account of the local cloud, and the machine's disk. What names places
+of the computer on which they were made has a word there instead (`@CLOUD@`), which becomes a place again where they are
+laid out. The machine's address is kept: its certificate and the state are of it.
+"""
+
+import io
+import json
+import sqlite3
+import sys
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import requests
+import yaml
+
+from components.version import VERSION
+from tests.support.local_cloud import LocalCloud, local_cloud
+from tests.support.pulumi_cli import REPOSITORY
+from tests.support.pulumi_project import STACK, Project, project
+from tests.support.small_endpoint import use_small_endpoint
+
+KEPT = Path(__file__).with_name("fixtures")
+FACTS, ARCHIVE = "stack.json", "stack.tar.gz"
+STATE, ACCOUNT = "state.json", "account.sql"
+URL = "@URL@"
+LEFT_OUT = (
+    *("__pycache__", ".cache/uv", "uv-*"),
+    *(
+        "machines/*/bin",
+        "machines/*/run",
+        "machines/*/tmp",
+        "machines/*/mnt",
+        "machines/*/spec.json",
+        "machines/*/etc/*.json",
+    ),
+)
+"""Made again by itself: what the local cloud lays on a disk at each start, compiled Python, uv and its cache."""
+
+
+@dataclass(frozen=True)
+class KeptStack:
+    """One that was laid out. Its machine has been booted."""
+
+    project: Project
+    cloud: LocalCloud
+    version: str
+    """That it was made with."""
+    instance_id: str
+
+    def serves(self) -> bool:
+        """Whether its model answers to its key, over TLS, at the address that the state has."""
+        outputs = self.project.outputs()
+        authority = self.project.folder / "ca.pem"
+        authority.write_text(outputs["ca_certificate"])
+        headers = {"Authorization": f"Bearer {outputs['api_key']}"}
+        try:
+            answer = requests.get(f"{outputs['endpoint']}/models", headers=headers, verify=str(authority), timeout=10)
+        except requests.ConnectionError:
+            return False
+        return bool(answer.ok and answer.json()["data"][0]["id"] == outputs["model"])
+
+
+def kept_stacks() -> list[Path]:
+    """All that there are, a folder each."""
+    return sorted(KEPT.glob("upgrade-*"))
+
+
+def keep(made: Project, cloud: LocalCloud, folder: Path) -> None:
+    """Keep a stack of one machine that is up."""
+    (instance_id,) = cloud.billing()
+    words = {place: word for word, place in {**_places(cloud.state), URL: cloud.url}.items()}
+    facts = {"version": VERSION, "instance_id": instance_id, "config": _config(made)}
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FACTS).write_text(_replaced(json.dumps(facts, indent=2) + "\n", words))
+    state = _state(made)
+    with tarfile.open(folder / ARCHIVE, "w:gz") as archive:
+        for name, text in {STATE: state, ACCOUNT: _dumped(cloud.state)}.items():
+            _add(archive, tarfile.TarInfo(name), _replaced(text, words).encode())
+        _add_files(archive, cloud.state, words)
+
+
+@contextmanager
+def laid_out(kept: Path, folder: Path) -> Iterator[KeptStack]:
+    """Lay it out below `folder`, boot its machine, and take all of it away in the end."""
+    facts = json.loads((kept / FACTS).read_text())
+    state = folder / "cloud"
+    with tarfile.open(kept / ARCHIVE) as archive:
+        archive.extractall(state, filter="fully_trusted")
+    _replace_below(state, _places(state))
+    account = sqlite3.connect(state / "cloud.sqlite")
+    account.executescript((state / ACCOUNT).read_text())
+    account.close()
+    with local_cloud(state) as cloud:
+        _replace_below(state / "machines", {URL: cloud.url})
+        _boot(cloud, facts["instance_id"])
+        with project(folder, cloud) as made:
+            use_small_endpoint(made, cloud)
+            made.configure(**json.loads(_replaced(json.dumps(facts["config"]), {URL: cloud.url})))
+            _replace_in(state / STATE, {URL: cloud.url})
+            made.pulumi("stack", "import", "--file", str(state / STATE))
+            yield KeptStack(made, cloud, facts["version"], facts["instance_id"])
+
+
+def _places(state: Path) -> dict[str, str]:
+    """Places of this computer by the words for them; the first found in a text counts."""
+    python = Path(sys.executable).resolve()
+    return {
+        "@CLOUD@": str(state),
+        "@REPOSITORY@": str(REPOSITORY),
+        "@PYTHON@": str(python),
+        "@PYTHONS@": str(python.parent),
+    }
+
+
+def _state(made: Project) -> str:
+    state = json.loads(made.pulumi("stack", "export", "--show-secrets").output)
+    for resource in state["deployment"]["resources"]:
+        # Where in the program, with places of this computer; nothing depends on it.
+        resource.pop("sourcePosition", None)
+        resource.pop("stackTrace", None)
+    return json.dumps(state, indent=1)
+
+
+def _config(made: Project) -> dict[str, Any]:
+    """Keys and values of its stack file, without secrets."""
+    written = yaml.safe_load((made.folder / f"Pulumi.{STACK}.yaml").read_text())["config"]
+    return {key.partition(":")[2]: value for key, value in written.items()}
+
+
+def _dumped(state: Path) -> str:
+    account = sqlite3.connect(f"file:{state / 'cloud.sqlite'}?mode=ro", uri=True)
+    try:
+        return "\n".join(account.iterdump())
+    finally:
+        account.close()
+
+
+def _add_files(archive: tarfile.TarFile, state: Path, words: Mapping[str, str]) -> None:
+    for path in [state / "credentials.json", *sorted((state / "machines").rglob("*"))]:
+        name = path.relative_to(state)
+        if any(_is_below(name, pattern) for pattern in LEFT_OUT) or not (
+            path.is_file() or path.is_dir() or path.is_symlink()
+        ):
+            continue
+        entry = archive.gettarinfo(path, str(name))
+        if entry.issym():
+            entry.linkname = _replaced(entry.linkname, words)
+        _add(archive, entry, _in_bytes(path.read_bytes(), words) if entry.isreg() else b"")
+
+
+def _add(archive: tarfile.TarFile, entry: tarfile.TarInfo, content: bytes) -> None:
+    entry.size = len(content)
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    archive.addfile(entry, io.BytesIO(content))
+
+
+def _is_below(name: PurePath, pattern: str) -> bool:
+    return any(place.match(pattern) for place in (name, *name.parents))
+
+
+def _replace_below(folder: Path, words: Mapping[str, str]) -> None:
+    for path in sorted(folder.rglob("*")):
+        _replace_in(path, words)
+
+
+def _replace_in(path: Path, words: Mapping[str, str]) -> None:
+    if path.is_symlink():
+        target = str(path.readlink())
+        if (new := _replaced(target, words)) != target:
+            path.unlink()
+            path.symlink_to(new)
+    elif path.is_file():
+        content = path.read_bytes()
+        if (changed := _in_bytes(content, words)) != content:
+            path.write_bytes(changed)
+
+
+def _replaced(text: str, words: Mapping[str, str]) -> str:
+    return _in_bytes(text.encode(), words).decode()
+
+
+def _in_bytes(content: bytes, words: Mapping[str, str]) -> bytes:
+    for word, other in words.items():
+        content = content.replace(word.encode(), other.encode())
+    return content
+
+
+def _boot(cloud: LocalCloud, instance_id: str) -> None:
+    headers: dict[str, Any] = {"Authorization": f"Bearer {cloud.api_key}"}
+    url = f"{cloud.url}/api/v1/instance-operations/restart"
+    answer = requests.post(url, json={"instance_ids": [instance_id]}, headers=headers, timeout=60)
+    assert answer.ok, answer.text
