@@ -17,7 +17,10 @@ PACKAGE = "components.on_machine"
 FOLDER, PINS = "components/on_machine", "components/vllm/release"
 PINNED = "pinned"
 """In the place of a version of vLLM: the one that is pinned for what the machine computes with."""
-PROGRAMS = Bundle(Path(__file__).parents[2], [FOLDER, f"{PINS}/install"])
+PROGRAMS = Bundle(
+    Path(__file__).parents[2],
+    [FOLDER, *(f"{PINS}/{package}" for package in ("diagnose", "driver", "install", "service"))],
+)
 
 
 def work_key(package: str, *words: str) -> str:
