@@ -15,7 +15,15 @@ from components.vllm.release.install.versions import version_on_gpu
 
 PACKAGE = "components.on_machine"
 FOLDER, PINS = "components/on_machine", "components/vllm/release"
-PROGRAMS = Bundle(Path(__file__).parents[2], [FOLDER, f"{PINS}/install"])
+ROOT = Path(__file__).parents[2]
+
+
+def _pinned_packages() -> list[str]:
+    """Of those that have pins."""
+    return sorted(f"{PINS}/{one.name}" for one in (ROOT / FOLDER).iterdir() if (ROOT / PINS / one.name).is_dir())
+
+
+PROGRAMS = Bundle(ROOT, [FOLDER, *_pinned_packages()])
 
 
 def work_key(package: str, *words: str) -> str:
