@@ -48,8 +48,9 @@ format: tools ## let ruff format the Python files
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
 
-docs: tools ## what users read of the settings, from the settings: Pulumi.yaml, the README's table
+docs: tools ## what is written from the code: settings in Pulumi.yaml and the README, docs/architecture.svg
 	@$(RUN) python -m scripts.docs
+	@$(RUN) python -m scripts.architecture
 
 clean: ## take away what was set up here, after `make local-down` where there is a local stack
 	@if [ -d .local ]; then $(MAKE) --no-print-directory local-down; fi
