@@ -3,17 +3,20 @@
 import ast
 import re
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from scripts.architecture.__main__ import PICTURE, drawn, main
+from scripts.architecture.graph import NOT_DRAWN, levels, without_those_that_follow
 from scripts.architecture.imports import FOLDERS, Code
-from scripts.architecture.rooms import PAGE, ROOT
+from scripts.architecture.rooms import PAGE, ROOT, read_house
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/README.md")])
 CODE = Code(ROOT)
+SVG = "{http://www.w3.org/2000/svg}"
 PATH = re.compile(rf"(?<![\w./~-])(?:{'|'.join((*FOLDERS, 'docs'))})/[\w./*-]*[\w*/]")
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -22,14 +25,36 @@ MODULE = re.compile(rf"python3? -m ((?:{'|'.join(FOLDERS)})[\w.]*)")
 
 
 def test_the_picture_is_as_make_docs_would_draw_it() -> None:
-    assert (ROOT / PICTURE).read_text() == drawn(ROOT), "run `make docs`"
+    picture = (ROOT / PICTURE).read_text()
+    assert picture == drawn(ROOT), "run `make docs`"
+    assert ElementTree.fromstring(picture).get("width") == "900"
     assert f"]({Path(PICTURE).name})" in (ROOT / PAGE).read_text()
 
 
-def test_the_picture_is_one_and_the_same_each_time() -> None:
-    first = drawn(ROOT)
-    assert first == drawn(ROOT)
-    assert ElementTree.fromstring(first).get("width") == "900"
+def test_every_room_is_in_the_picture_and_none_is_over_another() -> None:
+    picture = ElementTree.fromstring((ROOT / PICTURE).read_text())
+    names = {text.text for text in picture.iter(f"{SVG}text") if text.get("class") == "name"}
+    rooms = [room.path for room in read_house().rooms if room.path not in NOT_DRAWN]
+    assert names == {path.removeprefix("components/") for path in rooms}
+    boxes = [
+        box for box in picture.iter(f"{SVG}rect") if str(box.get("class")).startswith("room") and box.get("rx") == "6"
+    ]
+    edges = [tuple(int(str(box.get(side))) for side in ("x", "y", "width", "height")) for box in boxes]
+    assert len(edges) == len(rooms)
+    assert all(x >= 0 and x + width <= 900 for x, _, width, _ in edges)
+    over = [
+        (one, other)
+        for one, other in combinations(edges, 2)
+        if abs(one[0] - other[0]) < one[2] and abs(one[1] - other[1]) < one[3]
+    ]
+    assert over == []
+
+
+def test_an_arrow_that_follows_from_others_is_left_out_and_all_lead_down() -> None:
+    edges = {("top", "middle"), ("middle", "low"), ("top", "low"), ("other", "low")}
+    assert without_those_that_follow(edges) == edges - {("top", "low")}
+    level = levels(["top", "middle", "low", "other"], edges)
+    assert level == {"top": 2, "middle": 1, "low": 0, "other": 1}
 
 
 def test_a_picture_of_before_is_told_with_check_and_drawn_without(
