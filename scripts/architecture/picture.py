@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from textwrap import wrap
 
+from components.text.counted import counted
 from components.vllm.programs import PROGRAMS
 from scripts.architecture.graph import Edge, Size, edges, levels, sizes, without_those_that_follow
 from scripts.architecture.imports import Code
@@ -113,9 +114,8 @@ def _box(room: Room, kind: str, size: Size, middle: float, top: float) -> str:
 
 def _told(size: Size) -> str:
     """Lines in hundreds, so that not every change of the code is one of the picture."""
-    modules = "1 module" if size.modules == 1 else f"{size.modules} modules"
-    hundreds = round(size.lines / 100)
-    return f"{modules}, {hundreds * 100:,} lines" if hundreds else f"{modules}, a few lines"
+    rounded = round(size.lines / 100) * 100
+    return f"{counted(size.modules, 'module')}, {counted(rounded, 'line') if rounded else 'a few lines'}"
 
 
 def _arrow(edge: Edge, layout: Layout, level: Mapping[str, int], shown: list[Edge]) -> str:
