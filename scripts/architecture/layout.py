@@ -76,24 +76,24 @@ def _apart(layer: Sequence[Point], wanted: Sequence[float], width: float) -> dic
     """As near to the wanted places as their widths and their order let them."""
     halves = [(BOX if len(point) == 1 else BEND) / 2 for point in layer]
     gaps = [left + right + SPACE for left, right in pairwise(halves)]
-    # From both sides, and the middle of the two: neither side wins.
-    from_left, from_right = list(wanted), list(wanted)
-    for number in range(len(layer)):
-        least = from_left[number - 1] + gaps[number - 1] if number else halves[0]
-        from_left[number] = max(wanted[number], least)
-    for number in reversed(range(len(layer))):
-        is_last = number == len(layer) - 1
-        most = width - halves[-1] if is_last else from_right[number + 1] - gaps[number]
-        from_right[number] = min(wanted[number], most)
-    middle = [(left + right) / 2 for left, right in zip(from_left, from_right, strict=True)]
-    # What was pushed over an edge comes back.
-    for number in reversed(range(len(layer))):
-        most = width - halves[-1] if number == len(layer) - 1 else middle[number + 1] - gaps[number]
-        middle[number] = min(middle[number], most)
-    for number in range(len(layer)):
-        least = middle[number - 1] + gaps[number - 1] if number else halves[0]
-        middle[number] = max(middle[number], least)
-    return dict(zip(layer, middle, strict=True))
+    first, last = halves[0], width - halves[-1]
+    # The middle of what is pushed from one side and from the other: neither side wins.
+    pushed = zip(_pushed_right(wanted, gaps, first), _pushed_left(wanted, gaps, last), strict=True)
+    middle = [(left + right) / 2 for left, right in pushed]
+    return dict(zip(layer, _pushed_right(_pushed_left(middle, gaps, last), gaps, first), strict=True))
+
+
+def _pushed_right(wanted: Sequence[float], gaps: Sequence[float], first: float) -> list[float]:
+    """No place left of `first`, and none nearer to the one before it than its gap."""
+    found = [max(wanted[0], first)]
+    for place, gap in zip(wanted[1:], gaps, strict=True):
+        found.append(max(place, found[-1] + gap))
+    return found
+
+
+def _pushed_left(wanted: Sequence[float], gaps: Sequence[float], last: float) -> list[float]:
+    """The same from the other side."""
+    return [-place for place in reversed(_pushed_right([-one for one in reversed(wanted)], gaps[::-1], -last))]
 
 
 def _mean(numbers: Sequence[float], otherwise: float) -> float:
