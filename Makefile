@@ -48,8 +48,9 @@ format: tools ## let ruff format the Python files
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
 
-docs: tools ## what users read of the settings, from the settings: Pulumi.yaml, the README's table
+docs: tools ## what is written from the code: settings in Pulumi.yaml and the README, docs/architecture.svg
 	@$(RUN) python -m scripts.docs
+	@$(RUN) python -m scripts.architecture
 
 vllm-release: tools ## VERSION=0.33.0: lists of another vLLM, and what a person has to look at; docs/vllm-release.md
 	@$(RUN) python -m scripts.vllm_release $(VERSION)

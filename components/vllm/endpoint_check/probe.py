@@ -6,7 +6,7 @@ import ssl
 import time
 from dataclasses import dataclass
 
-from components.lambda_cloud.api.errors import CloudError
+from components.dynamic.errors import ProviderError
 from components.on_machine.shared.conversation import (
     COMPLETIONS,
     HEALTH,
@@ -26,7 +26,7 @@ TOKEN_TIMEOUT_S = 120.0
 POLL_S = 1.0
 
 
-class EndpointError(CloudError):
+class EndpointError(ProviderError):
     """The endpoint answers, and not as it should."""
 
 

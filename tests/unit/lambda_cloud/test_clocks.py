@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from components.lambda_cloud.api.client import LambdaClient
-from components.lambda_cloud.api.clocks import ahead_s, refused_certificate
+from components.lambda_cloud.api.clocks import ahead_s
 from components.lambda_cloud.api.errors import ApiError, NotFromApiError
 from components.lambda_cloud.api.limits import Limits, RateLimiter
 from components.model.hub.client import Hub, HubError
+from components.text.refused_certificate import refused_certificate
 from components.tls.x509 import issue, new_authority
 from components.vllm.preflight.clock import clock_lines
 from tests.support.jumping_clock import JumpingClock
