@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from components.on_machine.diagnose.causes import Row
+from components.vllm.release.diagnose.rows import Row
 from components.vllm.release.service.marks import Mark
 from scripts.release_source import ReleaseSource
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.on_machine.diagnose.causes import Row
+from components.vllm.release.diagnose.rows import Row
 from components.vllm.release.service.marks import Mark
 from scripts.release_source import ReleaseSource
 from scripts.vllm_release.compare import Ours, differences, report
