@@ -15,10 +15,16 @@ from components.text.version import VERSION
 from components.vllm.preflight import PreflightError, survey
 from components.vllm.preflight.announce import announce
 from components.vllm.preflight.clock import is_behind
+from components.vllm.programs import PROGRAMS
 
-# When a resource fails, the engine interrupts this program; leaving quietly keeps the real error the last thing on
-# the screen.
-signal.signal(signal.SIGINT, lambda *_: os._exit(1))
+
+def leave_quietly(*_: object) -> None:
+    """When a resource fails, the engine interrupts this program: the real error stays the last thing on the screen."""
+    PROGRAMS.remove_written()
+    os._exit(1)
+
+
+signal.signal(signal.SIGINT, leave_quietly)
 
 project, stack = pulumi.get_project(), pulumi.get_stack()
 try:

@@ -21,6 +21,7 @@ class Bundle:
     def __init__(self, root: Path, folders: Sequence[str]) -> None:
         self.root = root
         self._folders = folders
+        self._written: tempfile.TemporaryDirectory[str] | None = None
 
     @cached_property
     def files(self) -> dict[str, bytes]:
@@ -59,13 +60,21 @@ class Bundle:
         return written.getvalue()
 
     def write(self) -> Path:
-        """The archive as a file of this computer, for as long as this process lives."""
-        folder = tempfile.TemporaryDirectory(prefix="lambda-vllm-")
-        # Ended with the process: the engine reads the file until then.
-        self._written = folder
-        file = Path(folder.name) / f"{self.hash}.tar"
-        file.write_bytes(self.archive)
-        return file
+        """The archive as a file of this computer, one for all machines: the engine reads it until this process ends."""
+        if self._written is None:
+            self._written = tempfile.TemporaryDirectory(prefix="lambda-vllm-")
+            (Path(self._written.name) / self._name).write_bytes(self.archive)
+        return Path(self._written.name) / self._name
+
+    def remove_written(self) -> None:
+        """Take that file away, for a process that ends without taking itself apart."""
+        if self._written is not None:
+            self._written.cleanup()
+            self._written = None
+
+    @property
+    def _name(self) -> str:
+        return f"{self.hash}.tar"
 
     def _paths(self) -> Iterator[Path]:
         for folder in self._folders:

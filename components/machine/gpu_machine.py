@@ -60,6 +60,7 @@ class GpuMachine(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         self.access = args.access
         self._ssh_port = self.access.args.ssh_port
+        self._name = args.name
         self.host_key = KeyPair(f"{name}-host-key", {"comment": f"{args.name}-host"}, child)
         last = pulumi.ResourceOptions(parent=self, depends_on=list(args.launch_after))
         self.instance = Instance(f"{name}-instance", self._launch_args(args), last)
@@ -106,7 +107,7 @@ class GpuMachine(pulumi.ComponentResource):
         return self._ssh_command(f"-N -L {port}:localhost:{port} ")
 
     def _ssh_command(self, rest: str = "") -> pulumi.Output[str]:
-        file = f"~/.ssh/lambda-vllm-{pulumi.get_stack()}"
+        file = f"~/.ssh/{self._name}"
         return self._place.apply(lambda known: ssh_command(known[0], self._ssh_port, known[1], file, rest))
 
     def _launch_args(

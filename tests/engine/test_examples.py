@@ -193,9 +193,6 @@ def models_at(outputs: dict[str, Any], name: str, ca_file: Path, key_of: str = "
     return [model["id"] for model in answer.json()["data"]] if answer.ok else [str(answer.status_code)]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="`Bundle.write` removes the archive for the first machine when the second one asks for its own"
-)
 def test_two_models_answer_on_machines_of_their_own_under_one_authority(
     two_models: Project, cloud: LocalCloud, tmp_path: Path
 ) -> None:
