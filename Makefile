@@ -9,7 +9,7 @@ SIDE_BY_SIDE := --numprocesses 2 --dist loadfile
 ON_BOTH_CORES := --numprocesses 2
 
 .DEFAULT_GOAL := help
-.PHONY: help tools local local-down test test-unit test-long test-engine test-e2e bench lint format docs clean
+.PHONY: help tools local local-down test test-unit test-long test-engine test-e2e bench lint format docs vllm-release clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -48,8 +48,12 @@ format: tools ## let ruff format the Python files
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
 
-docs: tools ## what users read of the settings, from the settings: Pulumi.yaml, the README's table
+docs: tools ## what is written from the code: settings in Pulumi.yaml and the README, docs/architecture.svg
 	@$(RUN) python -m scripts.docs
+	@$(RUN) python -m scripts.architecture
+
+vllm-release: tools ## VERSION=0.33.0: lists of another vLLM, and what a person has to look at; docs/vllm-release.md
+	@$(RUN) python -m scripts.vllm_release $(VERSION)
 
 clean: ## take away what was set up here, after `make local-down` where there is a local stack
 	@if [ -d .local ]; then $(MAKE) --no-print-directory local-down; fi

@@ -11,7 +11,7 @@ from components.lambda_cloud.api.client import LambdaClient
 from components.model.hub.client import Hub
 from components.settings import KEYS, SettingsError, read_settings
 from components.settings.unread import stack_file_text, unread_warnings
-from components.version import VERSION
+from components.text.version import VERSION
 from components.vllm.preflight import PreflightError, survey
 from components.vllm.preflight.announce import announce
 from components.vllm.preflight.clock import is_behind

@@ -13,6 +13,7 @@ settings="$HOME/.config/lambda-vllm"
 pins="components/vllm/release/install"
 # Where a line of Python finds this program's modules, and relative paths its files.
 cd "$base/release"
+
 model=$1 commit=$2 hub=$3
 shift 3
 venv="$HOME/vllm-env"

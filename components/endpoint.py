@@ -22,7 +22,7 @@ from components.vllm.preflight.plan_text import lines_beside_a_machine, lines_of
 from components.vllm.programs import work_key
 from components.vllm.server import ModelServer, ModelServerArgs
 from components.vllm.stack import VllmStack, VllmStackArgs
-from components.vllm.versions import PINNED_VLLM
+from components.vllm.versions import drains
 
 LONGEST_NAME = 48
 
@@ -225,7 +225,7 @@ class VllmEndpoint(pulumi.ComponentResource):
             api_key=self.api_key,
             vllm_args=sent.flags,
             vllm_files=sent.files,
-            drains=(settings.vllm_version or PINNED_VLLM) == PINNED_VLLM,
+            drains=drains(settings),
         )
         asked: pulumi.Output[Any] = pulumi.Output.all(pin.facts, self.api_key).apply(
             lambda both: [*both, *self._asked_of_the_server()]

@@ -8,7 +8,7 @@ from pathlib import Path
 if not __package__:
     sys.exit("ops: start it as `python -m ops`, in the folder that holds ops/")
 
-from components.version import VERSION
+from components.text.version import VERSION
 from ops.bench import Load, bench
 from ops.chat import chat
 from ops.errors import OpsError

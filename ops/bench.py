@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from components.on_machine.shared.paths import RELEASE
 from components.text.counted import counted
 from ops.errors import OpsError
 from ops.outputs import StackOutputs
@@ -70,7 +71,7 @@ def run(outputs: StackOutputs, load: Load) -> dict[str, Any]:
     """vLLM's result; its own report goes to standard error. OpsError with its last line when it fails."""
     words = [outputs.scheme, str(outputs.port), outputs.model, *map(str, asdict(load).values())]
     # Without a file on the machine: the program comes by standard input, the key is read there.
-    command = f'. .local/share/lambda-vllm/scripts/common.sh && exec "$base/venv/bin/python" - {shlex.join(words)}'
+    command = f"cd {RELEASE} && exec python3 -m components.on_machine.bench {shlex.join(words)}"
     with login(outputs) as to:
         done = subprocess.run(
             to.command(f"bash -c {shlex.quote(command)}"),

@@ -9,12 +9,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
 import yaml
 from huggingface_hub import try_to_load_from_cache
+
+from components.on_machine.tls.trust import distrust_of
 
 BASE = Path.home() / ".local/share/lambda-vllm"
 SETTINGS = Path.home() / ".config/lambda-vllm"
@@ -55,13 +56,7 @@ def main(scheme: str, port: str, model: str, requests: str, concurrency: str, in
 
 def check_trust(address: str, port: int, ca_file: Path) -> None:
     """End with one line where the benchmark would wait for ten minutes for a server that it does not trust."""
-    spec = spec_from_file_location("trust", BASE / "scripts/trust.py")
-    # Not there on a machine that was set up by an earlier version.
-    if spec is None or spec.loader is None or not (BASE / "scripts/trust.py").exists():
-        return
-    sys.modules["trust"] = trust = module_from_spec(spec)
-    spec.loader.exec_module(trust)
-    if found := trust.distrust_of(address, port, ca_file.read_text(), address, CONNECT_S):
+    if found := distrust_of(address, port, ca_file.read_text(), address, CONNECT_S):
         raise SystemExit(f"error: the server shows {found.why('this machine', address)}")
 
 

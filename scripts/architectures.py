@@ -1,19 +1,10 @@
-"""Writes down what a release of vLLM can serve: python -m scripts.architectures VLLM_WHEEL TRANSFORMERS_WHEEL
-
-Both wheels come from `pip download --no-deps`; nothing of them is run. The list goes to
-components/vllm/release/architectures.json, for components/vllm/release/architectures.py to read.
-"""
+"""What a release of vLLM can serve, from its source: the list `architectures.json`."""
 
 import ast
-import json
 import re
-import sys
-from pathlib import Path
 from typing import Any
 
 from scripts.release_source import ReleaseSource, named
-
-LIST = Path(__file__).parent.parent / "components" / "vllm" / "release" / "architectures.json"
 
 MODELS = "vllm/model_executor/models/"
 KINDS = {
@@ -31,22 +22,17 @@ AUTO_MODELS = "transformers/models/auto/modeling_auto.py"
 GENERATES = ("MODEL_FOR_CAUSAL_LM_MAPPING_NAMES", "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES")
 
 
-def main(vllm: Path, transformers: Path) -> None:
-    """Write the list."""
-    source = ReleaseSource(vllm)
-    registry = source.assignments(f"{MODELS}registry.py")
-    kinds = _kinds(registry, _transcribers(source))
+def architectures(vllm: ReleaseSource, transformers: ReleaseSource) -> dict[str, Any]:
+    """The list."""
+    registry = vllm.assignments(f"{MODELS}registry.py")
+    kinds = _kinds(registry, _transcribers(vllm))
     own = {name for names in kinds.values() for name in names}
-    kinds["transformers"] = _backend_models(ReleaseSource(transformers)) - own
-    document = {
-        "vllm": vllm.name.split("-")[1],
-        "transformers": transformers.name.split("-")[1],
+    kinds["transformers"] = _backend_models(transformers) - own
+    return {
         "kinds": {kind: sorted(names) for kind, names in kinds.items()},
         "retired": dict(sorted(ast.literal_eval(named(registry, "_PREVIOUSLY_SUPPORTED_MODELS")).items())),
         "plugins": dict(sorted(ast.literal_eval(named(registry, "_OOT_SUPPORTED_MODELS")).items())),
     }
-    LIST.write_text(json.dumps(document, indent=1) + "\n")
-    print(f"{LIST.name}: " + ", ".join(f"{len(names)} {kind}" for kind, names in kinds.items()))
 
 
 def _kinds(registry: dict[str, Any], transcribers: set[str]) -> dict[str, set[str]]:
@@ -107,9 +93,3 @@ def _backend_models(source: ReleaseSource) -> set[str]:
             if not has_attention or "ALL_ATTENTION_FUNCTIONS.get_interface(" in code:
                 replaceable |= set(re.findall(r"^class (\w+)", code, re.MULTILINE))
     return {str(name) for name in generating} & replaceable
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("usage: python -m scripts.architectures VLLM_WHEEL TRANSFORMERS_WHEEL")
-    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,21 +1,20 @@
-"""Writes down the flags of `vllm serve`, and what else vLLM reads by name: VENV/bin/python -m scripts.flags
+"""Says which flags `vllm serve` takes, and what else vLLM reads by name: PYTHON scripts/flags.py > lists
 
-VENV has the pinned vLLM, for any accelerator: its own parser is asked, and nothing is loaded. The lists go to
-serve.json and release.json in components/vllm/release/flags, which reads them.
+PYTHON has the release, for any accelerator: its own parser is asked, and nothing is loaded. Standard output: a JSON
+object with `serve` and `release`, the lists of these names in components/vllm/release/lists.
 """
 
 import argparse
 import json
 import re
-from collections import Counter
+import sys
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path(__file__).parent.parent / "components" / "vllm" / "release" / "flags"
-LIST = FOLDER / "serve.json"
-RELEASE = FOLDER / "release.json"
+PARSERS = ("vllm.entrypoints.common.cli_args", "vllm.entrypoints.launchers.cli_args")
+"""Modules that make the parser, from 0.33 on and before."""
 ASKED = re.compile(r"""(?:environ|getenv)[\w.]*[(\[]\s*["'](VLLM_\w+)""")
 """A variable that is asked for where it is used, and stands in no list."""
 
@@ -35,22 +34,35 @@ WRAPPERS = {"_optional_type", "_parse_type"}
 
 
 def main() -> None:
-    """Write the list."""
-    parsing = import_module("vllm.utils.argparse_utils")
-    parser = import_module("vllm.entrypoints.launchers.cli_args").make_arg_parser(parsing.FlexibleArgumentParser())
+    """Print the lists."""
+    # What is said while modules are read is no part of them.
+    out, sys.stdout = sys.stdout, sys.stderr
+    release = version("vllm").split("+")[0]
+    package = Path(str(import_module("vllm").__file__)).parent
+    known = {"vllm": release, "chat_templates": _chat_templates(package), "variables": _variables(package)}
+    json.dump({"serve": {"vllm": release, "flags": dict(sorted(_flags().items()))}, "release": known}, out)
+
+
+def _flags() -> dict[str, Any]:
     flags = {}
-    for action in parser._actions:
+    for action in _parser()._actions:
         names = [name for name in action.option_strings if name.startswith("--") and name != "--help"]
         if names:
             flags[names[0].removeprefix("--")] = _entry(action)
-    release = version("vllm").split("+")[0]
-    document = {"vllm": release, "flags": dict(sorted(flags.items()))}
-    LIST.write_text(json.dumps(document, indent=1) + "\n")
-    print(f"{LIST.name}: {Counter(entry['takes'] for entry in flags.values())}")
-    package = Path(str(import_module("vllm").__file__)).parent
-    known = {"vllm": release, "chat_templates": _chat_templates(package), "variables": _variables(package)}
-    RELEASE.write_text(json.dumps(known, indent=1) + "\n")
-    print(f"{RELEASE.name}: {len(known['chat_templates'])} chat templates, {len(known['variables'])} variables")
+    return flags
+
+
+def _parser() -> Any:
+    parser = import_module("vllm.utils.argparse_utils").FlexibleArgumentParser()
+    for place in PARSERS:
+        try:
+            module = import_module(place)
+        except ModuleNotFoundError as error:
+            if error.name != place:
+                raise
+        else:
+            return module.make_arg_parser(parser)
+    sys.exit("this release makes its parser elsewhere: read its source and adapt this script")
 
 
 def _chat_templates(package: Path) -> list[str]:

@@ -1,35 +1,19 @@
-"""Writes down which configurations a release of vLLM reads: python -m scripts.model_types VLLM_WHEEL TRANSFORMERS_WHEEL
-
-Both wheels come from `pip download --no-deps`; nothing of them is run. The list goes to
-components/vllm/release/model_types.json, for components/vllm/release/model_types.py to read.
-"""
+"""Which configurations a release of vLLM reads, from its source: the list `model_types.json`."""
 
 import ast
-import json
-import sys
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
-from components.text.counted import counted
 from scripts.release_source import ReleaseSource
 
-LIST = Path(__file__).parent.parent / "components/vllm/release/model_types.json"
 OF_TRANSFORMERS = ("transformers/models/auto/auto_mappings.py", "transformers/models/auto/configuration_auto.py")
 OF_VLLM = "vllm/transformers_utils/config.py"
 
 
-def main(vllm: Path, transformers: Path) -> None:
-    """Write the list."""
-    source = ReleaseSource(transformers)
-    known = {name for path in OF_TRANSFORMERS for name in _pairs(source.tree(path))}
-    known |= set(_registered(ReleaseSource(vllm).tree(OF_VLLM)))
-    document = {
-        "vllm": vllm.name.split("-")[1],
-        "transformers": transformers.name.split("-")[1],
-        "model_types": sorted(known),
-    }
-    LIST.write_text(json.dumps(document, indent=1) + "\n")
-    print(f"{LIST.name}: {counted(len(known), 'model type')}")
+def model_types(vllm: ReleaseSource, transformers: ReleaseSource) -> dict[str, Any]:
+    """The list."""
+    known = {name for path in OF_TRANSFORMERS for name in _pairs(transformers.tree(path))}
+    return {"model_types": sorted(known | set(_registered(vllm.tree(OF_VLLM))))}
 
 
 def _pairs(module: ast.Module) -> Iterator[str]:
@@ -59,9 +43,3 @@ def _key(key: ast.expr | None, value: ast.expr) -> Iterator[str]:
         name, configuration = key.value, value.value
         if isinstance(name, str) and isinstance(configuration, str) and configuration.endswith("Config"):
             yield name
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("usage: python -m scripts.model_types VLLM_WHEEL TRANSFORMERS_WHEEL")
-    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,20 +1,11 @@
-"""Writes down which quantised weights a release of vLLM loads, and on which GPUs: python -m scripts.quantisation WHEEL
-
-The wheel comes from `pip download --no-deps`; nothing of it is run. The list goes to
-components/vllm/release/quantisation.json, for components/vllm/release/quantisation.py to read.
-"""
+"""Which quantised weights a release of vLLM loads, and on which GPUs, from its source: the list `quantisation.json`."""
 
 import ast
-import json
 import re
-import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from scripts.release_source import ReleaseSource, imports, missing, named
-
-LIST = Path(__file__).parent.parent / "components" / "vllm" / "release" / "quantisation.json"
 
 LAYERS = "vllm.model_executor.layers.quantization"
 METHODS = f"{LAYERS.replace('.', '/')}/__init__.py"
@@ -29,12 +20,9 @@ FOREIGN = ("ABC", "Enum", "object")
 """Bases of other people's, which say nothing here."""
 
 
-def main(wheel: Path) -> None:
-    """Write the list."""
-    source = ReleaseSource(wheel)
-    document = {"vllm": wheel.name.split("-")[1], **of_the_source(source), **of_the_kernels(source.read(KERNELS))}
-    LIST.write_text(json.dumps(document, indent=1) + "\n")
-    print(f"{LIST.name}: {len(document['methods'])} methods, {len(document['schemes'])} schemes")
+def quantisation(source: ReleaseSource) -> dict[str, Any]:
+    """The list. Of a wheel for CUDA: another one has not all the kernels."""
+    return {**of_the_source(source), **of_the_kernels(source.read(KERNELS))}
 
 
 def of_the_source(source: ReleaseSource) -> dict[str, Any]:
@@ -188,9 +176,3 @@ def _dtypes(function: ast.AST) -> list[str]:
 
 def _target(node: ast.Assign) -> str:
     return ast.unparse(node.targets[0])
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m scripts.quantisation WHEEL")
-    main(Path(sys.argv[1]))

@@ -13,13 +13,14 @@ from components.on_machine.shared.paths import places
 from components.on_machine.shared.secret_input import read_json
 from components.on_machine.shared.work import run_work
 from components.on_machine.tls.certificate import put
+from components.vllm.release.install.versions import version_on_gpu
 
 
 def make_ready() -> None:
     """Do both."""
     asked = read_json(sys.stdin.buffer)
-    mode, install, version = sys.argv[1:]
-    verify(places(), mode, install, version)
+    mode, install, wanted = sys.argv[1:]
+    verify(places(), mode, install, version_on_gpu(wanted))
     if asked["certificate"]:
         put(asked["certificate"], asked["port"], places())
 

@@ -17,26 +17,9 @@ from components.settings.groups import (
 from components.settings.word import word_of
 from components.vllm.release.flags import FlagsError, checked_flags
 from components.vllm.release.flags.release import misspelt_variables
+from components.vllm.release.reserved import FLAGS_OF_OURS, VARIABLES_OF_OURS
 
 Group = TypeVar("Group", bound=Words)
-
-FLAGS_OF_OURS = frozenset(
-    {
-        *("config", "enable-ssl-refresh", "grpc", "grpc-port", "headless", "host", "middleware", "root-path"),
-        "uds",
-    }
-)
-"""Flags of vLLM 0.32 that decide where and behind what the server listens."""
-
-VARIABLES_OF_OURS = frozenset(
-    {
-        *("BIND_ADDRESS", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HOME", "LAMBDA_VLLM_API_KEYS", "PATH"),
-        *("LAMBDA_VLLM_FLAGS", "PYTHONPATH", "VLLM_API_KEY", "VLLM_USE_RUST_FRONTEND"),
-        # The shell that starts the server works with these.
-        *("base", "cache_root", "flags", "generation", "program", "served_venv", "settings", "target", "what"),
-    }
-)
-"""The frontend in Rust serves without Python's middleware, so without the key check."""
 
 
 # The last is read first: flags are checked when the version of vLLM is known.
@@ -112,7 +95,8 @@ class Settings(AccountSettings, EndpointSettings, ServingSettings, InstallSettin
     @classmethod
     def variables_that_keep_the_server_whole(cls, variables: dict[str, Any], known: ValidationInfo) -> dict[str, Any]:
         """Some variables would move the weights away, or serve without the key check, and some nobody would read."""
-        wrong = [f"{name} is set by this program" for name in sorted(variables.keys() & VARIABLES_OF_OURS)]
+        ours = sorted(variables.keys() & VARIABLES_OF_OURS.keys())
+        wrong = [f"{name} is set by this program: {VARIABLES_OF_OURS[name]}" for name in ours]
         wrong += misspelt_variables(variables, known.data.get("vllm_version"))
         if wrong:
             raise ValueError("\n".join(wrong))

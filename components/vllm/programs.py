@@ -11,13 +11,19 @@ from pathlib import Path
 from components.machine.bundle import HASH_LENGTH, Bundle
 from components.on_machine.shared.paths import RELEASE
 from components.vllm.release.install import source_pins
-from components.vllm.release.install.versions import TARGETS
+from components.vllm.release.install.versions import version_on_gpu
 
 PACKAGE = "components.on_machine"
 FOLDER, PINS = "components/on_machine", "components/vllm/release"
-PINNED = "pinned"
-"""In the place of a version of vLLM: the one that is pinned for what the machine computes with."""
-PROGRAMS = Bundle(Path(__file__).parents[2], [FOLDER, f"{PINS}/install"])
+ROOT = Path(__file__).parents[2]
+
+
+def _pinned_packages() -> list[str]:
+    """Of those that have pins."""
+    return sorted(f"{PINS}/{one.name}" for one in (ROOT / FOLDER).iterdir() if (ROOT / PINS / one.name).is_dir())
+
+
+PROGRAMS = Bundle(ROOT, [FOLDER, *_pinned_packages()])
 
 
 def work_key(package: str, *words: str) -> str:
@@ -44,10 +50,7 @@ def environment_key(install: str, version: str, *, build_triton: bool = False) -
     if install == "wheel":
         pins = [content.decode() for path, content in PROGRAMS.files.items() if _is_a_pin(path)]
     else:
-        pins = [
-            repr(source_pins.pins(TARGETS["cuda13"].vllm if version == PINNED else version)),
-            str(source_pins.BUILD_REVISION),
-        ]
+        pins = [repr(source_pins.pins(version_on_gpu(version))), str(source_pins.BUILD_REVISION)]
     words = [install, version, str(build_triton), *pins]
     return hashlib.sha256("\0".join(words).encode()).hexdigest()[:HASH_LENGTH]
 

@@ -20,6 +20,8 @@ from components.on_machine.shared.secret_input import with_end
 from components.settings.groups import EndpointSettings, ModelSettings, ServingSettings
 from components.vllm.decision import Decision
 from components.vllm.programs import command, job, work_key
+from components.vllm.release.flags import not_taken_by
+from components.vllm.release.lists import CPU_TARGET
 from components.vllm.stack import VllmStack, json_input, seconds_of
 
 DOWNLOAD_TIMEOUT_S = 4 * 3600
@@ -75,11 +77,17 @@ class Setting:
     """What flags name, by its place in the setting's folder."""
 
     @property
+    def unknown_on_cpu(self) -> list[str]:
+        """Flags that are left out on a machine without a GPU, whose vLLM may be of another version."""
+        return not_taken_by(CPU_TARGET, json.loads(self.config))
+
+    @property
     def key(self) -> str:
         """Names the setting on the machine. The keys and the certificate are no part: the server reads them anew."""
         files = [word for file in sorted(self.files.items()) for word in file]
         variables = json.dumps(self.environment, sort_keys=True)
-        return work_key("service", self.config, variables, str(self.has_tls), self.environment_key, *files)
+        unknown = ",".join(self.unknown_on_cpu)
+        return work_key("service", self.config, variables, str(self.has_tls), self.environment_key, unknown, *files)
 
     def request(self, api_keys: Sequence[str], log_megabytes: int, start_timeout_seconds: int) -> str:
         """The input of `service.request` on the machine."""
@@ -87,6 +95,7 @@ class Setting:
             "tls": self.has_tls,
             "start_timeout_seconds": start_timeout_seconds,
             "environment": dict(self.environment),
+            "unknown_on_cpu": self.unknown_on_cpu,
         }
         return json_input(
             key=self.key,

@@ -10,10 +10,11 @@ from components.machine.host import unpack_command
 from components.on_machine.jobs.job import Result
 from components.on_machine.shared.secret_input import with_end
 from components.settings.groups import InstallSettings
-from components.vllm.programs import PINNED, PROGRAMS, command, environment_key, job, work_key
-from components.vllm.release.install.versions import TARGETS
+from components.vllm.programs import PROGRAMS, command, environment_key, job, work_key
+from components.vllm.release.install.versions import PINNED, TARGETS
 
-DRIVER_TIMEOUT_S = 1800
+DRIVER_TIMEOUT_S = 2400
+"""Ten minutes of it are for the first boot to end."""
 REBOOT_DIAL_ATTEMPTS = 200
 """About a quarter of an hour: the plugin waits longer from attempt to attempt, and a GH200 boots slowly."""
 

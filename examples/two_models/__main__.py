@@ -29,7 +29,9 @@ endpoints = json.loads(config.pop(f"{project}:endpoints"))
 def settings_of(own: dict[str, object]) -> Settings:
     """The keys of all endpoints, and over them those of one."""
     words = {f"{project}:{key}": word if isinstance(word, str) else json.dumps(word) for key, word in own.items()}
-    return read_settings({**config, **words}, set(secret_keys), os.environ, project)
+    # Pulumi tells of a value with a secret inside that all of it is one.
+    secrets = {*secret_keys, *(words if f"{project}:endpoints" in secret_keys else ())}
+    return read_settings({**config, **words}, secrets, os.environ, project)
 
 
 # All of them are looked at before anything is made: nothing is launched beside a model that cannot be served.

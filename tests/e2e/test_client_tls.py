@@ -113,6 +113,7 @@ def test_a_certificate_near_its_end_is_renewed_and_shown_by_the_same_server_twic
     served.project.pulumi("preview", "--expect-no-changes")
 
 
+@pytest.mark.long
 def test_tls_is_off_only_while_it_is_asked_for(served: Served) -> None:
     served.project.configure(tls="off")
     served.project.up()

@@ -85,6 +85,7 @@ CRASHES = {
 }
 
 
+@pytest.mark.long
 def test_a_debian_machine_serves_again_after_every_crash_and_a_reboot_without_pulumi(tmp_path: Path) -> None:
     with debian_stack(tmp_path) as made:
         outputs = made.outputs()

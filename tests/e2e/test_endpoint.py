@@ -16,9 +16,10 @@ import pytest
 import requests
 from huggingface_hub import HfApi
 
-from components.on_machine.service.stages import PHASES
+from components.vllm.release.lists import CPU_TARGET, generated
 from components.vllm.release.quantisation import cache_dtype_of, method_of
-from scripts.quantisation import LIST, of_the_source
+from components.vllm.release.service.marks import PHASES
+from scripts.quantisation import of_the_source
 from scripts.release_source import ReleaseSource
 from tests.e2e.conftest import FLAGS, MODEL, Served
 from tests.support.local_cloud import EMPTY_ACCOUNT
@@ -59,7 +60,7 @@ def venv_of(served: Served) -> Path:
 def test_our_list_of_quantised_weights_says_what_the_installed_source_says(served: Served) -> None:
     (packages,) = venv_of(served).glob("lib/python3.*/site-packages")
     found = json.loads(json.dumps(of_the_source(ReleaseSource(packages))))
-    listed = json.loads(LIST.read_text())
+    listed = generated("quantisation", CPU_TARGET)
     assert found == {key: listed[key] for key in found}
 
 
@@ -171,7 +172,7 @@ def test_no_secret_is_in_state_logs_or_the_process_list(served: Served) -> None:
         assert secret not in logs
         assert secret not in commands
         assert secret not in served.second_up.output
-    for name in ("api-keys", "hf-token", "current/server.env", "tls.pem"):
+    for name in ("api-keys", "hf-token", "current/setting.json", "tls.pem"):
         assert (home / ".config/lambda-vllm" / name).stat().st_mode & 0o777 == 0o600
 
 
@@ -220,7 +221,7 @@ def test_so_it_is_with_uvicorn_whatever_the_status(served: Served) -> None:
     base = served.home() / ".local/share/lambda-vllm"
     done = subprocess.run(
         [base / "venv/bin/python", ANSWERS, "200", "401", "404", "500", "204"],
-        env={**os.environ, "PYTHONPATH": str(base / "scripts")},
+        env={**os.environ, "PYTHONPATH": str(base / "release")},
         capture_output=True,
         text=True,
         timeout=120,

@@ -4,12 +4,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.local_cloud import EMPTY_ACCOUNT, local_cloud
 from tests.support.pulumi_cli import REPOSITORY, pulumi_environment
 
 FLAGS = ("dtype=bfloat16", "enforce-eager=true", "max-num-seqs=4")
 
 
+@pytest.mark.long
 def test_the_live_check_serves_measures_destroys_and_reports_without_a_secret(tmp_path: Path) -> None:
     report = tmp_path / "report.md"
     with local_cloud(tmp_path / "cloud") as cloud:

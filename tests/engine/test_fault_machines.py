@@ -8,11 +8,15 @@ import requests
 
 from tests.support.account_state import assert_nothing_is_left, assert_state_knows_the_account
 from tests.support.local_cloud import LocalCloud
+from tests.support.long import cases
 from tests.support.pulumi_project import Project
 
 TYPE = "gpu_1x_gh200"
 PRICE_CENTS = 229
 URN = "urn:pulumi:test::lambda-vllm::pulumi-python:dynamic/lambdacloud:Instance::machine-0"
+
+BOOTS = ("boot-unhealthy", "boot-terminated", "boot-preempted")
+ENDS = ("unhealthy", "terminated", "preempted")
 
 
 def by_hand(cloud: LocalCloud, method: str, path: str, body: Any = None) -> None:
@@ -107,7 +111,7 @@ def test_a_price_that_rises_after_the_preview_above_the_highest_allowed_launches
 # Broken
 
 
-@pytest.mark.parametrize("kind", ["boot-unhealthy", "boot-terminated", "boot-preempted"])
+@pytest.mark.parametrize("kind", cases(((kind, kind) for kind in BOOTS), {"boot-terminated"}))
 def test_a_boot_that_fails_is_said_and_refresh_and_up_replace_the_machine(
     fleet: Project, api_cloud: LocalCloud, kind: str
 ) -> None:
@@ -135,7 +139,7 @@ def test_a_boot_without_end_is_given_up_at_the_deadline_and_the_machine_is_known
     assert_nothing_is_left(fleet, api_cloud)
 
 
-@pytest.mark.parametrize("status", ["unhealthy", "terminated", "preempted"])
+@pytest.mark.parametrize("status", cases(((status, status) for status in ENDS), {"preempted"}))
 def test_a_machine_that_breaks_or_goes_after_its_boot_is_replaced_by_refresh_and_up(
     fleet: Project, api_cloud: LocalCloud, status: str
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.account_state import assert_nothing_is_left, assert_state_knows_the_account
 from tests.support.local_cloud import LocalCloud
+from tests.support.long import cases
 from tests.support.pulumi_project import Project
 
 LATE_S = 2.0
@@ -77,8 +78,12 @@ WAYS_DOWN = {
     ),
 }
 
-of_the_way_up = pytest.mark.parametrize("moment", WAYS_UP.values(), ids=WAYS_UP)
-of_the_way_down = pytest.mark.parametrize("moment", WAYS_DOWN.values(), ids=WAYS_DOWN)
+ALWAYS_UP = {"before-the-launch", "launch-carried-out-and-not-answered"}
+ALWAYS_DOWN = {"end-begun-and-not-answered", "ruleset-deleted-and-not-answered"}
+"""What costs most when it goes wrong: a machine."""
+
+of_the_way_up = pytest.mark.parametrize("moment", cases(WAYS_UP.items(), ALWAYS_UP))
+of_the_way_down = pytest.mark.parametrize("moment", cases(WAYS_DOWN.items(), ALWAYS_DOWN))
 of_cli_and_plugins = pytest.mark.parametrize("plugins_too", [True, False], ids=["cli-and-plugins", "cli-alone"])
 
 

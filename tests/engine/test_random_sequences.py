@@ -4,7 +4,7 @@ Random sequences of changes to the program, faults of the cloud, accidents behin
 them killed at a random moment. After each sequence: what stands in the way is taken away, `up` is run (after a
 `refresh` where something was done by hand), and the account is compared with the state; then the same for `destroy`.
 
-`SEQUENCES=200 python -m pytest tests/engine/test_random_sequences.py -s` runs more than the few of every test run, and
+`SEQUENCES=200 python -m pytest -m long tests/engine/test_random_sequences.py -s` runs more than `make test-long`, and
 says how many it ran.
 """
 
@@ -26,7 +26,7 @@ from tests.support.account_state import assert_nothing_is_left, assert_state_kno
 from tests.support.local_cloud import LocalCloud
 from tests.support.pulumi_project import project
 
-SEQUENCES = int(os.environ.get("SEQUENCES", "6"))
+SEQUENCES = int(os.environ.get("SEQUENCES", "20"))
 STEPS = 6
 
 ANYWHERE = ("drop-before", "drop-after", "error-429", "error-500", "error-500-after", "error-503", "error-409")
@@ -141,11 +141,12 @@ def sequences(session_api_cloud: LocalCloud) -> Iterator[type[Sequences]]:
 
 
 @pytest.mark.timeout(3600 * 6 if SEQUENCES > 20 else 900)
-def test_after_any_sequence_account_and_state_are_equal(sequences: type[Sequences]) -> None:
+@pytest.mark.parametrize("count", [2, pytest.param(SEQUENCES, marks=pytest.mark.long)])
+def test_after_any_sequence_account_and_state_are_equal(sequences: type[Sequences], count: int) -> None:
     run_state_machine_as_test(
         sequences,
         settings=settings(
-            max_examples=SEQUENCES,
+            max_examples=count,
             stateful_step_count=STEPS,
             deadline=None,
             # A failing sequence is shown as it was: trying shorter ones takes longer than reading it.
@@ -154,4 +155,4 @@ def test_after_any_sequence_account_and_state_are_equal(sequences: type[Sequence
             database=None,
         ),
     )
-    assert sequences.ran >= SEQUENCES
+    assert sequences.ran >= count

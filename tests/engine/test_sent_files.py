@@ -28,7 +28,7 @@ def served(real_project: Project, cloud: LocalCloud) -> Iterator[Project]:
     components = real_project.folder / "components"
     components.unlink()
     make_small_components(components)
-    proof = components / "vllm/scripts/prove.py"
+    proof = components / "on_machine/install/prove.py"
     proof.write_text(proof.read_text() + INSTALL_STAND_IN)
     real_project.configure(
         allowedCidrs=["127.0.0.0/8"], maxModelLen=2048, vllmArgs={"chat-template": "templates/mine.jinja"}
@@ -38,7 +38,7 @@ def served(real_project: Project, cloud: LocalCloud) -> Iterator[Project]:
 
 def config(home: Path) -> dict[str, str]:
     """Flags of the setting that the machine serves."""
-    read: dict[str, str] = json.loads((home / ".config/lambda-vllm/good/vllm.yaml").read_text())
+    read: dict[str, str] = json.loads((home / ".config/lambda-vllm/last-known-good/vllm.yaml").read_text())
     return read
 
 
@@ -62,7 +62,7 @@ def test_a_template_goes_to_the_machine_and_its_content_is_a_setting_of_the_serv
 
     template.write_text(TEMPLATE + "{# new #}")
     changed = served.pulumi("preview")
-    assert "server-swap" in changed.output
+    assert "vllm-serve" in changed.output
     served.up()
     second = Path(config(home)["chat-template"])
     assert second.read_text() == TEMPLATE + "{# new #}"

@@ -1,4 +1,4 @@
-"""What serve.sh runs, and what it says when it cannot; the service puts both into the server's log."""
+"""What the service runs for a setting, and what it says when it cannot."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,24 @@ import pytest
 
 from tests.support.gpu_machine import GpuMachine
 
-MIDDLEWARE = "--middleware access_log.FailuresOnly --middleware guard.Guard"
+SERVICE = "components.on_machine.service"
+MIDDLEWARE = f"--middleware {SERVICE}.access_log.FailuresOnly --middleware {SERVICE}.guard.Guard"
+RUN = """
+import os, sys
+from components.on_machine.service.generations import Generations
+from components.on_machine.service.serve import check_command, command_and_environment
+from components.on_machine.shared.paths import places
+from components.on_machine.shared.work import run_work
+
+def become() -> None:
+    generation = Generations(places().home).get("key")
+    command, environment = command_and_environment(generation, places())
+    command = check_command(command, generation) if sys.argv[1:] else command
+    os.execve(command[0], command, environment)
+
+run_work(become)
+"""
+"""What the service does to start a server, and a swap to have a setting looked at."""
 SAYS_ALL = (
     'printf "%s\\n" "$0 $*" "key file $LAMBDA_VLLM_API_KEYS" "flags $LAMBDA_VLLM_FLAGS" "offline $HF_HUB_OFFLINE" '
     '"own $OWN"'
@@ -24,14 +41,19 @@ def machine(tmp_path: Path) -> GpuMachine:
         (folder / "venv/bin" / program).write_text(f"#!/bin/bash\n{SAYS_ALL}\n")
         (folder / "venv/bin" / program).chmod(0o755)
     (folder / "vllm.yaml").write_text("{}")
-    (folder / "server.env").write_text("OWN='of the user'\n")
-    (folder / "setting.json").write_text(json.dumps({"tls": False}))
+    settle(folder, tls=False)
+    (machine.base / "release/components/on_machine/serve_alone.py").write_text(RUN)
     return machine
+
+
+def settle(folder: Path, *, tls: bool) -> None:
+    """The setting of a generation."""
+    (folder / "setting.json").write_text(json.dumps({"tls": tls, "environment": {"OWN": "it's $HOME; `ls`"}}))
 
 
 def serve(machine: GpuMachine, *more: str) -> str:
     """All that it prints."""
-    done = machine.run("serve.sh", str(machine.settings / "generations/key"), *more)
+    done = machine.run("serve_alone", *more)
     return done.stdout + done.stderr
 
 
@@ -40,11 +62,11 @@ def test_the_server_gets_its_setting_the_guard_and_the_users_variables(machine: 
     first, *rest = serve(machine).splitlines()
     assert first == f"{folder}/venv/bin/vllm serve --config {folder}/vllm.yaml --host 0.0.0.0 {MIDDLEWARE}"
     flags = f"flags {folder}/vllm.yaml"
-    assert rest == [f"key file {machine.settings}/api-keys", flags, "offline 1", "own of the user"]
+    assert rest == [f"key file {machine.settings}/api-keys", flags, "offline 1", "own it's $HOME; `ls`"]
 
 
 def test_a_certificate_is_given_as_one_file_that_is_read_anew(machine: GpuMachine) -> None:
-    (machine.settings / "generations/key/setting.json").write_text(json.dumps({"tls": True}))
+    settle(machine.settings / "generations/key", tls=True)
     pem = machine.settings / "tls.pem"
     assert f"--ssl-certfile {pem} --ssl-keyfile {pem} --enable-ssl-refresh\n" in serve(machine)
 
@@ -52,19 +74,7 @@ def test_a_certificate_is_given_as_one_file_that_is_read_anew(machine: GpuMachin
 def test_the_same_flags_are_looked_at_before_they_are_served(machine: GpuMachine) -> None:
     looked, served = serve(machine, "check").splitlines()[0], serve(machine).splitlines()[0]
     assert looked.partition(" serve ")[2] == served.partition(" serve ")[2]
-    assert looked.partition(" serve ")[0].endswith("venv/bin/python " + str(machine.base / "scripts/check_config.py"))
-
-
-def test_a_service_from_before_there_were_generations_serves_on_until_it_is_replaced(machine: GpuMachine) -> None:
-    folder = machine.settings / "generations/key"
-    (machine.base / "venv").symlink_to(folder / "venv")
-    for name in ("vllm.yaml", "server.env"):
-        (folder / name).rename(machine.settings / name)
-    done = machine.run("serve.sh")
-    first, *rest = done.stdout.splitlines()
-    program, config = machine.base / "venv/bin/vllm", machine.settings / "vllm.yaml"
-    assert first == f"{program} serve --config {config} --host 0.0.0.0 {MIDDLEWARE}"
-    assert rest[-1] == "own of the user"
+    assert looked.partition(" serve ")[0].endswith("/on_machine/service/check_config.py")
 
 
 def test_without_a_gpu_the_flags_for_one_are_taken_back(machine: GpuMachine) -> None:

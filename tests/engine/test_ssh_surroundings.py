@@ -141,12 +141,12 @@ def test_the_check_of_the_endpoint_opens_its_tunnel_through_the_worst_of_set_ups
     async def scenario() -> None:
         async with booted(tmp_path) as machine:
             with silent_agent(tmp_path) as agent:
-                for name, value in surroundings(tmp_path, machine, agent).items():
-                    monkeypatch.setenv(name, value)
                 _, secret = await ssh_outputs(machine)
                 login = TunnelLogin(
                     machine.spec.ip, machine.machines.ssh_port, secret["ssh_private_key"], await host_key_of(machine)
                 )
+                for name, value in surroundings(tmp_path, machine, agent).items():
+                    monkeypatch.setenv(name, value)
                 # The files are read, and by a client that does not think of them.
                 with pytest.raises(asyncssh.ConnectionLost):
                     await asyncssh.connect(login.ip, login.port, client_keys=[str(machine.key)], known_hosts=None)

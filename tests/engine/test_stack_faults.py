@@ -57,8 +57,8 @@ def assert_up_ends_well(stack: FaultyStack) -> None:
     assert_no_secret(stack, run)
     assert stack.has_all_files()
     assert stack.environment()[0].parent == stack.base / "venvs"
-    for name in ("installed", "downloaded"):
-        assert "done in" in stack.project.output(name)
+    assert stack.project.output("install_seconds") >= 0
+    assert stack.project.output("download_seconds") >= 0
     assert (stack.cloud.billing(), stack.cloud.calls("launch")) == ([stack.instance_id], 0)
     stack.project.pulumi("preview", "--expect-no-changes")
 

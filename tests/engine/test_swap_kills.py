@@ -127,14 +127,15 @@ def test_a_good_one_that_hangs_while_it_loads_is_started_again(tmp_path: Path) -
 
 
 @pytest.mark.timeout(1200)
-def test_fifty_swaps_with_a_fault_in_every_third_leave_nothing_behind(serving: SwapMachine) -> None:
+@pytest.mark.parametrize("swaps", [7, pytest.param(50, marks=pytest.mark.long)])
+def test_swaps_with_a_fault_in_every_third_leave_nothing_behind(serving: SwapMachine, swaps: int) -> None:
     settings = [setting("org/old"), setting("org/new")]
     serves = 0
     longest_load = 0.0
     assert serving.up(settings[1])[0] == 0
     serving.up(settings[0])
     before, files = _counted(serving), _files(serving)
-    for number in range(50):
+    for number in range(swaps):
         if number % 3 == 2:
             behaviour = FAULTS[number // 3 % len(FAULTS)]
             status, output = serving.up(setting("org/faulty", behaviour=behaviour))

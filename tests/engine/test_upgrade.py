@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.version import VERSION
+from components.text.version import VERSION
 from tests.support.account_state import assert_nothing_is_left
 from tests.support.customer import until
 from tests.support.kept_stack import KeptStack, kept_stacks, laid_out

@@ -26,7 +26,7 @@ def main() -> None:
     uvicorn = import_module("uvicorn")
     starlette = import_module("starlette.applications").Starlette()
     starlette.mount("/", app)
-    starlette.add_middleware(import_module("access_log").FailuresOnly)
+    starlette.add_middleware(import_module("components.on_machine.service.access_log").FailuresOnly)
     config = uvicorn.Config(starlette, host="127.0.0.1", port=0, access_log=True)
     config.load()
     server = uvicorn.Server(config)

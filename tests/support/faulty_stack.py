@@ -20,17 +20,16 @@ import pytest
 import requests
 
 from components.model.facts import ModelFacts
+from components.vllm.release.install.versions import LOCKS, TOOLS
 from localcloud.machines.processes import processes_of
 from localcloud.machines.small_disk import can_mount
 from tests.support.customer import until
 from tests.support.local_cloud import LocalCloud, local_cloud
 from tests.support.package_mirror import Mirror, mirror
-from tests.support.pulumi_cli import REPOSITORY
 from tests.support.pulumi_project import Project, Run, project
 from tests.support.small_components import MIDDLE, OTHERS, PACKAGES, make_small_components, write_lock
 
 PROGRAM = Path(__file__).parent / "programs/stack.py"
-SCRIPTS = REPOSITORY / "components/vllm/scripts"
 MODEL = "meta-llama/Llama-3.1-70B-Instruct"
 PATIENCE_S = 120.0
 DISK_BYTES = 4 * 1024**3
@@ -136,7 +135,7 @@ class FaultyStack:
         for process in processes_of(self.instance_id):
             with suppress(ProcessLookupError, psutil.NoSuchProcess):
                 words = " ".join(process.cmdline())
-                if "job.sh" not in words and ("install.sh" in words or "download.sh" in words):
+                if "on_machine.jobs.runner" in words:
                     os.killpg(os.getpgid(process.pid), signal.SIGKILL)
 
     def reboot(self) -> None:
@@ -262,14 +261,12 @@ def faulty_stack(folder: Path, environment: pytest.MonkeyPatch, filesystem: str 
     """A stack whose first `up` has gone well. The machine has a disk of its own where that can be had, and caches on a
     filesystem where one is named."""
     uv_cache = folder / "uv-cache"
-    pins = (SCRIPTS / "versions.env").read_text().splitlines()
-    hub_version = next(pin.partition("=")[2] for pin in pins if pin.startswith("HUGGINGFACE_HUB_VERSION="))
     (folder / "lock.txt").write_text(PACKAGES)
     locked = ["--no-deps", "--require-hashes", "--requirement"]
     wanted = [
-        [*locked, str(SCRIPTS / "locks/uv.txt")],
+        [*locked, str(LOCKS / "uv.txt")],
         [*locked, str(folder / "lock.txt")],
-        [f"huggingface_hub=={hub_version}"],
+        [f"huggingface_hub=={TOOLS['huggingface_hub']}"],
     ]
     with mirror(folder / "wheels", *wanted) as packages:
         # What registries are reached with goes from here to the local cloud, and from there to its machines.

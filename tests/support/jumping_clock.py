@@ -4,6 +4,7 @@ import asyncio
 import heapq
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -116,7 +117,7 @@ class JumpingClock:
             turns = _turns()
             try:
                 asyncio.run_coroutine_threadsafe(turns, loop).result(60)
-            except RuntimeError:
+            except (RuntimeError, CancelledError):
                 # It has just ended.
                 turns.close()
 
@@ -139,6 +140,11 @@ class JumpingClock:
             self._count += 1
             heapq.heappush(self._waits, _Wait(self._passed + _ticks(seconds), self._count, loop, over))
         await over
+
+    def is_waited_for(self) -> bool:
+        """Whether a task waits on a loop."""
+        with self._change:
+            return any(not one.over.done() for one in self._waits)
 
     # For tests on the cloud's own loop
 
@@ -175,6 +181,11 @@ class JumpingClock:
 def _ticks(seconds: float) -> int:
     """No time at all is none, and any other is one tick at least."""
     return max(1, round(seconds * TICKS)) if seconds > 0 else 0
+
+
+def no_sleep(seconds: float) -> None:
+    """In the place of `time.sleep` where nobody may wait for this computer's clock."""
+    raise AssertionError(f"{seconds} s are really slept: hand a clock in")
 
 
 async def _turns() -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import requests
 import yaml
 
-from components.version import VERSION
+from components.text.version import VERSION
 from tests.support.local_cloud import LocalCloud, local_cloud
 from tests.support.pulumi_cli import REPOSITORY
 from tests.support.pulumi_project import STACK, Project, project

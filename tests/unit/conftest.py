@@ -12,6 +12,7 @@ import pytest
 
 from components.lambda_cloud.api.client import LambdaClient
 from components.lambda_cloud.api.limits import Limits, RateLimiter
+from components.model.hub import connection
 from tests.support.jumping_clock import JumpingClock
 
 KEY = "secret_test_key"
@@ -103,6 +104,12 @@ def script() -> Iterator[Script]:
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def impatient_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hub that cannot be reached is not asked again."""
+    monkeypatch.setattr(connection, "RETRY_PAUSES_S", ())
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from components.lambda_cloud.api.transport import USER_AGENT
-from components.version import VERSION
+from components.text.user_agent import USER_AGENT
+from components.text.version import VERSION
 from ops.__main__ import parser
 from tests.support.kept_stack import kept_stacks
 from tests.support.pulumi_cli import REPOSITORY

@@ -1,4 +1,4 @@
-"""Counts what is asked for, for `Asked`."""
+"""Gives each change of what is asked for a revision, for `ChangeMarker`."""
 
 import secrets
 from typing import ClassVar

@@ -14,7 +14,7 @@ import requests
 from pydantic import TypeAdapter, ValidationError
 from urllib3.exceptions import LocationParseError
 
-from components.lambda_cloud.api.clocks import ahead_s, refused_certificate
+from components.lambda_cloud.api.clocks import ahead_s
 from components.lambda_cloud.api.errors import (
     TRANSIENT,
     CloudError,
@@ -24,10 +24,9 @@ from components.lambda_cloud.api.errors import (
     api_error,
 )
 from components.lambda_cloud.api.limits import RateLimiter
-from components.version import VERSION
+from components.text.refused_certificate import refused_certificate
+from components.text.user_agent import USER_AGENT
 
-# The edge answers the default agent of Python's urllib with 403, so a product name is always sent.
-USER_AGENT = f"pulumi-lambda-vllm/{VERSION}"
 CONNECT_TIMEOUT_S = 10.0
 ATTEMPTS = 5
 LONGEST_BACKOFF_S = 30.0

@@ -21,9 +21,10 @@ def ssh_trouble(ip: str, port: int, public_host_key: str | None) -> str | None:
         # The kind of our key before all others: a server without it shows another one. Asked for this kind alone it
         # would hang up, and a connection is reset for all sorts of reasons.
         wanted = f"^{public_host_key.split()[0]}"
-        key = await asyncio.wait_for(
-            asyncssh.get_server_host_key(ip, port, config=None, server_host_key_algs=wanted), CONNECT_TIMEOUT_S
-        )
+        # Nobody logs in, so that the user's own keys, of which one may be damaged, are not looked at.
+        keyless = asyncssh.SSHClientConnectionOptions(config=None, client_keys=None, agent_path=None)
+        asked = asyncssh.get_server_host_key(ip, port, options=keyless, server_host_key_algs=wanted)
+        key = await asyncio.wait_for(asked, CONNECT_TIMEOUT_S)
         return key.export_public_key("openssh").decode() if key else ""
 
     try:

@@ -38,7 +38,8 @@ class FirewallRulesetArgs(TypedDict):
     """Up to 55 characters; the name in the account is this and the stack's mark. Project, stack and resource if unset.
     Rulesets of one region need different ones."""
     asked: NotRequired[pulumi.Input[str]]
-    """`turn` of an `Asked` for the rules: with another one they are written again, also where nothing else changed."""
+    """`revision` of a `ChangeMarker` for the rules: with another one they are written again, also where nothing else
+    changed."""
 
 
 class FirewallRuleset(Resource, module="lambdacloud", name="FirewallRuleset"):

@@ -49,7 +49,7 @@ class Market:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Selection:
     """The candidates that may be launched, in order of preference, and what speaks against the others."""
 
     eligible: tuple[Candidate, ...] = ()
@@ -64,9 +64,9 @@ def is_sold(offer: Offer, region: str, images: Sequence[Image]) -> bool:
     return has_images or offer.has_capacity_in(region)
 
 
-def judge(
+def select_candidates(
     candidates: Sequence[Candidate], template: LaunchRequest, max_price_cents_per_hour: int | None, market: Market
-) -> Judgement:
+) -> Selection:
     """Sort out what can never be launched; `NoCandidateError` when nothing is left, with every reason."""
     eligible: list[Candidate] = []
     refused: dict[Candidate, str] = {}
@@ -78,7 +78,7 @@ def judge(
             eligible.append(candidate)
     if not eligible:
         _refuse(candidates, refused, max_price_cents_per_hour, market)
-    return Judgement(tuple(eligible), refused)
+    return Selection(tuple(eligible), refused)
 
 
 def price(market: Market, candidate: Candidate) -> str:

@@ -15,7 +15,7 @@ from components.lambda_cloud.api.errors import TRANSIENT, CloudError, Insufficie
 from components.lambda_cloud.api.models import REGIONS_WITHOUT_FIREWALL, Instance
 from components.lambda_cloud.api.shared_list import ANY
 from components.lambda_cloud.fresh import is_fresh
-from components.lambda_cloud.instance.candidates import Candidate, Market, judge, price, table
+from components.lambda_cloud.instance.candidates import Candidate, Market, price, select_candidates, table
 from components.lambda_cloud.instance.launch_order import Launched, LaunchOrder
 from components.lambda_cloud.instance.termination import terminate_instance
 from components.lambda_cloud.launch_token.provider import instances_with_token
@@ -95,9 +95,9 @@ def _walk(client: "LambdaClient", order: LaunchOrder) -> tuple[Launched | None, 
         market = _look_at_market(client, order)
     except TRANSIENT as trouble:
         return None, dict.fromkeys(order.candidates, str(trouble))
-    judgement = judge(order.candidates, order.template, order.max_price_cents_per_hour, market)
-    refused = dict(judgement.refused)
-    for candidate in judgement.eligible:
+    selection = select_candidates(order.candidates, order.template, order.max_price_cents_per_hour, market)
+    refused = dict(selection.refused)
+    for candidate in selection.eligible:
         if not market.has_capacity(candidate):
             refused[candidate] = "no capacity listed"
             continue

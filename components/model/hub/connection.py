@@ -16,7 +16,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from components.lambda_cloud.api.transport import USER_AGENT
 from components.model.hub.errors import (
     Asked,
     HubRateLimitError,
@@ -25,6 +24,7 @@ from components.model.hub.errors import (
     refusal,
     unreachable,
 )
+from components.text.user_agent import USER_AGENT
 
 if TYPE_CHECKING:
     import httpx2

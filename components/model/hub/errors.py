@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from requests.utils import get_environ_proxies, select_proxy
 
-from components.lambda_cloud.api.clocks import refused_certificate
+from components.text.refused_certificate import refused_certificate
 
 if TYPE_CHECKING:
     import httpx2

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from components.lambda_cloud.api.transport import USER_AGENT
 from components.model.hub.errors import Asked, no_way_out
+from components.text.user_agent import USER_AGENT
 
 if TYPE_CHECKING:
     import httpx2

@@ -8,9 +8,9 @@ import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, DiffResult
 from pydantic import Field
 
+from components.dynamic.errors import ProviderError
 from components.dynamic.inputs import Inputs, Properties
 from components.dynamic.provider import Created, DynamicProvider, one_line_errors
-from components.lambda_cloud.api.errors import CloudError
 
 PIN = ("model", "revision", "facts")
 REMEMBERED = 5
@@ -87,7 +87,7 @@ def _facts(state: Properties, inputs: Properties) -> str:
     before = next((pin["facts"] for pin in _remembered(state) if _asked(pin) == _asked(inputs)), None)
     facts = str(before or inputs.get("facts") or "")
     if not facts:
-        raise CloudError(_unseen(str(inputs.get("problem") or "")))
+        raise ProviderError(_unseen(str(inputs.get("problem") or "")))
     return facts
 
 

@@ -1,12 +1,10 @@
 """What a cause is, and how one is found in the text of a log."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
-Meaning = str | Callable[["re.Match[str]"], str]
-"""The sentence, with \\1 for a group of the pattern, or what makes it of the match."""
+from components.vllm.release.diagnose.rows import Row
 
 
 @dataclass(frozen=True)
@@ -17,15 +15,6 @@ class Cause:
     """Names it for programs."""
     text: str
     """In plain words, with its remedy."""
-
-
-class Row(NamedTuple):
-    """A text that programs fail with, and what it means."""
-
-    code: str
-    """The same for every row of the same meaning, and for no other."""
-    pattern: str
-    meaning: Meaning
 
 
 def known(text: str, rows: Iterable[Row]) -> Cause | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from components.on_machine.diagnose.causes import Cause, known
 from components.on_machine.diagnose.ends import End, ended_by, ended_without_a_word, signalled
 from components.on_machine.diagnose.failures import DISK_FULL, DRIVER, ROWS
-from components.on_machine.diagnose.server_failures import GONE
+from components.vllm.release.diagnose.server_failures import GONE
 
 TAIL_BYTES = 200_000
 LONGEST_LINE = 2000

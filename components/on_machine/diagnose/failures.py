@@ -1,13 +1,13 @@
 """Texts that programs fail with, and what each of them means: the tables of explain.py, in their order.
 
-What has a table of its own elsewhere: the install in install_failures.py, vLLM in server_failures.py. The download
-explains itself in its log.
+What has a table of its own elsewhere: the install in install_failures.py, vLLM in components/vllm/release/diagnose.
+The download explains itself in its log.
 """
 
-from components.on_machine.diagnose.causes import Row
 from components.on_machine.diagnose.ends import OUT_OF_MEMORY
 from components.on_machine.diagnose.install_failures import BUILD, PACKAGES
-from components.on_machine.diagnose.server_failures import SERVER
+from components.vllm.release.diagnose.rows import Row
+from components.vllm.release.diagnose.server_failures import SERVER
 
 DISK_FULL = "the machine's disk is full: choose an instance type with a larger disk, or keep weights on a `filesystem`"
 NETWORK_DOWN = (

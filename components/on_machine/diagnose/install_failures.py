@@ -1,6 +1,6 @@
 """Texts that an install fails with: of uv 0.13, pip, apt, git and the compilers."""
 
-from components.on_machine.diagnose.causes import Row
+from components.vllm.release.diagnose.rows import Row
 
 # Packages: a wrong file, then what is not to be had, then the network, which the tools name last.
 PACKAGES: tuple[Row, ...] = (

@@ -19,8 +19,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple
 
-from components.on_machine.driver.decision import COMPAT_PACKAGE as PACKAGE
 from components.on_machine.shared.work import say
+from components.vllm.release.driver.cuda import COMPAT_PACKAGE as PACKAGE
 
 INSIDE = Path("usr/local/cuda-13.0/compat")
 """Where the package has its libraries."""

@@ -12,18 +12,15 @@ import re
 from typing import NamedTuple
 
 from components.on_machine.shared.work import WorkError
+from components.vllm.release.driver.cuda import (
+    COMPAT_BRANCHES,
+    COMPAT_PACKAGE,
+    CUDA12_DRIVER,
+    CUDA12_WAY,
+    CUDA13_DRIVER,
+    FIRST_CUDA13_VLLM,
+)
 
-CUDA13_DRIVER = 580
-"""The first driver that knows CUDA 13."""
-CUDA12_DRIVER = 570
-"""The first driver that knows CUDA 12.8, which the last vLLM for CUDA 12 is built with."""
-FIRST_CUDA13_VLLM = (0, 20)
-"""PyPI's wheels are built for CUDA 13 since 0.20.0."""
-
-COMPAT_PACKAGE = "cuda-compat-13-0"
-COMPAT_BRANCHES = frozenset({535, 550, 565, 570, 575})
-"""Driver branches that CUDA 13.0's compatibility libraries run on: those that NVIDIA's own images for CUDA 13.0 allow
-in NVIDIA_REQUIRE_CUDA, the same for x86_64 and for sbsa."""
 NO_COMPAT_GPUS = re.compile(r"GeForce|TITAN|Quadro|RTX", re.IGNORECASE)
 """Forward compatibility is for data centre GPUs (NVIDIA, CUDA Compatibility, Forward Compatibility)."""
 ARCHITECTURES = frozenset({"aarch64", "x86_64"})
@@ -33,7 +30,6 @@ UBUNTUS = frozenset({"22.04", "24.04"})
 MODES = ("auto", "compat", "upgrade", "keep")
 CPU, KEEP, COMPAT, UPGRADE, REBOOT, REFUSE = "cpu", "keep", "compat", "upgrade", "reboot", "refuse"
 """What is done."""
-CUDA12_WAY = "`install: source` with vllmVersion 0.19.1"
 
 
 class Machine(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from components.on_machine.driver.compat import CompatError, have
-from components.on_machine.driver.decision import COMPAT, COMPAT_PACKAGE, CPU, KEEP, REFUSE
+from components.on_machine.driver.decision import COMPAT, CPU, KEEP, REFUSE
 from components.on_machine.driver.machine import ubuntu
 from components.on_machine.driver.record import decide_here
 from components.on_machine.driver.upgrade import madison
@@ -18,6 +18,7 @@ from components.on_machine.shared.apt import apt_as_root
 from components.on_machine.shared.files import replace_file
 from components.on_machine.shared.paths import Places
 from components.on_machine.shared.work import WorkError, say
+from components.vllm.release.driver.cuda import COMPAT_PACKAGE
 
 APTS_FOLDER = Path("/usr/local/cuda-13.0/compat")
 REPOSITORIES = "https://developer.download.nvidia.com/compute/cuda/repos"

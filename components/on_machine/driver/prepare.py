@@ -20,6 +20,7 @@ from components.on_machine.shared.files import replace_file
 from components.on_machine.shared.paths import Places, places
 from components.on_machine.shared.secret_input import read_json
 from components.on_machine.shared.work import WorkError, run_work, say
+from components.vllm.release.install.versions import version_on_gpu
 
 
 def prepare(places: Places, mode: str, install: str, version: str) -> None:
@@ -62,8 +63,8 @@ def main(words: list[str], told: Mapping[str, Any]) -> None:
     write_cache(here, told["cache"])
     # One that is not there is told before the driver is touched.
     cache_root(here)
-    mode, install, version = words
-    prepare(here, mode, install, version)
+    mode, install, wanted = words
+    prepare(here, mode, install, version_on_gpu(wanted))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from components.on_machine.driver.decision import CUDA13_DRIVER
 from components.on_machine.driver.machine import ubuntu
 from components.on_machine.shared.apt import apt_as_root
 from components.on_machine.shared.paths import Places
 from components.on_machine.shared.root import as_root
 from components.on_machine.shared.work import WorkError, say
+from components.vllm.release.driver.cuda import CUDA13_DRIVER
 
 PACKAGE = f"nvidia-driver-{CUDA13_DRIVER}-server-open"
 

@@ -9,6 +9,7 @@ from components.on_machine.driver.record import decide_here, remember
 from components.on_machine.shared.caches import cache_root
 from components.on_machine.shared.paths import Places, places
 from components.on_machine.shared.work import WorkError, run_work, say
+from components.vllm.release.install.versions import version_on_gpu
 
 
 def verify(places: Places, mode: str, install: str, version: str) -> None:
@@ -37,8 +38,8 @@ def verify(places: Places, mode: str, install: str, version: str) -> None:
 
 def main(words: list[str]) -> None:
     """Do so with the words of the command line."""
-    mode, install, version = words
-    verify(places(), mode, install, version)
+    mode, install, wanted = words
+    verify(places(), mode, install, version_on_gpu(wanted))
 
 
 if __name__ == "__main__":

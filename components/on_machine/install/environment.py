@@ -48,7 +48,7 @@ class Worker(Protocol):
 
 
 def make_venv(uv: Uv, venv: Path, target: str) -> None:
-    """Make an empty environment in place of what is there. `WorkError`.
+    """Make an empty environment in place of what is there. Ends the work when uv fails, which says why in the log.
 
     A GPU build compiles small programs at run time and needs Python's headers, which uv's own Python brings. Everywhere
     else a Python that is there already spares a download.
@@ -58,22 +58,28 @@ def make_venv(uv: Uv, venv: Path, target: str) -> None:
     if target == CPU and uv.start(*there, is_quiet=True).wait() == 0:
         return
     if uv.start(*command, "--managed-python", "--python", TOOLS["python"], venv).wait() != 0:
-        raise WorkError("no environment for vLLM can be made, see above", "no-environment")
+        sys.exit(1)
 
 
 def install_packages(uv: Uv, venv: Path, choice: Choice, lock: Lock, *, most_mb: int, began: float) -> None:
-    """Install the packages of the lock, and say how much is unpacked; `began` is by `clock.now`. `WorkError`."""
+    """Install the packages of the lock, and say how much is unpacked; `began` is by `clock.now`.
+
+    Ends the work when uv fails, which says why in the log.
+    """
     worker = uv.start(*pip_words(venv, lock.file, len(os.sched_getaffinity(0))))
 
     def tell() -> None:
         if (written := written_mb(worker.pid)) is not None:
-            say(
-                f"installing vLLM {choice.version}: {gigabytes(written)} of at most {gigabytes(most_mb)} GB unpacked, "
-                f"{int(now() - began)} s"
-            )
+            say(progress(choice.version, written, most_mb, now() - began))
 
     if wait_telling(worker, tell) != 0:
-        raise WorkError(f"vLLM {choice.version} cannot be installed, see above", "packages")
+        sys.exit(1)
+
+
+def progress(version: str, written_mb: int, most_mb: int, seconds: float) -> str:
+    """How far it is, in one line."""
+    unpacked = f"{gigabytes(written_mb)} of at most {gigabytes(most_mb)} GB unpacked"
+    return f"installing vLLM {version}: {unpacked}, {int(seconds)} s"
 
 
 def pip_words(venv: Path, lock: Path, cores: int) -> list[str]:

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from components.on_machine.install.words import Words, compilers
-from components.vllm.release.install.versions import TARGETS
+from components.vllm.release.install.versions import PINNED, TARGETS
 
 WHEEL, PRECOMPILED, SOURCE = "wheel", "precompiled", "source"
-PINNED = "pinned"
 GPU_TARGET, CPU_TARGET = "cuda13", "cpu"
 
 

@@ -13,22 +13,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from components.vllm.release.service.names import ACCESS, LOGGING_FLAGS, LOGGING_VARIABLE, REST
+
 App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
-ACCESS = "uvicorn.access"
 FLAGS_VARIABLE = "LAMBDA_VLLM_FLAGS"
 """Names the file with the flags that the server was started with."""
-OWN_WORDS = (
-    *("disable-uvicorn-access-log", "disable-access-log-for-endpoints", "uvicorn-log-level"),
-    *("log-config-file", "logging-config"),
-)
-OWN_FILE = "VLLM_LOGGING_CONFIG_PATH"
 
 MOST_REFUSALS = 60
 """Lines of refused requests (4xx) within `WINDOW_S`: anybody can send any number of them."""
 WINDOW_S = 60.0
 
-besides = logging.getLogger("uvicorn.error")
+besides = logging.getLogger(REST)
 
 
 class FailuresOnly:
@@ -78,4 +74,4 @@ def says_what_is_logged() -> bool:
     with suppress(KeyError, OSError, ValueError):
         flags = json.loads(Path(os.environ[FLAGS_VARIABLE]).read_text())
     named = {str(flag).replace("_", "-").partition(".")[0] for flag in flags} if isinstance(flags, dict) else set()
-    return OWN_FILE in os.environ or not named.isdisjoint(OWN_WORDS)
+    return LOGGING_VARIABLE in os.environ or not named.isdisjoint(LOGGING_FLAGS)

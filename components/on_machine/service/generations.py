@@ -78,6 +78,11 @@ class Generation:
         return variables
 
     @property
+    def unknown_on_cpu(self) -> frozenset[str]:
+        """Flags that the release of vLLM for CPUs does not take, where it is another one than that for GPUs."""
+        return frozenset(self._setting.get("unknown_on_cpu", ()))
+
+    @property
     def port(self) -> int:
         return int(self.config["port"])
 

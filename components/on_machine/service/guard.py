@@ -11,13 +11,14 @@ import hashlib
 import hmac
 import json
 import os
-import re
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from components.vllm.release.service.paths import GET_PATHS, HEALTH, POST_PATHS, RESPONSE_ID
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -28,20 +29,9 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 KEYS_VARIABLE = "LAMBDA_VLLM_API_KEYS"
 SCHEME = b"bearer "
-HEALTH = "/health"
 
-# Not here: what changes the server, its docs, and paths that other programs than clients use.
-GET_PATHS = (HEALTH, "/metrics", "/version", "/v1/models", "/v1/responses/{id}")
-POST_PATHS = (
-    *("/v1/completions", "/v1/chat/completions", "/v1/chat/completions/batch"),
-    *("/v1/responses", "/v1/responses/{id}/cancel", "/v1/messages", "/v1/messages/count_tokens"),
-    *("/v1/embeddings", "/v2/embed", "/score", "/v1/score", "/rerank", "/v1/rerank", "/v2/rerank"),
-    *("/pooling", "/classify", "/generative_scoring", "/v1/audio/transcriptions", "/v1/audio/translations"),
-    *("/tokenize", "/detokenize"),
-)
 ALLOWED = dict.fromkeys(GET_PATHS, "GET") | dict.fromkeys(POST_PATHS, "POST")
 """Each path that answers with a key, and its method."""
-RESPONSE_ID = re.compile(r"(/v1/responses/)[A-Za-z0-9_-]{1,128}(/cancel)?")
 
 MOST_BODY_BYTES = 64 << 20
 """Room for some images or an audio file in base64; a body is held in memory."""

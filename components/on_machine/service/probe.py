@@ -5,7 +5,6 @@ is checked against the stack's own CA, under the name localhost.
 """
 
 import http.client
-import json
 import os
 import socket
 import ssl
@@ -14,6 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from components.on_machine.service.generations import Generation
+from components.on_machine.shared.conversation import (
+    COMPLETIONS,
+    HEALTH,
+    MODELS,
+    Answer,
+    ask,
+    has_token,
+    names,
+    token_request,
+)
 from components.on_machine.tls.trust import Distrust, distrust_of
 
 ANSWER_TIMEOUT_S = 300.0
@@ -27,6 +36,9 @@ DISTRUST_S = 15.0
 
 NOT_YET = (OSError, ValueError, LookupError, AttributeError, TypeError)
 """While the key file is written anew, or when somebody else answers on the port with something else."""
+
+
+NO_ANSWER = Answer(0, b"", None)
 
 
 class NotReadyError(Exception):
@@ -52,16 +64,16 @@ class Probe:
 
     def is_ready(self) -> bool:
         """True when a token came; `NotReadyError` when none will, or when anybody would get one."""
-        self.is_up = self._ask("GET", "/health")[0] == http.client.OK
+        self.is_up = self._ask("GET", HEALTH).status == http.client.OK
         if not self.is_up:
             return False
-        status, body = self._ask("GET", "/v1/models", with_key=True)
-        if status != 200:
+        listed = self._ask("GET", MODELS, with_key=True)
+        if listed.status != http.client.OK:
             return False
-        self._check_names(body)
+        self._check_names(listed)
         if not self._gives_token():
             return False
-        if self._ask("GET", "/v1/models")[0] == 200:
+        if self._ask("GET", MODELS).status == http.client.OK:
             raise NotReadyError("the server answers without the key and was stopped: see vllmArgs and vllmEnv")
         return True
 
@@ -82,21 +94,20 @@ class Probe:
         if now - self._distrusted_since >= DISTRUST_S:
             raise TrustError(f"the server shows {found.why('this machine', 'localhost')}")
 
-    def _check_names(self, body: bytes) -> None:
-        names = [str(model.get("id")) for model in json.loads(body).get("data", ())]
-        if self._generation.model not in names:
-            raise NotReadyError(f"the server lists {', '.join(names) or 'no model'}, not {self._generation.model}")
+    def _check_names(self, listed: Answer) -> None:
+        found = names(listed)
+        if self._generation.model not in found:
+            raise NotReadyError(f"the server lists {', '.join(found) or 'no model'}, not {self._generation.model}")
 
     def _gives_token(self) -> bool:
-        request = json.dumps({"model": self._generation.model, "prompt": "Hello", "max_tokens": 1}).encode()
-        status, body = self._ask("POST", "/v1/completions", request, with_key=True, timeout_s=ANSWER_TIMEOUT_S)
-        if 400 <= status < 500 and status not in LATER:
-            detail = body[:500].decode(errors="replace")
-            raise NotReadyError(f"the server refused a completion of {self._generation.model}: {status} {detail}")
-        try:
-            return status == 200 and bool(json.loads(body)["choices"])
-        except (ValueError, KeyError):
-            return False
+        request = token_request(self._generation.model)
+        answer = self._ask("POST", COMPLETIONS, request, with_key=True, timeout_s=ANSWER_TIMEOUT_S)
+        if 400 <= answer.status < 500 and answer.status not in LATER:
+            detail = answer.body[:500].decode(errors="replace")
+            raise NotReadyError(
+                f"the server refused a completion of {self._generation.model}: {answer.status} {detail}"
+            )
+        return answer.status == http.client.OK and has_token(answer)
 
     def _ask(
         self,
@@ -106,37 +117,30 @@ class Probe:
         *,
         with_key: bool = False,
         timeout_s: float = QUICK_TIMEOUT_S,
-    ) -> tuple[int, bytes]:
-        """Status and body; 0 when there is no whole answer."""
+    ) -> Answer:
+        """The answer; `NO_ANSWER` when there is no whole one."""
         if not with_key:
             return self._send(method, path, body, None, timeout_s)
         key = self._key()
         answer = self._send(method, path, body, key, timeout_s)
         # The keys may have been replaced between the look at them and the answer.
-        if answer[0] == http.client.UNAUTHORIZED and (newer := self._key()) != key:
+        if answer.status == http.client.UNAUTHORIZED and (newer := self._key()) != key:
             answer = self._send(method, path, body, newer, timeout_s)
         return answer
 
     def _key(self) -> str:
         return (self._settings / "api-keys").read_text().split()[0]
 
-    def _send(self, method: str, path: str, body: bytes | None, key: str | None, timeout_s: float) -> tuple[int, bytes]:
-        headers = {"Content-Type": "application/json"} if body else {}
-        if key:
-            headers["Authorization"] = f"Bearer {key}"
+    def _send(self, method: str, path: str, body: bytes | None, key: str | None, timeout_s: float) -> Answer:
         connection = http.client.HTTPConnection(self._host, self._generation.port, timeout=timeout_s)
         try:
             connection.sock = self._connect(timeout_s)
-            connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+            return ask(connection, method, path, body, key)
         except ssl.SSLCertVerificationError:
             self._check_trust()
-            return 0, b""
+            return NO_ANSWER
         except (OSError, http.client.HTTPException):
-            return 0, b""
-        finally:
-            connection.close()
+            return NO_ANSWER
 
     def _connect(self, timeout_s: float) -> socket.socket:
         plain = socket.create_connection((self._host, self._generation.port), timeout=QUICK_TIMEOUT_S)

@@ -1,5 +1,6 @@
 """What the model server of one setting is started with: its command line and its whole environment."""
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,28 +8,38 @@ from pathlib import Path
 from components.on_machine.service.generations import Generation
 from components.on_machine.shared.accelerator import CPU, accelerator
 from components.on_machine.shared.caches import cache_environment, installed_vllm
-from components.on_machine.shared.files import read_variables
+from components.on_machine.shared.files import read_variables, replace_file
 from components.on_machine.shared.paths import ROOT, Places
 from components.vllm.release.install.versions import TARGETS
+from components.vllm.release.service import names
 
 MIDDLEWARE = ("access_log.FailuresOnly", "guard.Guard")
 """The last is the outermost."""
 CHECK = Path(__file__).with_name("check_config.py")
-CPU_FLAGS = ("--tensor-parallel-size", "1", "--cpu-offload-gb", "0")
-"""What the settings say for a GPU; a flag in the command line wins over the file."""
 
 
 def serve_command(generation: Generation, places: Places, target: str, bind_address: str) -> list[str]:
     """`vllm serve` with the flags of the setting; `target` is what the machine computes with."""
-    flags = list(CPU_FLAGS) if target == CPU else []
+    flags = list(names.ON_CPU) if target == CPU else []
     if generation.has_tls:
-        # One file for both, so that a new certificate and its key are there in one step; vLLM reads it anew by itself.
+        # One file for both, so that a new certificate and its key are there in one step.
         pem = str(places.certificate)
-        flags += ["--ssl-certfile", pem, "--ssl-keyfile", pem, "--enable-ssl-refresh"]
-    middleware = [word for name in MIDDLEWARE for word in ("--middleware", f"{__package__}.{name}")]
-    config = str(generation.folder / "vllm.yaml")
+        flags += [names.CERTIFICATE, pem, names.CERTIFICATE_KEY, pem, names.CERTIFICATE_REFRESH]
+    middleware = [word for name in MIDDLEWARE for word in (names.MIDDLEWARE, f"{__package__}.{name}")]
+    config = str(config_file(generation, target))
     program = str(generation.venv / "bin/vllm")
-    return [program, "serve", "--config", config, "--host", bind_address, *middleware, *flags]
+    return [program, "serve", names.CONFIG, config, names.HOST, bind_address, *middleware, *flags]
+
+
+def config_file(generation: Generation, target: str) -> Path:
+    """The flags of the setting, as far as the release of vLLM takes them that is pinned for `target`."""
+    left_out = generation.unknown_on_cpu if target == CPU else frozenset()
+    if not left_out:
+        return generation.folder / "vllm.yaml"
+    file = generation.folder / "vllm-cpu.yaml"
+    taken = {flag: value for flag, value in generation.config.items() if flag not in left_out}
+    replace_file(file, json.dumps(taken))
+    return file
 
 
 def check_command(serve: list[str], generation: Generation) -> list[str]:
@@ -43,12 +54,14 @@ def server_environment(
     version = installed_vllm(generation.venv, TARGETS[CPU if target == CPU else "cuda13"].vllm)
     return {
         **inherited,
+        # By name: without it the user's own HOME would decide where the server looks for the weights.
+        "HF_HOME": inherited.get("HF_HOME") or str(places.home / ".cache/huggingface"),
         **cache_environment(places, version),
         **read_variables(places.cuda_environment),
         **(_cpu_environment() if target == CPU else {}),
         # The weights are on the disk, so the service neither needs the hub nor the token.
         "HF_HUB_OFFLINE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
+        **names.VARIABLES,
         **generation.environment,
         "PYTHONPATH": str(ROOT),
         "LAMBDA_VLLM_API_KEYS": str(places.api_keys),
@@ -57,12 +70,7 @@ def server_environment(
 
 
 def _cpu_environment() -> dict[str, str]:
-    # Without a size vLLM reserves nearly all memory for the KV cache; with bound threads it wants cores of its own.
-    return {
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-        "OMP_NUM_THREADS": str(len(os.sched_getaffinity(0))),
-    }
+    return {**names.CPU_VARIABLES, "OMP_NUM_THREADS": str(len(os.sched_getaffinity(0)))}
 
 
 def command_and_environment(generation: Generation, places: Places) -> tuple[list[str], dict[str, str]]:

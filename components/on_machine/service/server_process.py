@@ -1,6 +1,7 @@
 """The model server as a process with all that it starts, and its output on the way to the log."""
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -30,7 +31,8 @@ class ServerProcess:
         command, environment = command_and_environment(generation, places)
         self._process = subprocess.Popen(
             # It does not outlive the service, also where no control group ends what is left of that.
-            ["setpriv", "--pdeathsig", "TERM", *command],
+            # It is looked for here, since the server may have another PATH.
+            [shutil.which("setpriv") or "setpriv", "--pdeathsig", "TERM", *command],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

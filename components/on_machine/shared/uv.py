@@ -39,6 +39,7 @@ def _install(folder: Path, lock: int) -> None:
     command += ["--only-binary", ":all:", "--target", str(new), "--requirement", str(LOCKS / "uv.txt")]
     # A pip that outlived us holds the lock too: it has to end before another writes into the same folder.
     if subprocess.run(command, stdout=sys.stderr, pass_fds=[lock], check=False).returncode:
-        raise WorkError("uv cannot be installed, see above", "no-uv")
+        # The log shows the cause.
+        sys.exit(1)
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)

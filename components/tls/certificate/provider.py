@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from pulumi.dynamic import DiffResult
 
+from components.dynamic.errors import ProviderError
 from components.dynamic.inputs import Inputs, Properties
 from components.dynamic.provider import Created, DynamicProvider
-from components.lambda_cloud.api.errors import CloudError
 from components.tls.x509 import SERVER_LIFE, is_of_use, issue, now
 
 RENEWED_BEFORE = SERVER_LIFE / 3
@@ -62,7 +62,7 @@ class ServerCertificateProvider(DynamicProvider[ServerCertificateInputs]):
             made = issue(inputs.ca_certificate, inputs.ca_private_key, inputs.ip, self.clock(), private_key)
         except ValueError:
             # The library's words may hold parts of what it could not read.
-            raise CloudError(
+            raise ProviderError(
                 "certificate: key and certificate of the authority cannot be read, or do not belong together"
             ) from None
         return {

@@ -1,15 +1,22 @@
 """The endpoint as a client on this computer sees it: TLS, the key, the model's name, one token."""
 
 import http.client
-import json
 import socket
 import ssl
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from components.lambda_cloud.api.errors import CloudError
+from components.dynamic.errors import ProviderError
+from components.on_machine.shared.conversation import (
+    COMPLETIONS,
+    HEALTH,
+    MODELS,
+    Answer,
+    ask,
+    has_token,
+    names,
+    token_request,
+)
 from components.on_machine.tls.trust import Clock, date_of, distrust_of
 
 CONNECT_TIMEOUT_S = 4.0
@@ -19,7 +26,7 @@ TOKEN_TIMEOUT_S = 120.0
 POLL_S = 1.0
 
 
-class EndpointError(CloudError):
+class EndpointError(ProviderError):
     """The endpoint answers, and not as it should."""
 
 
@@ -72,22 +79,22 @@ def probe(address: str, port: int, expected: Expected, clock: Clock = time.time)
     `EndpointError` with the first thing that is not as it should be, `SilentError` when no answer comes.
     """
     client = _Client(address, port, expected, clock)
-    client.ask("GET", "/health", [200])
+    client.ask("GET", HEALTH, 200)
     ahead = client.ahead_s
-    listed = client.ask("GET", "/v1/models", [200], with_key=True)
-    names = [one.get("id") for one in _list(listed, "data")]
-    if expected.model not in names:
-        raise EndpointError(f"{client.url}/v1/models does not name {expected.model}: run `pulumi up` again")
-    body = {"model": expected.model, "prompt": "Hello", "max_tokens": 1}
-    if not _list(client.ask("POST", "/v1/completions", [200], body, with_key=True), "choices"):
-        raise EndpointError(f"{client.url}/v1/completions gave no token: see the server's log on the machine")
-    client.ask("GET", "/v1/models", [401])
+    listed = client.ask("GET", MODELS, 200, with_key=True)
+    if expected.model not in _names(listed):
+        raise EndpointError(f"{client.url}{MODELS} does not name {expected.model}: run `pulumi up` again")
+    if not has_token(client.ask("POST", COMPLETIONS, 200, token_request(expected.model), with_key=True)):
+        raise EndpointError(f"{client.url}{COMPLETIONS} gave no token: see the server's log on the machine")
+    client.ask("GET", MODELS, 401)
     return ahead
 
 
-def _list(answer: Any, name: str) -> Sequence[Any]:
-    found = answer.get(name) if isinstance(answer, dict) else None
-    return found if isinstance(found, list) else []
+def _names(listed: Answer) -> list[str]:
+    try:
+        return names(listed)
+    except ValueError:
+        return []
 
 
 class _Client:
@@ -103,36 +110,26 @@ class _Client:
         self._trust = ssl.create_default_context(cadata=expected.ca_certificate) if expected.ca_certificate else None
         self.url = f"{'https' if self._trust else 'http'}://{address}:{port}"
 
-    def ask(self, method: str, path: str, allowed: Sequence[int], body: Any = None, *, with_key: bool = False) -> Any:
-        """The answer as JSON, None when it is none. The key is in no error."""
-        headers = {"Content-Type": "application/json"} if body is not None else {}
-        if with_key:
-            headers["Authorization"] = f"Bearer {self._key}"
+    def ask(self, method: str, path: str, right: int, body: bytes | None = None, *, with_key: bool = False) -> Answer:
+        """The answer, which has the right status. The key is in no error."""
         connection = self._connection(ANSWER_TIMEOUT_S if body is None else TOKEN_TIMEOUT_S)
         try:
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
-            answer = connection.getresponse()
-            text = answer.read()
+            answer = ask(connection, method, path, body, self._key if with_key else None)
         except ssl.SSLCertVerificationError as error:
             raise EndpointError(f"{self.url} {self._shows(error)}") from None
         except (OSError, http.client.HTTPException) as error:
             raise SilentError(
                 f"{self.url}{path} gives no answer ({type(error).__name__}): run `pulumi up` again"
             ) from None
-        finally:
-            connection.close()
-        there = date_of(answer.getheader("Date"))
+        there = date_of(answer.date)
         self.ahead_s = 0.0 if there is None else self._clock() - there
-        if answer.status not in allowed:
+        if answer.status != right:
             with_or_without = "with" if with_key else "without"
             raise EndpointError(
-                f"{self.url}{path} answers {answer.status} {with_or_without} the key, and {allowed[0]} is right: "
+                f"{self.url}{path} answers {answer.status} {with_or_without} the key, and {right} is right: "
                 "see vllmArgs and vllmEnv, and the server's log on the machine"
             )
-        try:
-            return json.loads(text)
-        except ValueError:
-            return None
+        return answer
 
     def _shows(self, error: ssl.SSLCertVerificationError) -> str:
         """What is wrong with its certificate."""

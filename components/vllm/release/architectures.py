@@ -1,15 +1,12 @@
-"""What the pinned vLLM can serve: architectures, as its release lists them.
-
-The list, architectures.json, is taken from the release's wheel by `python -m scripts.architectures`.
-"""
+"""What the vLLM that is pinned for GPUs can serve: architectures, as its release lists them."""
 
 import difflib
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-_LIST: Mapping[str, Any] = json.loads(Path(__file__).with_name("architectures.json").read_text())
+from components.vllm.release.lists import GPU_TARGET, generated
+
+_LIST: Mapping[str, Any] = generated("architectures", GPU_TARGET)
 
 VLLM_VERSION: str = _LIST["vllm"]
 """The release that the list is of."""

@@ -1,15 +1,12 @@
-"""Which config.json the pinned vLLM can read: by its `model_type`, or with code that the repository brings.
-
-The list, model_types.json, is taken from the wheels of vLLM and of its transformers by `python -m scripts.model_types`.
-"""
+"""Which config.json the vLLM that is pinned for GPUs reads: by its `model_type`, or with code of the repository."""
 
 import difflib
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-_LIST: Mapping[str, Any] = json.loads(Path(__file__).with_name("model_types.json").read_text())
+from components.vllm.release.lists import GPU_TARGET, generated
+
+_LIST: Mapping[str, Any] = generated("model_types", GPU_TARGET)
 _KNOWN = frozenset(_LIST["model_types"])
 
 

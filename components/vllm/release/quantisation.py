@@ -1,15 +1,12 @@
-"""Quantised weights: how a checkpoint says that it has them, and whether the pinned vLLM loads them.
+"""Quantised weights: how a checkpoint says that it has them, and whether the vLLM pinned for GPUs loads them."""
 
-The list, quantisation.json, is taken from the release's wheel by `python -m scripts.quantisation`.
-"""
-
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-_LIST: Mapping[str, Any] = json.loads(Path(__file__).with_name("quantisation.json").read_text())
+from components.vllm.release.lists import GPU_TARGET, generated
+
+_LIST: Mapping[str, Any] = generated("quantisation", GPU_TARGET)
 
 LISTED_VERSION: str = _LIST["vllm"]
 """The release that the list is of."""

@@ -10,8 +10,8 @@ from components.lambda_cloud.instance.candidates import (
     Market,
     NoCandidateError,
     TooExpensiveError,
-    judge,
     price,
+    select_candidates,
     table,
 )
 
@@ -52,18 +52,18 @@ def _with(**update: object) -> LaunchRequest:
 
 
 def test_candidates_keep_their_order_and_capacity_rules_none_out_for_good() -> None:
-    assert judge((H100, GH200), TEMPLATE, None, MARKET).eligible == (H100, GH200)
+    assert select_candidates((H100, GH200), TEMPLATE, None, MARKET).eligible == (H100, GH200)
     full = replace(MARKET, offers={"gpu_1x_gh200": _offer("gpu_1x_gh200", 229, [])})
-    assert judge((GH200,), TEMPLATE, None, full).eligible == (GH200,)
+    assert select_candidates((GH200,), TEMPLATE, None, full).eligible == (GH200,)
     assert not full.has_capacity(GH200)
     assert MARKET.has_capacity(GH200)
     assert not MARKET.has_capacity(Candidate("gpu_1x_gh200", "us-west-3"))
 
 
 def test_the_highest_price_is_still_allowed_and_a_cent_more_is_not() -> None:
-    assert judge((GH200,), TEMPLATE, 229, MARKET).eligible == (GH200,)
+    assert select_candidates((GH200,), TEMPLATE, 229, MARKET).eligible == (GH200,)
     with pytest.raises(TooExpensiveError) as caught:
-        judge(BOTH, TEMPLATE, 228, MARKET)
+        select_candidates(BOTH, TEMPLATE, 228, MARKET)
     assert str(caught.value) == (
         "the cheapest candidate costs $2.29 an hour and the highest price allowed (maxPricePerHour) is $2.28: "
         "nothing was launched"
@@ -72,7 +72,7 @@ def test_the_highest_price_is_still_allowed_and_a_cent_more_is_not() -> None:
 
 def test_a_region_that_does_not_sell_the_type_is_told_with_those_that_have_it() -> None:
     with pytest.raises(NoCandidateError) as caught:
-        judge((Candidate("gpu_1x_gh200", "us-west-3"),), TEMPLATE, None, MARKET)
+        select_candidates((Candidate("gpu_1x_gh200", "us-west-3"),), TEMPLATE, None, MARKET)
     assert str(caught.value).endswith(
         "gpu_1x_gh200 in us-west-3: needs an image for arm64, and the region has none at all, so it does not sell the "
         "type; it has capacity now in us-east-3"
@@ -80,19 +80,19 @@ def test_a_region_that_does_not_sell_the_type_is_told_with_those_that_have_it() 
 
 
 def test_one_that_is_ruled_out_does_not_rule_out_the_next_and_the_reason_is_kept() -> None:
-    judgement = judge(BOTH, TEMPLATE, 300, MARKET)
-    assert judgement.eligible == (GH200,)
-    assert table(judgement.refused) == "gpu_1x_h100 in us-west-3: costs $3.29 an hour, above $3.00"
+    selection = select_candidates(BOTH, TEMPLATE, 300, MARKET)
+    assert selection.eligible == (GH200,)
+    assert table(selection.refused) == "gpu_1x_h100 in us-west-3: costs $3.29 an hour, above $3.00"
 
 
 def test_an_image_has_to_be_there_for_the_architecture_and_in_the_region() -> None:
-    assert judge(BOTH, _with(image={"id": "arm"}), None, MARKET).eligible == (GH200,)
-    assert judge(BOTH, _with(image={"family": "base"}), None, MARKET).refused == {
+    assert select_candidates(BOTH, _with(image={"id": "arm"}), None, MARKET).eligible == (GH200,)
+    assert select_candidates(BOTH, _with(image={"family": "base"}), None, MARKET).refused == {
         GH200: "needs an image for arm64, and base is none there"
     }
     both_in_east = replace(MARKET, images=[_image("old", "base", "x86_64", EAST)])
     with pytest.raises(NoCandidateError, match="base is none there, there it is for x86_64"):
-        judge((GH200,), _with(image={"family": "base"}), None, both_in_east)
+        select_candidates((GH200,), _with(image={"family": "base"}), None, both_in_east)
 
 
 def test_a_gh200_is_known_to_be_arm64_although_the_document_has_no_such_field() -> None:
@@ -109,9 +109,9 @@ def test_a_gh200_is_known_to_be_arm64_although_the_document_has_no_such_field() 
     ],
 )
 def test_a_filesystem_rules_out_every_region_but_its_own(wanted: dict[str, object]) -> None:
-    judgement = judge(BOTH, _with(**wanted), None, MARKET)
-    assert judgement.eligible == (H100,)
-    assert judgement.refused == {GH200: "the filesystem data lies in us-west-3"}
+    selection = select_candidates(BOTH, _with(**wanted), None, MARKET)
+    assert selection.eligible == (H100,)
+    assert selection.refused == {GH200: "the filesystem data lies in us-west-3"}
 
 
 @pytest.mark.parametrize(
@@ -124,18 +124,20 @@ def test_a_filesystem_rules_out_every_region_but_its_own(wanted: dict[str, objec
 )
 def test_filesystems_that_no_region_has_together_are_named(wanted: dict[str, object], reason: str) -> None:
     with pytest.raises(NoCandidateError, match=f"gpu_1x_h100 in us-west-3: {reason}"):
-        judge(BOTH, _with(**wanted), None, MARKET)
+        select_candidates(BOTH, _with(**wanted), None, MARKET)
 
 
 def test_a_type_that_does_not_exist_is_answered_with_those_that_do() -> None:
     with pytest.raises(NoCandidateError) as caught:
-        judge((Candidate("gpu_1x_h200", "us-east-3"), Candidate("gpu_1x_h200", "us-west-3")), TEMPLATE, None, MARKET)
+        select_candidates(
+            (Candidate("gpu_1x_h200", "us-east-3"), Candidate("gpu_1x_h200", "us-west-3")), TEMPLATE, None, MARKET
+        )
     assert str(caught.value) == "Lambda has no instance type gpu_1x_h200; it has gpu_1x_gh200, gpu_1x_h100"
 
 
 def test_every_reason_is_told_when_nothing_is_left() -> None:
     with pytest.raises(NoCandidateError) as caught:
-        judge((*BOTH, Candidate("gpu_1x_h200", "us-east-3")), _with(image={"family": "none"}), None, MARKET)
+        select_candidates((*BOTH, Candidate("gpu_1x_h200", "us-east-3")), _with(image={"family": "none"}), None, MARKET)
     text = str(caught.value)
     assert "\n" not in text
     assert all(name in text for name in ("gpu_1x_gh200 in us-east-3", "gpu_1x_h100 in us-west-3"))

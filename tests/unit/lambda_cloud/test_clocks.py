@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from components.lambda_cloud.api.client import LambdaClient
-from components.lambda_cloud.api.clocks import ahead_s, refused_certificate
+from components.lambda_cloud.api.clocks import ahead_s
 from components.lambda_cloud.api.errors import ApiError, NotFromApiError
 from components.lambda_cloud.api.limits import Limits, RateLimiter
 from components.model.hub.client import Hub, HubError
+from components.text.refused_certificate import refused_certificate
 from components.tls.x509 import issue, new_authority
 from components.vllm.preflight.clock import clock_lines
 from tests.support.jumping_clock import JumpingClock
@@ -86,7 +87,7 @@ def test_a_clock_that_is_so_wrong_that_lambdas_certificate_is_refused_is_named(l
     assert "\n" not in str(error.value)
 
 
-def test_and_the_hubs_too(long_over: str) -> None:
+def test_and_the_hubs_too(long_over: str, impatient_hub: None) -> None:
     with pytest.raises(HubError, match="certificate has expired: is this computer's clock right"):
         Hub(long_over, "").resolve("a/b", "main")
 

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import asyncssh
 import pytest
@@ -109,3 +110,12 @@ def test_a_port_that_never_speaks_is_given_up(silent: int, impatient: None, key:
 @pytest.mark.parametrize("key", [None, _public(HOST_KEY)], ids=["any-key", "our-key"])
 def test_what_is_no_ssh_server_gives_no_greeting(other_program: int, key: str | None) -> None:
     assert ssh_trouble(HERE, other_program, key) == "no greeting yet"
+
+
+def test_keys_of_the_user_that_cannot_be_read_are_none_of_its_business(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/id_ed25519").write_text("no key at all\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert ssh_trouble(HERE, port, _public(HOST_KEY)) is None

@@ -15,13 +15,13 @@ import pytest
 from huggingface_hub import hf_raise_for_status
 from huggingface_hub.errors import RepositoryNotFoundError
 
-from components.lambda_cloud.api.transport import USER_AGENT
 from components.model.hub import connection, library
 from components.model.hub.checkpoint import Checkpoint
 from components.model.hub.client import Hub, HubError, HubUnreachableError
 from components.model.hub.errors import Asked
 from components.model.hub.errors import refusal as refused
 from components.model.hub.headers import FIRST_READ
+from components.text.user_agent import USER_AGENT
 from components.vllm.release.quantisation import method_of
 from tests.support.models.quantised import NVFP4
 from tests.support.models.small_hub import (

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from components.on_machine.service import access_log
-from components.on_machine.service.access_log import ACCESS, FLAGS_VARIABLE, MOST_REFUSALS, Failures, FailuresOnly
+from components.on_machine.service.access_log import FLAGS_VARIABLE, MOST_REFUSALS, Failures, FailuresOnly
+from components.vllm.release.service.names import ACCESS
 
 FORMAT = '%s - "%s %s HTTP/%s" %d'
 

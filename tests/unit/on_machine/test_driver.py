@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 from components.on_machine.driver.compat import CompatError, newest
-from components.on_machine.driver.decision import COMPAT_BRANCHES, MODES, Decision, Machine, decide
+from components.on_machine.driver.decision import MODES, Decision, Machine, decide
 from components.on_machine.driver.first_boot import clock_ahead
 from components.on_machine.driver.machine import release_in
 from components.on_machine.driver.record import upgrade_pending
 from components.on_machine.driver.upgrade import newest_of_lambda
 from components.on_machine.shared.accelerator import has_nvidia_device
 from components.on_machine.shared.work import WorkError
+from components.vllm.release.driver.cuda import COMPAT_BRANCHES
 
 GH200 = "NVIDIA GH200 480GB"
 MISMATCH = "Failed to initialize NVML: Driver/library version mismatch"

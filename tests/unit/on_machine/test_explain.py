@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import pytest
 from pydantic.alias_generators import to_camel
 
-from components.on_machine.diagnose.causes import Row
 from components.on_machine.diagnose.ends import End
 from components.on_machine.diagnose.explain import LONGEST, cause, diagnosis, found
 from components.on_machine.diagnose.failures import ROWS
-from components.on_machine.diagnose.server_failures import GONE
 from components.settings import Settings
+from components.vllm.release.diagnose.rows import Row
+from components.vllm.release.diagnose.server_failures import GONE
 from tests.support.log_samples import jobs, server
 
 SAMPLES = {**{f"server: {name}": sample for name, sample in server.SAMPLES.items()}, **jobs.SAMPLES}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.on_machine.install.environment import pip_words, wait_telling, written_mb
+from components.on_machine.install.environment import pip_words, progress, wait_telling, written_mb
 
 
 class Played:
@@ -28,6 +28,10 @@ def test_something_is_told_after_each_pause_until_the_process_ends(status: int) 
     worker = Played(pauses=3, status=status)
     assert wait_telling(worker, lambda: told.append("told"), 10.0) == status
     assert (len(told), worker.waited) == (3, [10.0] * 4)
+
+
+def test_progress_says_how_much_is_unpacked() -> None:
+    assert progress("0.32.0", 1234, 8300, 20.7) == "installing vLLM 0.32.0: 1.2 of at most 8.3 GB unpacked, 20 s"
 
 
 def test_how_much_is_unpacked_is_what_the_kernel_counts(tmp_path: Path) -> None:

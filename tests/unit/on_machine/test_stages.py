@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from components.on_machine.service.stages import PHASES, Stages
+from components.on_machine.service.stages import Stages
 from components.on_machine.service.state import State
 from components.on_machine.service.swap import progress
+from components.vllm.release.service.marks import PHASES
 from tests.support.log_samples.starts import COMPILED, LOADED_FROM_CACHE, STARTS, V1, V2
 
 MARKS = [mark for phase in PHASES for mark in phase]

@@ -13,7 +13,7 @@ BELOW = (
     "components.lambda_cloud.api",
     "components.settings",
     "components.text",
-    "components.version",
+    "components.text.version",
     "components.vllm.release",
 )
 

@@ -167,9 +167,26 @@ def test_additional_keys_are_a_secret_list_of_keys() -> None:
         assert "geheim" not in told
 
 
-@pytest.mark.parametrize("variable", ["VLLM_USE_RUST_FRONTEND", "HF_HOME", "PYTHONPATH"])
-def test_a_variable_that_would_break_the_server_or_its_key_check_is_refused(variable: str) -> None:
-    assert f"{variable} is set by this program" in error_of(vllmEnv={variable: "1"})
+@pytest.mark.parametrize(
+    ("variable", "reason"),
+    [
+        ("VLLM_USE_RUST_FRONTEND", "serves without the key check"),
+        ("HF_HOME", "the server finds the weights there"),
+        ("PYTHONPATH", "the key check lies there"),
+        ("LAMBDA_VLLM_API_KEYS", "how the key check finds the keys"),
+    ],
+)
+def test_a_variable_that_would_break_the_server_or_its_key_check_is_refused_with_the_reason(
+    variable: str, reason: str
+) -> None:
+    (line,) = error_of(vllmEnv={variable: "1"}).splitlines()
+    assert f"{variable} is set by this program: " in line
+    assert reason in line
+
+
+def test_variables_that_no_shell_of_ours_works_with_any_more_are_the_users() -> None:
+    variables = dict.fromkeys(("HOME", "PATH", "BIND_ADDRESS", "base", "cache_root", "flags", "target", "what"), "/a")
+    assert read(vllmEnv=variables).vllm_env == variables
 
 
 def test_values_of_flags_and_variables_are_not_repeated_since_they_may_be_secret() -> None:

@@ -27,7 +27,7 @@ MANY = {
     "components/model/hub/headers.py": {"length"},
     "components/on_machine/install/__main__.py": {"lock.packages"},
     "components/on_machine/tls/certificate.py": {"len(page)"},
-    "components/on_machine/diagnose/server_failures.py": {"tokens"},
+    "components/vllm/release/diagnose/server_failures.py": {"tokens"},
     "components/model/sizing/demands.py": {"shape.max_context"},
     "components/model/sizing/shape.py": {"layers"},
     # The whole group: there are as many GPUs as are shared by, which is more than one.

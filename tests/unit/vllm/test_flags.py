@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from components.settings.settings import FLAGS_OF_OURS, FLAGS_WITH_A_KEY
+from components.settings.settings import FLAGS_WITH_A_KEY
 from components.vllm.release.flags import FLAGS, REMOVED, VLLM_VERSION, FlagsError, checked_flags
+from components.vllm.release.reserved import FLAGS_OF_OURS
 from components.vllm.versions import PINNED_VLLM
 
 

@@ -391,11 +391,13 @@ def test_a_server_that_is_no_hub_is_told_with_its_url(script: Script, text: str)
         Hub(script.url, "").resolve(LLAMA, "main")
 
 
+@pytest.mark.usefixtures("impatient_hub")
 def test_a_hub_out_of_reach_is_told_with_its_url() -> None:
     with pytest.raises(HubError, match=r"cannot reach the hub at http://127\.0\.0\.1:1"):
         Hub("http://127.0.0.1:1", "").resolve(LLAMA, "main")
 
 
+@pytest.mark.usefixtures("impatient_hub")
 def test_a_host_name_that_cannot_be_one_is_told_and_no_traceback(cloud: EmulatedCloud) -> None:
     with pytest.raises(HubError, match=r"cannot reach the hub at http://a\.\.b"):
         Hub("http://a..b", "").resolve(LLAMA, "main")

@@ -16,7 +16,8 @@ from components.on_machine.jobs.job import SUCCEEDED, Result
 from components.on_machine.shared.secret_input import read_json
 from components.settings.groups import EndpointSettings, InstallSettings, ModelSettings, ServingSettings
 from components.vllm.decision import Decision
-from components.vllm.programs import PINNED, PROGRAMS, environment_key, work_key
+from components.vllm.programs import FOLDER, PINS, PROGRAMS, environment_key, work_key
+from components.vllm.release.install.versions import PINNED
 from components.vllm.server import (
     DRAIN_SECONDS,
     ModelServerArgs,
@@ -133,16 +134,19 @@ def test_what_runs_as_long_as_the_server_is_a_part_of_its_key(monkeypatch: pytes
     setting = Setting("{}", {}, False, "one")
     before = setting.key
     for package in ("install", "weights", "driver", "diagnose", "jobs", "shared", "tls"):
-        with_a_comment(monkeypatch, package)
+        with_a_comment(monkeypatch, f"{FOLDER}/{package}")
         assert setting.key == before, package
-    with_a_comment(monkeypatch, "service")
+    with_a_comment(monkeypatch, f"{FOLDER}/service")
     assert setting.key != before
 
 
 def with_a_comment(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     """One more comment in each Python file of a package for the machine."""
-    folder = f"components/on_machine/{package}/"
-    files = {path: text + b"# more\n" if path.startswith(folder) else text for path, text in PROGRAMS.files.items()}
+    folder = f"{package}/"
+    files = {
+        path: text + b"# more\n" if path.startswith(folder) and path.endswith(".py") else text
+        for path, text in PROGRAMS.files.items()
+    }
     assert files != PROGRAMS.files
     monkeypatch.setitem(vars(PROGRAMS), "files", files)
 
@@ -160,8 +164,11 @@ WORK: dict[str, Callable[[], str]] = {
 @pytest.mark.parametrize(
     ("package", "redone"),
     [
-        *((name, {name}) for name in ("driver", "install", "weights", "service", "tls")),
-        *((name, set()) for name in ("jobs", "shared", "diagnose")),
+        *((f"{FOLDER}/{name}", {name}) for name in ("driver", "install", "weights", "service", "tls")),
+        *((f"{FOLDER}/{name}", set()) for name in ("jobs", "shared", "diagnose")),
+        # What depends on a release of vLLM, as far as it is on the machine.
+        *((f"{PINS}/{name}", {name}) for name in ("driver", "install", "service")),
+        (f"{PINS}/diagnose", set()),
     ],
 )
 def test_a_comment_in_a_folder_has_its_own_work_done_again_and_no_other(
@@ -201,7 +208,7 @@ def test_a_setting_reaches_the_machine_whole() -> None:
     sent = request_of(setting)
     assert (sent["key"], sent["environment_key"]) == (setting.key, "one")
     assert sent["files"]["vllm.yaml"] == setting.config
-    settled = {"tls": True, "start_timeout_seconds": 60, "environment": {"A": "it's $HOME"}}
+    settled = {"tls": True, "start_timeout_seconds": 60, "environment": {"A": "it's $HOME"}, "unknown_on_cpu": []}
     assert json.loads(sent["files"]["setting.json"]) == settled
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from components.settings import Settings
-from components.vllm.versions import PINNED_VLLM, check_versions
+from components.vllm.versions import PINNED_VLLM, check_versions, drains
 
 
 def lines(**keys: Any) -> list[str]:
@@ -40,3 +40,10 @@ def test_a_version_that_does_not_know_an_automatic_context_wants_a_number() -> N
     (line,) = lines(install="source", vllmVersion="0.6.3.post1")
     assert "maxModelLen" in line
     assert lines(install="source", vllmVersion="0.6.3.post1", maxModelLen=8192) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"), [(None, True), ("0.33.0", True), ("0.19.1", True), ("0.6.3.post1", False)]
+)
+def test_a_version_that_cannot_wait_for_its_requests_is_not_told_to(version: str | None, expected: bool) -> None:
+    assert drains(Settings.model_validate({"lambdaApiKey": "x", "vllmVersion": version})) is expected

@@ -1,7 +1,7 @@
 """The flags of `vllm serve`, as they stand in `vllmArgs` and as they arrive.
 
-`serve.json` is what the pinned release's own parser takes, written by `python -m scripts.flags`. `removed.json` holds
-flags of older releases that it does not take, with what came instead, by hand, from their sources.
+They are checked against what the own parser of the release takes that is pinned for GPUs. `removed.json` holds flags of
+older releases that it does not take, with what came instead, by hand, from their sources.
 """
 
 import difflib
@@ -12,14 +12,14 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from components.vllm.release.flags.values import FlagValueError, arriving
+from components.vllm.release.flags.values import FlagValueError, arriving, is_choice
+from components.vllm.release.lists import GPU_TARGET, generated
 
-_FOLDER = Path(__file__).parent
-_LIST: Mapping[str, Any] = json.loads((_FOLDER / "serve.json").read_text())
+_LIST = generated("serve", GPU_TARGET)
 FLAGS: Mapping[str, Mapping[str, Any]] = _LIST["flags"]
 VLLM_VERSION: str = _LIST["vllm"]
 """The release that the list is of."""
-REMOVED: Mapping[str, str] = json.loads((_FOLDER / "removed.json").read_text())
+REMOVED: Mapping[str, str] = json.loads(Path(__file__).with_name("removed.json").read_text())
 _SHORT = {short.lstrip("-"): name for name, entry in FLAGS.items() for short in entry.get("short", ())}
 _NAME = re.compile(r"[a-z][a-z0-9-]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
@@ -66,6 +66,17 @@ def checked_flags(
     if lines:
         raise FlagsError(lines)
     return flags
+
+
+def not_taken_by(target: str, given: Mapping[str, Any]) -> list[str]:
+    """Names of checked flags that the release of a target does not know, or not with that word."""
+    taken = generated("serve", target)["flags"]
+    return sorted(
+        flag
+        for flag, value in given.items()
+        if flag not in taken
+        or not all(is_choice(one, taken[flag]) for one in (value if isinstance(value, list) else [value]))
+    )
 
 
 def _wrong_name(name: str, flag: str, listed: bool, taken: Mapping[str, str], refused: Set[str]) -> str:

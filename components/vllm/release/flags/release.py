@@ -1,17 +1,16 @@
-"""What the pinned vLLM knows besides its flags: variables of the environment, and chat templates of its own.
+"""What the vLLM that is pinned for GPUs knows besides its flags: variables, and chat templates of its own.
 
-`release.json` is written by `python -m scripts.flags`: the variables are those of the release's own list (vllm/envs.py)
+The variables are those of the release's own list (vllm/envs.py)
 and those that its source asks for besides.
 """
 
-import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from components.text.spelling import nearest
+from components.vllm.release.lists import GPU_TARGET, generated
 
-_LIST: Mapping[str, Any] = json.loads((Path(__file__).parent / "release.json").read_text())
+_LIST: Mapping[str, Any] = generated("release", GPU_TARGET)
 ONE_SLIP = 0.94
 """Likeness of a long name with a letter or two wrong. What differs by more may be a variable of another release, of
 which recipes are full."""

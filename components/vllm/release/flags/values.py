@@ -59,10 +59,15 @@ def _one(value: Any, takes: str, entry: Mapping[str, Any]) -> Any:
 
 
 def _chosen(value: str | float, entry: Mapping[str, Any]) -> None:
+    if not is_choice(value, entry):
+        raise FlagValueError(f"it takes one of {', '.join(map(str, entry['choices']))}")
+
+
+def is_choice(value: object, entry: Mapping[str, Any]) -> bool:
+    """Whether it is among the words that a flag takes; True where it takes any."""
     allowed = [str(choice) for choice in entry.get("choices", ())]
     word = str(value).lower().replace("-", "_") if entry.get("folds") else str(value)
-    if allowed and word not in allowed:
-        raise FlagValueError(f"it takes one of {', '.join(allowed)}")
+    return not allowed or word in allowed
 
 
 def _json(value: Any, *, in_list: bool) -> Any:

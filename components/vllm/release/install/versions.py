@@ -1,7 +1,7 @@
 """The versions that are installed on a machine, by what it computes with; `versions.json` is the one place.
 
-vLLM 0.32.0 resolves for aarch64 and x86_64 with CUDA 13 (torch 2.13.0) and is the version of the build for CPUs.
-`python -m scripts.locks` makes the locks from them. Runs on the machine too, with Python 3.10 or newer.
+`python -m scripts.locks` makes the locks from them, `python -m scripts.vllm_release` all that follows from another
+version. Runs on the machine too, with Python 3.10 or newer.
 """
 
 import json
@@ -21,10 +21,20 @@ class Versions:
     torch: str
 
 
+GPU_TARGET, CPU_TARGET = "cuda13", "cpu"
 TARGETS: dict[str, Versions] = {name: Versions(**versions) for name, versions in _FILE["targets"].items()}
-"""By target: `cpu`, or `cuda13` for GPUs."""
+"""By target: `cpu`, or `cuda13` for GPUs. They may be at different versions."""
 TOOLS: dict[str, str] = _FILE["tools"]
 """`python`, `uv` and `huggingface_hub`, the same on every machine."""
+
+
+PINNED = "pinned"
+"""In the place of a version of vLLM: the one that is pinned for what the machine computes with."""
+
+
+def version_on_gpu(wanted: str) -> str:
+    """The version that a machine with a GPU gets for such a wish."""
+    return TARGETS["cuda13"].vllm if wanted == PINNED else wanted
 
 
 def lock_file(target: str, architecture: str) -> Path:

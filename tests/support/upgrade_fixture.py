@@ -1,4 +1,4 @@
-"""Makes the fixture of the upgrade test, of this version: python -m scripts.upgrade_fixture FOLDER
+"""Makes the fixture of the upgrade test, of this version: python -m tests.support.upgrade_fixture FOLDER
 
 It brings up a small endpoint in a local cloud of its own, keeps its state, its account and its machine in FOLDER, and
 takes the stack away again. It takes about half a minute, and needs what the tests need (`make tools`).
@@ -10,9 +10,11 @@ import tempfile
 from pathlib import Path
 
 if not __package__:
-    sys.exit("upgrade_fixture: start it as `python -m scripts.upgrade_fixture`, in the folder that holds scripts/")
+    sys.exit(
+        "upgrade_fixture: start it as `python -m tests.support.upgrade_fixture`, in the folder that holds scripts/"
+    )
 
-from components.version import VERSION
+from components.text.version import VERSION
 from tests.support.kept_stack import keep
 from tests.support.local_cloud import local_cloud
 from tests.support.pulumi_project import project
@@ -25,14 +27,14 @@ The state (`state.json`), the account of the local cloud (`account.sql`) and the
 that version {version} has brought up, for `tests/engine/test_upgrade.py`. Words such as `@CLOUD@` stand for places of
 the computer on which it is laid out. Its keys and tokens open nothing: what they were for is gone.
 
-Made by `python -m scripts.upgrade_fixture` and never changed: [docs/upgrades.md](../../../../docs/upgrades.md).
+Made by `python -m tests.support.upgrade_fixture` and never changed: [docs/upgrades.md](../../../../docs/upgrades.md).
 """
 
 
 def main(arguments: list[str]) -> int:
     """0 when the fixture is there, 1 when there was one."""
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.upgrade_fixture", description=f"Keeps a stack of {VERSION}."
+        prog="python -m tests.support.upgrade_fixture", description=f"Keeps a stack of {VERSION}."
     )
     parser.add_argument("folder", metavar="FOLDER", type=Path, help=f"tests/support/fixtures/upgrade-{VERSION}")
     folder: Path = parser.parse_args(arguments).folder

@@ -2,7 +2,7 @@
 
 import re
 
-from components.on_machine.diagnose.causes import Row
+from components.vllm.release.diagnose.rows import Row
 
 
 def too_long(match: "re.Match[str]") -> str:

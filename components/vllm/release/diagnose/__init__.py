@@ -1,0 +1,1 @@
+"""What vLLM says when it fails, and what each of it means."""

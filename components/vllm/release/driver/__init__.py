@@ -1,0 +1,1 @@
+"""What releases of vLLM want of the NVIDIA driver."""
