@@ -8,8 +8,10 @@ laid out. The machine's address is kept: its certificate and the state are of it
 import io
 import json
 import sqlite3
+import ssl
 import sys
 import tarfile
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,11 +26,14 @@ from tests.support.local_cloud import LocalCloud, local_cloud
 from tests.support.pulumi_cli import REPOSITORY
 from tests.support.pulumi_project import STACK, Project, project
 from tests.support.small_endpoint import use_small_endpoint
+from tests.support.swap_machine import STAND_IN
 
 KEPT = Path(__file__).with_name("fixtures")
 FACTS, ARCHIVE = "stack.json", "stack.tar.gz"
 STATE, ACCOUNT = "state.json", "account.sql"
 URL = "@URL@"
+NO_CHECK_TIME = 0x200000
+"""`X509_V_FLAG_NO_CHECK_TIME` of OpenSSL, for which Python has no name."""
 LEFT_OUT = (
     *("__pycache__", ".cache/uv", "uv-*"),
     *(
@@ -53,17 +58,20 @@ class KeptStack:
     """That it was made with."""
     instance_id: str
 
-    def serves(self) -> bool:
-        """Whether its model answers to its key, over TLS, at the address that the state has."""
+    def serves(self, *, with_any_age: bool = False) -> bool:
+        """Whether its model answers to its key, at the address that the state has, with a certificate of its authority;
+        `with_any_age` also with one that has ended."""
         outputs = self.project.outputs()
-        authority = self.project.folder / "ca.pem"
-        authority.write_text(outputs["ca_certificate"])
+        trust = ssl.create_default_context(cadata=outputs["ca_certificate"])
+        if with_any_age:
+            trust.verify_flags |= NO_CHECK_TIME
         headers = {"Authorization": f"Bearer {outputs['api_key']}"}
+        request = urllib.request.Request(f"{outputs['endpoint']}/models", headers=headers)
         try:
-            answer = requests.get(f"{outputs['endpoint']}/models", headers=headers, verify=str(authority), timeout=10)
-        except requests.ConnectionError:
+            with urllib.request.urlopen(request, context=trust, timeout=10) as answer:
+                return bool(json.load(answer)["data"][0]["id"] == outputs["model"])
+        except OSError:
             return False
-        return bool(answer.ok and answer.json()["data"][0]["id"] == outputs["model"])
 
 
 def kept_stacks() -> list[Path]:
@@ -108,10 +116,11 @@ def laid_out(kept: Path, folder: Path) -> Iterator[KeptStack]:
 
 
 def _places(state: Path) -> dict[str, str]:
-    """Places of this computer by the words for them; the first found in a text counts."""
+    """Places of this computer by the words for them, what lies in another one of them before that."""
     python = Path(sys.executable).resolve()
     return {
         "@CLOUD@": str(state),
+        "@STAND_IN@": str(STAND_IN),
         "@REPOSITORY@": str(REPOSITORY),
         "@PYTHON@": str(python),
         "@PYTHONS@": str(python.parent),

@@ -26,6 +26,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
@@ -74,6 +75,7 @@ def main() -> int:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(options.ssl_certfile)
         server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=show_new, args=(context, options.ssl_certfile), daemon=True).start()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     say("INFO:     Application startup complete.")
     while engine.poll() is None:
@@ -87,6 +89,18 @@ class Server(ThreadingHTTPServer):
     """Without the question for its own name, which a name server far away would be asked."""
 
     server_bind = TCPServer.server_bind
+
+
+def show_new(context: ssl.SSLContext, file: str) -> None:
+    """Show the certificate that is written over the one in the file, as vLLM does with `--enable-ssl-refresh`."""
+    shown = Path(file).read_bytes()
+    while True:
+        time.sleep(POLL_S)
+        if (there := Path(file).read_bytes()) != shown:
+            # One that is half written is looked at again.
+            with suppress(ssl.SSLError):
+                context.load_cert_chain(file)
+                shown = there
 
 
 def handler(config: dict[str, Any]) -> type[BaseHTTPRequestHandler]:
