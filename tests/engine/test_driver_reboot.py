@@ -11,12 +11,12 @@ import pytest
 from components.machine.bundle import Bundle
 from components.on_machine.shared.paths import RELEASE
 from components.on_machine.shared.secret_input import with_end
-from components.vllm.programs import FOLDER, command
+from components.vllm.programs import FOLDER, PINS, command
 from tests.support.gpu_machine import APT_KNOWS
 from tests.support.nspawn_cloud import NEEDS_NSPAWN, Debian, debian_cloud
 from tests.support.pulumi_cli import REPOSITORY
 
-PROGRAMS = Bundle(REPOSITORY, [f"{FOLDER}/driver", f"{FOLDER}/shared"])
+PROGRAMS = Bundle(REPOSITORY, [f"{FOLDER}/driver", f"{FOLDER}/shared", f"{PINS}/driver"])
 """Small enough for a command line."""
 CONFIGURED = ("wheel", "0.32.0")
 BOOT = "cat /proc/sys/kernel/random/boot_id"

@@ -17,7 +17,7 @@ from components.on_machine.shared.secret_input import read_json
 from components.settings.groups import EndpointSettings, InstallSettings, ModelSettings, ServingSettings
 from components.vllm.decision import Decision
 from components.vllm.programs import FOLDER, PINS, PROGRAMS, environment_key, work_key
-from components.vllm.release.install.versions import PINNED
+from components.vllm.release.install.versions import CPU_TARGET, GPU_TARGET, PINNED, TARGETS, Versions
 from components.vllm.server import (
     DRAIN_SECONDS,
     ModelServerArgs,
@@ -225,9 +225,16 @@ def test_another_way_to_install_or_another_driver_is_installed_and_proven_anew()
     ways = [VllmStackArgs(), SOURCE, VllmStackArgs(InstallSettings(driver="upgrade"))]
     keys = [install_key(way) for way in ways]
     assert len(set(keys)) == len(keys)
-    assert install_key(VllmStackArgs(InstallSettings.model_construct(vllm_version=PINNED_VLLM))) == install_key(
-        VllmStackArgs()
-    )
+
+
+def test_the_pinned_version_by_name_is_another_wish_only_where_a_target_has_another_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    named = VllmStackArgs(InstallSettings.model_construct(vllm_version=PINNED_VLLM))
+    monkeypatch.setitem(TARGETS, CPU_TARGET, TARGETS[GPU_TARGET])
+    assert install_key(named) == install_key(VllmStackArgs())
+    monkeypatch.setitem(TARGETS, CPU_TARGET, Versions("0.0.1.of.a.test", "0"))
+    assert install_key(named) != install_key(VllmStackArgs())
 
 
 def test_commands_are_short_lines_since_a_failure_prints_them_whole() -> None:
