@@ -6,13 +6,12 @@ import pulumi
 
 from components.machine.access import Access, AccessArgs
 from components.machine.gpu_machine import GpuMachine, GpuMachineArgs
-from components.machine.host import unpack_command
 from components.on_machine.shared.paths import SETTINGS
 from components.tls.authority.resource import CertificateAuthority
 from components.tls.certificate.resource import ServerCertificate
 from components.vllm.endpoint_check.resource import EndpointCheck
 from components.vllm.programs import PROGRAMS
-from components.vllm.stack import VllmStackArgs, json_input, ready_command
+from components.vllm.stack import VllmStackArgs, json_input, prepare_command, ready_command
 from tests.support.tls_endpoint import KEY, MODEL
 
 PORT = 8000
@@ -31,8 +30,14 @@ machine = GpuMachine(
     ),
 )
 host = machine.host
-programs = host.run("unpack", unpack_command(PROGRAMS), after=[host.put("programs", PROGRAMS)])
-program = host.run("program", "cat > tls_endpoint.py", stdin=PROGRAM.read_text())
+prepared = host.run(
+    "prepare",
+    prepare_command(VllmStackArgs()),
+    stdin=machine.booted_at.apply(lambda at: json_input(at=at, cache="")),
+    after=[host.put("programs", PROGRAMS)],
+)
+# It holds the key.
+program = host.run("program", "cat > tls_endpoint.py", stdin=pulumi.Output.secret(PROGRAM.read_text()))
 is_on = config.get("tls") != "off"
 authority = CertificateAuthority("tls-authority", {"name": "tls-test"})
 ca_certificate = pulumi.Output.unsecret(authority.certificate)
@@ -51,7 +56,7 @@ ready = host.run(
     "tls-files",
     ready_command(VllmStackArgs()),
     stdin=pem.apply(lambda text: json_input(port=PORT, certificate=text)),
-    after=[programs],
+    after=[prepared],
 )
 serial = certificate.serial if certificate else pulumi.Output.from_input("")
 served = host.run(
