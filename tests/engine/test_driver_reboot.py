@@ -2,22 +2,16 @@
 
 Needs what machines of the kind `nspawn` need: root and Debian's tools."""
 
-import base64
-import gzip
 from collections.abc import Iterator
 
 import pytest
 
-from components.machine.bundle import Bundle
-from components.on_machine.shared.paths import RELEASE
 from components.on_machine.shared.secret_input import with_end
-from components.vllm.programs import FOLDER, PINS, command
+from components.vllm.programs import command
 from tests.support.gpu_machine import APT_KNOWS
+from tests.support.machine_release import lay_archive
 from tests.support.nspawn_cloud import NEEDS_NSPAWN, Debian, debian_cloud
-from tests.support.pulumi_cli import REPOSITORY
 
-PROGRAMS = Bundle(REPOSITORY, [f"{FOLDER}/driver", f"{FOLDER}/shared", f"{PINS}/driver"])
-"""Small enough for a command line."""
 CONFIGURED = ("wheel", "0.32.0")
 BOOT = "cat /proc/sys/kernel/random/boot_id"
 
@@ -60,8 +54,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Debian]:
     """A machine with the driver that Lambda's have, and an apt that knows Lambda's own."""
     with debian_cloud(tmp_path_factory.mktemp("reboot")) as cloud:
         machine = cloud.active(cloud.launch())
-        archive = base64.b64encode(gzip.compress(PROGRAMS.archive)).decode()
-        machine.ssh(f"mkdir -p {RELEASE} && echo {archive} | base64 -d | tar -xz -C {RELEASE}")
+        lay_archive(machine.ssh)
         _put(machine, "/var/lib/played-driver", "570.148.08")
         _put(machine, "/usr/local/bin/nvidia-smi", NVIDIA_SMI)
         _put(machine, "/usr/local/bin/apt-cache", f"#!/bin/bash\necho '{APT_KNOWS}'")

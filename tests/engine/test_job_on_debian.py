@@ -1,17 +1,16 @@
 """A job on a machine with systemd: a real reboot ends it, and it is begun again when it is asked for again."""
 
-import base64
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from components.machine.host import ARCHIVE, unpack_command
 from components.on_machine.jobs.job import Result
 from components.on_machine.shared.paths import RELEASE
-from components.vllm.programs import PROGRAMS, command
+from components.vllm.programs import command
 from localcloud.errors import LocalCloudError
 from localcloud.machines.nspawn.tools import check_host
+from tests.support.machine_release import lay_archive
 from tests.support.nspawn_cloud import Debian, debian_cloud
 
 BASE = ".local/share/lambda-vllm"
@@ -34,21 +33,12 @@ def ask(machine: Debian) -> "subprocess.CompletedProcess[str]":
     return machine.try_ssh(JOB)
 
 
-def lay_archive(machine: Debian) -> None:
-    """The programs, as an update lays them."""
-    content = base64.b64encode(PROGRAMS.archive).decode()
-    pieces = [content[at : at + 100_000] for at in range(0, len(content), 100_000)]
-    for piece in pieces:
-        machine.ssh(f"echo {piece} >> {ARCHIVE}.base64")
-    machine.ssh(f"base64 -d {ARCHIVE}.base64 > {ARCHIVE} && {unpack_command(PROGRAMS)}")
-
-
 @pytest.mark.skipif(_why_not() is not None, reason=_why_not() or "")
 def test_a_job_that_a_reboot_has_ended_is_begun_again_and_ends_well(tmp_path: Path) -> None:
     with debian_cloud(tmp_path) as cloud:
         machine = cloud.active(cloud.launch())
         machine.wait_for("cloud-init status --wait >&2; mkdir -p .config/lambda-vllm")
-        lay_archive(machine)
+        lay_archive(machine.ssh)
         machine.ssh(f'echo "{SHELL}" > {RELEASE}/components/on_machine/shell.py')
         # Followed by nobody, as after a killed `pulumi up`.
         machine.ssh(f"setsid {JOB} >/dev/null 2>&1 </dev/null &")
