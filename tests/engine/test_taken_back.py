@@ -35,14 +35,14 @@ def test_a_secret_that_a_killed_up_has_written_is_written_back_by_the_next(
     machine_project.configure_secret("secret", "first")
     machine_project.up()
     file = secret_file(machine_project, cloud)
-    assert file.read_text() == "first\n"
+    assert file.read_text() == "first"
     slow = file.parents[4] / "bin/mv"
     slow.write_text(SLOW_MV)
     slow.chmod(0o755)
     machine_project.configure_secret("secret", "second")
-    machine_project.kill_up_when(lambda: file.read_text() == "second\n")
+    machine_project.kill_up_when(lambda: file.read_text() == "second")
     slow.unlink()
     machine_project.configure_secret("secret", "first")
     machine_project.up()
-    assert file.read_text() == "first\n"
+    assert file.read_text() == "first"
     machine_project.pulumi("preview", "--expect-no-changes")
