@@ -21,7 +21,7 @@ from components.settings.groups import EndpointSettings, ModelSettings, ServingS
 from components.vllm.decision import Decision
 from components.vllm.programs import command, job, work_key
 from components.vllm.release.flags import not_taken_by
-from components.vllm.release.lists import CPU_TARGET
+from components.vllm.release.lists import CPU_TARGET, GPU_TARGET
 from components.vllm.stack import VllmStack, json_input, seconds_of
 
 DOWNLOAD_TIMEOUT_S = 4 * 3600
@@ -79,7 +79,9 @@ class Setting:
     @property
     def unknown_on_cpu(self) -> list[str]:
         """Flags that are left out on a machine without a GPU, whose vLLM may be of another version."""
-        return not_taken_by(CPU_TARGET, json.loads(self.config))
+        flags = json.loads(self.config)
+        # What neither takes is vLLM's to refuse.
+        return sorted({*not_taken_by(CPU_TARGET, flags)} - {*not_taken_by(GPU_TARGET, flags)})
 
     @property
     def key(self) -> str:

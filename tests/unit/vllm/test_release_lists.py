@@ -57,6 +57,7 @@ def test_flags_that_only_the_newer_release_knows_are_left_out_on_the_other_targe
     assert not_taken_by(CPU_TARGET, given) == ["kv-cache-dtype", "max-num-seqs"]
     assert Setting(json.dumps(given), {}, False, "one").unknown_on_cpu == ["kv-cache-dtype", "max-num-seqs"]
     assert not_taken_by(CPU_TARGET, {"kv-cache-dtype": "auto"}) == []
+    assert Setting('{"of-neither": 1}', {}, False, "one").unknown_on_cpu == []
 
 
 def test_another_release_for_cpus_is_another_setting_where_it_takes_other_flags(
