@@ -7,6 +7,7 @@ import pulumi
 
 from components.dynamic.change_marker.resource import ChangeMarker
 from components.lambda_cloud.filesystem.resource import Filesystem
+from components.lambda_cloud.stack_mark.resource import stack_mark
 from components.machine.access import Access, AccessArgs
 from components.machine.gpu_machine import GpuMachine, GpuMachineArgs
 from components.model.facts import ModelFacts
@@ -61,6 +62,8 @@ class VllmEndpoint(pulumi.ComponentResource):
         self.name = in_account[:LONGEST_NAME] or name_in_account(pulumi.get_project(), pulumi.get_stack(), name)
         self._pin: ModelPin | None = None
         self._pin = pin = self._pinned(name, own)
+        # It belongs to the stack, and is begun with the first endpoint's pin all the same.
+        stack_mark(after=[pin])
         self.api_key = pulumi.Output.secret(ApiKey(f"{name}-api-key", settings.api_key or "", own).key)
         # Also without TLS: once it is on again, clients that know it from before need no other one.
         self.authority = authority or CertificateAuthority(

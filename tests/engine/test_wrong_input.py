@@ -53,7 +53,7 @@ def test_a_preview_shows_the_plan_with_its_price_and_creates_nothing(real_projec
 
 def test_a_stack_keeps_its_model_and_refuses_one_that_nobody_has_seen(real_project: Project, cloud: LocalCloud) -> None:
     """A branch that moved is told, and another model is refused in the preview already."""
-    pin = ("--target", "urn:pulumi:test::lambda-vllm::pulumi-python:dynamic/lambdavllm:ModelPin::model")
+    pin = ("--target", "**ModelPin::vllm-model", "--target", "**VllmEndpoint::vllm")
     real_project.pulumi("up", "--yes", "--skip-preview", *pin)
     hub = HfApi(endpoint=cloud.url, token=cloud.hf_token)
     hub.upload_file(path_or_fileobj=b"moved", path_in_repo="moved.txt", repo_id="meta-llama/Llama-3.1-8B-Instruct")

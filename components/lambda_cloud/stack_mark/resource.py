@@ -6,6 +6,7 @@ by a run that was killed before it heard of it is found by the next; and `destro
 bears the mark.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -32,9 +33,9 @@ _marks: dict[Any, StackMark] = {}
 """By the stack that is being made; several in one process only in tests."""
 
 
-def stack_mark() -> pulumi.Output[str]:
-    """The mark of the stack that this program makes; it becomes a resource at the first call."""
+def stack_mark(after: Sequence[pulumi.Resource] = ()) -> pulumi.Output[str]:
+    """The mark of the stack that this program makes; it becomes a resource at the first call, made `after` others."""
     stack = pulumi.runtime.get_root_resource()
     if stack not in _marks:
-        _marks[stack] = StackMark(RESOURCE_NAME)
+        _marks[stack] = StackMark(RESOURCE_NAME, pulumi.ResourceOptions(depends_on=list(after)))
     return _marks[stack].mark
