@@ -55,7 +55,7 @@ def server_environment(
     return {
         **inherited,
         # By name: without it the user's own HOME would decide where the server looks for the weights.
-        "HF_HOME": inherited.get("HF_HOME") or str(places.home / ".cache/huggingface"),
+        "HF_HOME": inherited.get("HF_HOME") or str(places.hub_home),
         **cache_environment(places, version),
         **read_variables(places.cuda_environment),
         **(_cpu_environment() if target == CPU else {}),

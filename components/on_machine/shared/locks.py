@@ -31,13 +31,13 @@ def try_lock(file: Path) -> int | None:
     return descriptor
 
 
-def is_locked(file: Path) -> bool:
-    """Whether somebody holds it. Looking takes the lock for a moment."""
+def is_locked(file: Path, *, by_sharers_too: bool = False) -> bool:
+    """Whether somebody holds it: alone, or also together with others. Looking takes the lock for a moment."""
     if not file.exists():
         return False
     descriptor = os.open(file, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if by_sharers_too else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:

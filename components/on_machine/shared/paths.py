@@ -75,6 +75,11 @@ class Places:
         return self.settings / "cache"
 
     @property
+    def hub_home(self) -> Path:
+        """What huggingface_hub calls HF_HOME, where no cache folder is named."""
+        return self.home / ".cache/huggingface"
+
+    @property
     def hub_token(self) -> Path:
         return self.settings / "hf-token"
 

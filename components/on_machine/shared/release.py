@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from components.on_machine.shared.files import replace_link
+from components.on_machine.shared.locks import is_locked
 from components.on_machine.shared.paths import RELEASE, RELEASES, ROOT, places
 
 _held: list[int] = []
@@ -28,19 +29,8 @@ def switch(home: Path, name: str) -> None:
     releases = home / RELEASES
     replace_link(home / RELEASE, Path(releases.name, name))
     for folder in releases.iterdir():
-        if folder.name != name and not _is_held(folder):
+        if folder.name != name and not is_locked(folder, by_sharers_too=True):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_held(folder: Path) -> bool:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def main(words: Sequence[str]) -> Facts:
     home = places()
     # No vLLM runs here, so that the folders of its version do not matter.
     variables = {**os.environ, **cache_environment(home, vllm_version="")}
-    hub_home = Path(variables.get("HF_HOME") or home.home / ".cache/huggingface")
+    hub_home = Path(variables.get("HF_HOME") or home.hub_home)
     with turn(home) as lock:
         snapshot = Snapshot(hub_home, model, commit, int(planned_bytes), excludes)
         if snapshot.is_here():
