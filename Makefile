@@ -1,6 +1,6 @@
 # Thin: the work is in scripts/.
 
-RUN := PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$$PATH" PULUMI_HOME="$(CURDIR)/.tools/pulumi-home" \
+RUN := PYTHONDONTWRITEBYTECODE= PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$$PATH" PULUMI_HOME="$(CURDIR)/.tools/pulumi-home" \
   PULUMI_IGNORE_AMBIENT_PLUGINS=true
 
 # Test files run two at a time: most of the engine's and of vLLM's time is waiting. Tests of one file stay in order.

@@ -66,8 +66,8 @@ def _machines(folder: Path, table: Table) -> None:
 def _project(projects: ExitStack, folder: Path, cloud: LocalCloud, program: Path) -> Project:
     folder.mkdir()
     made = projects.enter_context(project(folder, cloud, program))
-    # As on a computer where Python may keep what it has compiled.
-    made.set_environment(PYTHONDONTWRITEBYTECODE="")
+    # As on a computer where Python may keep what it has compiled, and with its real pip.
+    made.set_environment(PYTHONDONTWRITEBYTECODE="", PYTHONPATH="")
     return made
 
 

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 REPOSITORY = Path(__file__).absolute().parents[2]
+QUICK_PIP = Path(__file__).absolute().parent / "quick_pip"
 
 
 class PulumiCliMissingError(Exception):
@@ -31,6 +32,7 @@ def pulumi_environment(home: Path, backend: Path) -> dict[str, str]:
     }
     return inherited | {
         "PATH": path,
+        "PYTHONPATH": str(QUICK_PIP),
         "PULUMI_HOME": str(home),
         # As the README has it: without files beside the state that a kill may leave half written.
         "PULUMI_BACKEND_URL": f"file://{backend.absolute()}?metadata=skip",
