@@ -3,8 +3,9 @@
 RUN := PYTHONDONTWRITEBYTECODE= PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$$PATH" PULUMI_HOME="$(CURDIR)/.tools/pulumi-home" \
   PULUMI_IGNORE_AMBIENT_PLUGINS=true
 
-# Test files run two at a time: most of the engine's and of vLLM's time is waiting. Tests of one file stay in order.
-SIDE_BY_SIDE := --numprocesses 2 --dist loadfile
+# More at a time than there are cores: much of the engine's and of vLLM's time is waiting. What shares a stack stays in
+# order (tests/conftest.py), and what takes longest comes first.
+SIDE_BY_SIDE := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 # Unit tests know of no order.
 ON_BOTH_CORES := --numprocesses 2
 
@@ -24,7 +25,7 @@ local-down: tools ## pulumi destroy, local cloud down, and a check that nothing 
 	@.venv/bin/python -m scripts.local down
 
 test: tools ## all three floors of tests
-	@$(RUN) python -m pytest $(SIDE_BY_SIDE) tests/unit tests/engine tests/e2e
+	@$(RUN) python -m pytest $(SIDE_BY_SIDE) tests/e2e tests/engine tests/unit
 
 test-unit: tools ## no process is started, no clock is looked at; well under a minute
 	@$(RUN) python -m pytest $(ON_BOTH_CORES) tests/unit
@@ -36,7 +37,7 @@ test-engine: tools ## the real Pulumi engine against the local cloud
 	@$(RUN) python -m pytest $(SIDE_BY_SIDE) tests/engine
 
 test-e2e: tools ## real vLLM on the CPU
-	@$(RUN) python -m pytest tests/e2e
+	@$(RUN) python -m pytest $(SIDE_BY_SIDE) tests/e2e
 
 bench: tools ## calls, seconds and outages against what was promised, with real vLLM; about two hours
 	@$(RUN) python -m benchmarks

@@ -1,7 +1,8 @@
-"""An endpoint for a file: real engine, real SSH, real vLLM on the CPU.
+"""Endpoints of real vLLM on the CPU: real engine, real SSH.
 
-Its first `pulumi up` is killed in the middle of the install and run again, so that everything after it is tested on a
-stack that has been through that.
+Loading the real thing is what takes long here. So the files of a folder share one stack, from top to bottom: those of
+`endpoint` one that came up, was killed and went on, and is destroyed in the end; those of `in_use` one that people use,
+change and attack.
 """
 
 import ssl
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import openai
-import pytest
+import psutil
 
 from tests.support.local_cloud import LocalCloud, local_cloud
 from tests.support.pulumi_project import Project, Run, project
@@ -34,10 +35,8 @@ class Served:
 
     project: Project
     cloud: LocalCloud
-    killed_instance: str
-    """The instance that the killed update had launched."""
-    second_up: Run
-    """The update that went on after it."""
+    up: Run
+    """The update that made it."""
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -70,6 +69,32 @@ class Served:
         """Home directory of the machine."""
         return self.cloud.home(self.outputs["instance_id"])
 
+    def answers(self, model: str) -> bool:
+        """True when the model gives a token to OpenAI's client."""
+        try:
+            return bool(self.client().completions.create(model=model, prompt="Hello", max_tokens=1).choices)
+        except openai.OpenAIError:
+            return False
+
+    def servers(self) -> set[int]:
+        """Process ids of the API server."""
+        return {process.pid for process in self._processes() if "vllm serve" in _command(process)}
+
+    def engines(self) -> list[psutil.Process]:
+        """The processes that compute."""
+        return [process for process in self._processes() if "EngineCore" in _command(process)]
+
+    def _processes(self) -> list[psutil.Process]:
+        home = str(self.home())
+        return [p for p in psutil.process_iter(["environ"]) if (p.info["environ"] or {}).get("HOME") == home]
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline()).replace("bin/vllm serve", "vllm serve")
+    except psutil.NoSuchProcess:
+        return ""
+
 
 @contextmanager
 def small_stack(folder: Path) -> Iterator[tuple[Project, LocalCloud]]:
@@ -84,19 +109,3 @@ def small_stack(folder: Path) -> Iterator[tuple[Project, LocalCloud]]:
             vllmArgs=FLAGS,
         )
         yield made, cloud
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The endpoint of one file, whose last test may take it away; tests that change it come last."""
-    folder = tmp_path_factory.mktemp("e2e")
-    with small_stack(folder) as (made, cloud):
-        made.kill_up_when(lambda: installing(cloud))
-        (launched,) = cloud.billing()
-        yield Served(made, cloud, launched, made.up())
-
-
-def installing(cloud: LocalCloud) -> bool:
-    """True when a machine is in the middle of the install."""
-    progress = cloud.state.glob("machines/*/home/ubuntu/.local/share/lambda-vllm/jobs/install-*/progress")
-    return any("installing vLLM" in file.read_text() for file in progress)

@@ -44,6 +44,8 @@ def debian_stack(folder: Path) -> Iterator[Project]:
     with local_cloud(folder / "cloud", "nspawn", more_options=["--host", "0.0.0.0"]) as cloud:
         port = cloud.url.rpartition(":")[2]
         with project(folder, cloud) as made:
+            # Everything that is waited for is waited for longer: to take such a machine away can take half a minute.
+            made.set_environment(LAMBDA_CLOUD_REQUEST_INTERVAL="0.3")
             made.configure(
                 apiUrl=f"http://127.0.0.1:{port}",
                 hfEndpoint=f"http://{own_address()}:{port}",

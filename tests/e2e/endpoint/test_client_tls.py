@@ -12,7 +12,6 @@ import openai
 import pytest
 
 from tests.e2e.conftest import MODEL, Served
-from tests.e2e.test_endpoint import server_processes
 from tests.support.pulumi_cli import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
@@ -99,7 +98,7 @@ def test_a_certificate_near_its_end_is_renewed_and_shown_by_the_same_server_twic
     served: Served, tmp_path: Path
 ) -> None:
     """Twice, since vLLM's watcher follows a file that is replaced by another once only."""
-    before = server_processes(served)
+    before = served.servers()
     assert before
     for _ in range(2):
         old, authority = shown(served), served.outputs["ca_certificate"]
@@ -109,7 +108,7 @@ def test_a_certificate_near_its_end_is_renewed_and_shown_by_the_same_server_twic
         assert shown(served) != old
         assert served.outputs["ca_certificate"] == authority
         assert served.client().completions.create(model=MODEL, prompt="Hello", max_tokens=1).choices
-    assert server_processes(served) == before
+    assert served.servers() == before
     served.project.pulumi("preview", "--expect-no-changes")
 
 

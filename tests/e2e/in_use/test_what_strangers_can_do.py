@@ -1,4 +1,7 @@
-"""What strangers can do to the endpoint: its own routes, and 2,000 requests without the key."""
+"""What strangers can do to the endpoint: its own routes, and 2,000 requests without the key.
+
+The last file of the folder: nobody else's tests run on a server that was attacked.
+"""
 
 import http.client
 import json
@@ -9,7 +12,6 @@ import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,12 +23,10 @@ import pytest
 
 from components.on_machine.service.guard import ALLOWED, allowed_method
 from components.vllm.release.flags import FLAGS, checked_flags
-from tests.e2e.conftest import FLAGS as FLAGS_ON_TWO_CORES
-from tests.e2e.conftest import MODEL
-from tests.support.local_cloud import LocalCloud, local_cloud
+from tests.e2e.conftest import MODEL, Served
 from tests.support.malformed import Malformed, connect, malformed_requests, statuses
 from tests.support.pulumi_cli import REPOSITORY
-from tests.support.pulumi_project import Project, project
+from tests.support.pulumi_project import Project
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -109,21 +109,12 @@ class Target:
 
 
 @pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
-    """A stack of its own: the others do not share their server with an attack."""
-    folder = tmp_path_factory.mktemp("abuse")
-    with local_cloud(folder / "cloud") as cloud, project(folder, cloud) as made:
-        _configure(made, cloud)
-        made.up()
-        outputs = made.outputs()
-        yield Target(made, outputs["endpoint"], outputs["api_key"], cloud.home(outputs["instance_id"]))
-
-
-def _configure(made: Project, cloud: LocalCloud) -> None:
-    made.configure(
-        apiUrl=cloud.url, hfEndpoint=cloud.url, sshPort=2222, allowedCidrs=["127.0.0.0/8"], maxModelLen=512,
-        vllmArgs=FLAGS_ON_TWO_CORES,
-    )  # fmt: skip
+def target(served: Served) -> Target:
+    # Whatever the tests of swaps have left.
+    served.project.configure(model=None)
+    served.project.up()
+    outputs = served.outputs
+    return Target(served.project, outputs["endpoint"], outputs["api_key"], served.home())
 
 
 def routes(log: str) -> list[tuple[str, list[str]]]:

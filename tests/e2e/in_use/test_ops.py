@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from ops.metrics import read_metrics
 from ops.monitoring import DASHBOARD
 from ops.outputs import StackOutputs
 from ops.server import reach
-from tests.e2e.conftest import MODEL, small_stack
+from tests.e2e.conftest import MODEL, Served
 from tests.support.prometheus import NoPrometheusError, expressions, programs, prometheus
 from tests.support.pulumi_cli import REPOSITORY
 from tests.support.pulumi_project import Project
@@ -60,13 +59,10 @@ class Used:
 
 
 @pytest.fixture(scope="module")
-def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Used]:
+def used(served: Served) -> Used:
     # Ctrl+C ends a tunnel, also where the tests themselves run behind `&`.
     let_signals_arrive()
-    folder = tmp_path_factory.mktemp("ops")
-    with small_stack(folder) as (made, _):
-        made.up()
-        yield Used(made, StackOutputs(made.outputs()))
+    return Used(served.project, StackOutputs(served.outputs))
 
 
 def test_chat_prints_the_answer_and_how_fast_it_came(used: Used) -> None:
