@@ -27,10 +27,11 @@ from components.machine.ssh_tunnel import LocalPortError, Login, TunnelError, op
 from components.tls.x509 import issue, new_authority
 from components.vllm.endpoint_check.probe import Expected, probe, takes_connection
 from components.vllm.endpoint_check.provider import EndpointCheckProvider
+from tests.support.own_address import own_address
 from tests.support.pulumi_cli import REPOSITORY
 from tests.support.tls_endpoint import KEY, MODEL, Endpoint, endpoint
 
-ADDRESS = "127.76.250.1"
+ADDRESS = own_address()
 """Of a machine whose endpoint listens on its loopback only, which is here 127.0.0.1."""
 
 

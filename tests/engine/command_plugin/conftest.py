@@ -1,6 +1,5 @@
 """A host that is not listening yet, and an empty stack that would reach it."""
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from scripts.command_plugin.install import install
 from tests.support.command_plugin.ssh_host import SshHost
 from tests.support.command_plugin.stack import Stack
+from tests.support.own_address import own_address
 from tests.support.pulumi_cli import pulumi_environment
 
 
@@ -23,9 +23,7 @@ def key() -> asyncssh.SSHKey:
 def host(tmp_path: Path, key: asyncssh.SSHKey) -> Iterator[SshHost]:
     disk = tmp_path / "disk"
     disk.mkdir()
-    # Test files run side by side, each worker with an address of its own; 127.77 is the local cloud's.
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    host = SshHost(f"127.76.200.{10 + worker}", disk, key)
+    host = SshHost(own_address(), disk, key)
     yield host
     host.close()
 
