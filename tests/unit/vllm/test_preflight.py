@@ -216,7 +216,11 @@ def test_nothing_is_said_of_a_launch_beside_a_machine_that_stays(cloud: Emulated
 
 def test_a_launch_that_has_to_wait_for_a_free_machine_is_told_to(cloud: EmulatedCloud) -> None:
     plan = plan_of(cloud)
-    taken = replace(plan, candidates=tuple(replace(one, has_capacity=False) for one in plan.candidates))
+    full = {
+        name: offer.model_copy(update={"regions_with_capacity_available": []})
+        for name, offer in plan.market.offers.items()
+    }
+    taken = replace(plan, market=replace(plan.market, offers=full))
     (told,) = [line for line in lines_of_a_launch(taken) if "waits for one" in line]
     assert told.startswith("no acceptable machine is free now: the launch waits for one, up to 30 minutes")
 
