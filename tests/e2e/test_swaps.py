@@ -20,9 +20,9 @@ import pytest
 from tests.e2e.conftest import FLAGS, MODEL, small_stack
 from tests.support.local_cloud import LocalCloud
 from tests.support.models.vllm_cases import ANSWERS, YARN, cases
+from tests.support.polling import until
 from tests.support.pulumi_cli import REPOSITORY
 from tests.support.pulumi_project import Project
-from tests.support.swap_machine import until_true
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -117,11 +117,11 @@ def test_an_engine_that_is_killed_comes_back_without_pulumi(stack: Stack) -> Non
     before = stack.servers()
     (engine,) = stack.engines()
     os.kill(engine.pid, signal.SIGKILL)
-    until_true(lambda: stack.servers() and not stack.servers() & before, 120)
+    until(lambda: stack.servers() and not stack.servers() & before, 120)
     last = (stack.home / ".local/share/lambda-vllm/logs/failed.log").read_text().rstrip().rpartition("\n")[2]
     assert last.startswith("error: the model server failed: the engine's process ended without a word while: serving: ")
     assert "not killed by the kernel for want of memory" in last
-    until_true(lambda: stack.answers(MODEL), 300)
+    until(lambda: stack.answers(MODEL), 300)
 
 
 def test_what_vllm_finds_wrong_beforehand_is_told_while_the_old_model_serves_on(stack: Stack) -> None:

@@ -23,6 +23,7 @@ from components.vllm.release.install.versions import TOOLS
 from localcloud.machines.small_disk import can_mount
 from tests.support.local_cloud import LocalCloud
 from tests.support.machine_release import lay_release
+from tests.support.polling import until
 
 MODEL = "meta-llama/Llama-3.1-70B-Instruct"
 WEIGHTS = f"{PACKAGE}.weights"
@@ -283,10 +284,8 @@ def begun_slowly(machine: Machine, seconds: float) -> "subprocess.Popen[str]":
         "POST", "/faults", {"operation": "hub-file", "kind": "hub-slow", "probability": 1, "seconds": seconds}
     )
     asked = machine.start()
-    deadline = time.monotonic() + 120
-    while not machine.parts():
-        assert time.monotonic() < deadline and asked.poll() is None
-        time.sleep(0.05)
+    until(lambda: machine.parts() or asked.poll() is not None)
+    assert asked.poll() is None
     return asked
 
 

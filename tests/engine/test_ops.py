@@ -26,7 +26,8 @@ from tests.support.ops_stack import (
     stack_with,
 )
 from tests.support.ops_terminal import SECONDS, chat_at_terminal
-from tests.support.process_machine import Machine, booted, until
+from tests.support.polling import until_async
+from tests.support.process_machine import Machine, booted
 from tests.support.small_openai import KEY, WORDS, SmallServer, make_certificates, small_server
 
 ANSWER = "".join(WORDS)
@@ -216,7 +217,7 @@ def test_in_a_terminal_ctrl_c_stops_the_answer_on_the_server_too_and_not_the_pro
                 await screen.shows("Paris. on on")
                 screen.types(b"\x03")
                 await screen.shows("[stopped: ")
-                await until(way.server.left.is_set, SECONDS)
+                await until_async(way.server.left.is_set, SECONDS)
                 way.server.endless = False
                 screen.types(b"again\n")
                 await screen.shows("[5 tokens")
@@ -282,7 +283,7 @@ def test_logs_are_shown_followed_over_a_rotation_and_nothing_stays_on_the_machin
             assert tails_of(way.machine.home)
             follow.send_signal(signal.SIGINT)
             assert await asyncio.wait_for(follow.wait(), SECONDS) == 0
-            await until(lambda: not tails_of(way.machine.home), SECONDS)
+            await until_async(lambda: not tails_of(way.machine.home), SECONDS)
             assert left_in_temporary_folder(way.stack) == []
 
     run(scenario())
@@ -388,7 +389,7 @@ def test_a_command_that_is_ended_from_outside_takes_its_tunnel_away_whose_key_is
             _, errors = await asyncio.wait_for(chat.communicate(), SECONDS)
             assert chat.returncode == 128 + number
             assert b"Traceback" not in errors
-            await until(way.server.left.is_set, SECONDS)
+            await until_async(way.server.left.is_set, SECONDS)
             assert left_in_temporary_folder(way.stack) == []
 
     run(scenario())

@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,9 @@ import requests
 
 from tests.support.emulated import PUBLIC_KEY
 from tests.support.local_cloud import LocalCloud, local_cloud
+from tests.support.polling import until
 
 PROGRAM = Path(sys.executable).with_name("lai")
-PATIENCE_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +51,10 @@ def _json(cloud: LocalCloud, *arguments: str) -> Any:
 
 
 def _until_status(cloud: LocalCloud, name: str, statuses: set[str]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        found = {one["status"] for one in _json(cloud, "ls") if one["name"] == name} or {"gone"}
-        if found <= statuses:
-            return
-        assert time.monotonic() < deadline, found
-        time.sleep(0.2)
+    def found() -> set[str]:
+        return {one["status"] for one in _json(cloud, "ls") if one["name"] == name} or {"gone"}
+
+    until(lambda: found() <= statuses, every=0.2, why=found)
 
 
 def test_it_reads_the_catalogue_and_the_keys(cloud: LocalCloud) -> None:

@@ -1,8 +1,6 @@
 """A customer of a local cloud with machines: an SSH key, instances, and commands on them."""
 
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import asyncssh
 import requests
 
 from tests.support.local_cloud import LocalCloud
+from tests.support.polling import until
 
 GH200 = {"region_name": "us-east-3", "instance_type_name": "gpu_1x_gh200", "ssh_key_names": ["key"]}
 
@@ -70,11 +69,3 @@ class Customer:
     def _status(self, instance_id: str) -> str:
         status: str = self.call("GET", f"/instances/{instance_id}")["status"]
         return status
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for something that has to come true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not come true in time"
-        time.sleep(0.1)

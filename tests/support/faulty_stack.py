@@ -23,9 +23,9 @@ from components.model.facts import ModelFacts
 from components.vllm.release.install.versions import LOCKS, TOOLS
 from localcloud.machines.processes import processes_of
 from localcloud.machines.small_disk import can_mount
-from tests.support.customer import until
 from tests.support.local_cloud import LocalCloud, local_cloud
 from tests.support.package_mirror import Mirror, mirror
+from tests.support.polling import until
 from tests.support.pulumi_project import Project, Run, project
 from tests.support.small_components import MIDDLE, OTHERS, PACKAGES, make_small_components, write_lock
 

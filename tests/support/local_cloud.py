@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import requests
 
 from tests.support.control_side import ControlSide
+from tests.support.polling import until
 from tests.support.pulumi_cli import REPOSITORY
 
 TIME_SCALE = "0.007"
@@ -55,11 +55,13 @@ class LocalCloud(ControlSide):
     def _list(self, kind: str) -> list[dict[str, Any]]:
         """What the API lists; a cloud with limits answers the test's own questions too only when they allow it."""
         headers = {"Authorization": f"Bearer {self.api_key}"}
-        for _ in range(100):
+
+        def asked() -> tuple[requests.Response] | None:
+            # In something else, since an answer that is an error is false by itself.
             answer = requests.get(f"{self.url}/api/v1/{kind}", headers=headers, timeout=30)
-            if answer.status_code != HTTPStatus.TOO_MANY_REQUESTS:
-                break
-            time.sleep(0.1)
+            return None if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS else (answer,)
+
+        (answer,) = until(asked, every=0.1)
         assert answer.ok, answer.text
         listed: list[dict[str, Any]] = answer.json()["data"]
         return listed
