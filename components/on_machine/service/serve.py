@@ -10,7 +10,7 @@ from components.on_machine.shared.accelerator import CPU, accelerator
 from components.on_machine.shared.caches import cache_environment, installed_vllm
 from components.on_machine.shared.files import read_variables, replace_file
 from components.on_machine.shared.paths import ROOT, Places
-from components.vllm.release.install.versions import TARGETS
+from components.vllm.release.install.versions import CPU_TARGET, GPU_TARGET, TARGETS
 from components.vllm.release.service import names
 
 MIDDLEWARE = ("access_log.FailuresOnly", "guard.Guard")
@@ -51,7 +51,7 @@ def server_environment(
     generation: Generation, places: Places, target: str, inherited: Mapping[str, str]
 ) -> dict[str, str]:
     """All variables of the server. The user's own win over what is only a default; `WorkError` without the caches."""
-    version = installed_vllm(generation.venv, TARGETS[CPU if target == CPU else "cuda13"].vllm)
+    version = installed_vllm(generation.venv, TARGETS[CPU_TARGET if target == CPU else GPU_TARGET].vllm)
     return {
         **inherited,
         # By name: without it the user's own HOME would decide where the server looks for the weights.
