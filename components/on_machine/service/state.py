@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from components.on_machine.shared.clock import boot_id, now
+from components.on_machine.shared.files import replace_file
 from components.on_machine.shared.locks import is_locked
 
 
@@ -48,12 +49,8 @@ class ServiceState:
 
     def write(self, state: State) -> None:
         """Nothing is lost when it cannot be written: the marks of the generations decide."""
-        new = self._file.with_name(f".{self._file.name}.new")
-        try:
-            new.write_text(json.dumps(asdict(state)))
-            new.replace(self._file)
-        except OSError:
-            new.unlink(missing_ok=True)
+        with suppress(OSError):
+            replace_file(self._file, json.dumps(asdict(state)))
 
     def read(self) -> State:
         try:

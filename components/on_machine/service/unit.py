@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from components.on_machine.shared.files import replace_file
 from components.on_machine.shared.locks import is_locked
 from components.on_machine.shared.paths import RELEASE
 
@@ -62,9 +63,8 @@ class ServiceUnit:
         read = self._base / "unit.read"
         if any(not file.exists() or file.read_text() != text for file in (self._file, read)):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            new = self._file.with_name(f".{NAME}.new")
-            new.write_text(text)
-            new.replace(self._file)
+            # systemd warns of a unit that not everybody can read.
+            replace_file(self._file, text, 0o644)
             if self._systemctl("daemon-reload"):
                 read.write_text(text)
         # systemd reads all its units anew for that, so only where the link is missing that makes it start at boot.
