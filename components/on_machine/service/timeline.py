@@ -25,8 +25,8 @@ MOST_BYTES = 1_000_000
 class Timeline:
     """The file, the oldest lines of which are dropped when it grows large."""
 
-    def __init__(self, base: Path) -> None:
-        self._file = base / "timeline.jsonl"
+    def __init__(self, file: Path) -> None:
+        self._file = file
 
     def add(self, **entry: Any) -> None:
         """One more line."""
