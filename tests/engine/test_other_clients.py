@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from tests.support.emulated import PUBLIC_KEY
 from tests.support.local_cloud import LocalCloud, local_cloud
@@ -26,14 +25,9 @@ PROGRAM = Path(sys.executable).with_name("lai")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """A cloud without machines, with a key and a filesystem, which the client cannot make."""
     with local_cloud(tmp_path_factory.mktemp("cloud") / "state", machines="none") as cloud:
-        _api(cloud, "ssh-keys", {"name": "theirs", "public_key": PUBLIC_KEY})
-        _api(cloud, "filesystems", {"name": "weights", "region": "us-east-3"})
+        cloud.api("POST", "/ssh-keys", {"name": "theirs", "public_key": PUBLIC_KEY})
+        cloud.api("POST", "/filesystems", {"name": "weights", "region": "us-east-3"})
         yield cloud
-
-
-def _api(cloud: LocalCloud, path: str, body: object) -> None:
-    headers = {"Authorization": f"Bearer {cloud.api_key}"}
-    requests.post(f"{cloud.url}/api/v1/{path}", json=body, headers=headers, timeout=30).raise_for_status()
 
 
 def _run(cloud: LocalCloud, *arguments: str) -> "subprocess.CompletedProcess[str]":

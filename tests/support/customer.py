@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncssh
-import requests
 
 from tests.support.local_cloud import LocalCloud
 from tests.support.polling import until
@@ -26,10 +25,7 @@ class Customer:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Data of a call below /api/v1, which must succeed."""
-        headers = {"Authorization": f"Bearer {self._cloud.api_key}"}
-        answer = requests.request(method, f"{self._cloud.url}/api/v1{path}", json=body, headers=headers, timeout=60)
-        assert answer.ok, answer.text
-        return answer.json()["data"]
+        return self._cloud.api(method, path, body)
 
     def launch(self, **fields: Any) -> str:
         """Id of a new instance, which boots meanwhile."""

@@ -141,13 +141,7 @@ class FaultyStack:
     def reboot(self) -> None:
         """As in Lambda's console; it is over when the machine listens again."""
         before = self._boot_id()
-        answer = requests.post(
-            f"{self.cloud.url}/api/v1/instance-operations/restart",
-            json={"instance_ids": [self.instance_id]},
-            headers={"Authorization": f"Bearer {self.cloud.api_key}"},
-            timeout=60,
-        )
-        assert answer.ok, answer.text
+        self.cloud.api("POST", "/instance-operations/restart", {"instance_ids": [self.instance_id]})
         until(lambda: self._boot_id() not in (before, ""), PATIENCE_S)
 
     def _boot_id(self) -> str:

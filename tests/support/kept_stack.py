@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-import requests
 import yaml
 
 from components.text.version import VERSION
@@ -137,7 +136,7 @@ def _laid_out(kept: Path, folder: Path) -> Iterator[KeptStack]:
     account.close()
     with local_cloud(state) as cloud:
         _replace_below(state / "machines", {URL: cloud.url})
-        _boot(cloud, facts["instance_id"])
+        cloud.api("POST", "/instance-operations/restart", {"instance_ids": [facts["instance_id"]]})
         with project(folder, cloud) as made:
             use_small_endpoint(made, cloud)
             made.configure(**json.loads(_replaced(json.dumps(facts["config"]), {URL: cloud.url})))
@@ -230,10 +229,3 @@ def _in_bytes(content: bytes, words: Mapping[str, str]) -> bytes:
     for word, other in words.items():
         content = content.replace(word.encode(), other.encode())
     return content
-
-
-def _boot(cloud: LocalCloud, instance_id: str) -> None:
-    headers: dict[str, Any] = {"Authorization": f"Bearer {cloud.api_key}"}
-    url = f"{cloud.url}/api/v1/instance-operations/restart"
-    answer = requests.post(url, json={"instance_ids": [instance_id]}, headers=headers, timeout=60)
-    assert answer.ok, answer.text

@@ -12,7 +12,6 @@ from typing import Any
 
 import psutil
 import pytest
-import requests
 
 from localcloud.errors import LocalCloudError
 from localcloud.machines.nspawn.firewall import Firewall
@@ -86,10 +85,7 @@ class DebianCloud:
 
     def api(self, method: str, path: str, body: object = None) -> Any:
         """The data of a successful answer."""
-        headers = {"Authorization": f"Bearer {self.cloud.api_key}"}
-        answer = requests.request(method, f"{self.cloud.url}/api/v1{path}", json=body, headers=headers, timeout=60)
-        assert answer.ok, answer.text
-        return answer.json()["data"]
+        return self.cloud.api(method, path, body)
 
     def launch(self, **more: object) -> str:
         """Ask for an instance; its id."""
