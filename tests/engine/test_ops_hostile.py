@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.test_ops import ANSWER, LOG, line_with, run, served
+from tests.support.ops_served import ANSWER, LOG, line_with, run, served
 from tests.support.ops_stack import OpsStack, left_in_temporary_folder, project_without_stack
 from tests.support.ops_terminal import SECONDS, chat_at_terminal
 from tests.support.polling import until_async

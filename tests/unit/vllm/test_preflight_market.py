@@ -1,7 +1,5 @@
 """Types, regions, images and filesystems that Lambda does not have: told under their own keys, with what it has."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,16 +9,10 @@ from components.vllm.preflight import Plan
 from components.vllm.preflight.market_check import look
 from components.vllm.preflight.plan_text import lines
 from components.vllm.release.flags.files import SentFiles
-from tests.support.emulated import EmulatedCloud, emulated_cloud
+from tests.support.emulated import EmulatedCloud
 
 ARM64_STACK = "e57d5fc7-36e7-4f9a-953f-3429c1f7e3b7"
 """The image lambda-stack-24-04 for arm64."""
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedCloud]:
-    with emulated_cloud(Path(tmp_path_factory.mktemp("cloud"))) as running:
-        yield running
 
 
 def found(cloud: EmulatedCloud, **wanted: Any) -> tuple[str, ...]:
