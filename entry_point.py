@@ -58,6 +58,12 @@ def guard(program: str, requirements: str = "requirements.txt") -> None:
     atexit.register(_write_out, program)
 
 
+def started_module() -> str:
+    """The module that `python -m` was told to run; empty where this Python does not say, as one before 3.10."""
+    words = list(getattr(sys, "orig_argv", ()))
+    return str(words[words.index("-m") + 1]) if "-m" in words[:-1] else ""
+
+
 def ending_of(error: BaseException, requirements: str) -> Ending:
     """What there is to say of an error that a program did not expect."""
     if isinstance(error, KeyboardInterrupt):

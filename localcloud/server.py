@@ -17,7 +17,7 @@ from localcloud.account.drift import Drift
 from localcloud.account.filesystems import FilesystemFolders
 from localcloud.account.prices import Prices
 from localcloud.account.quotas import Allowance
-from localcloud.account.state import RunningServer, StateDirectory, write_private
+from localcloud.account.state import RunningServer, StateDirectory
 from localcloud.account.store import Store
 from localcloud.api.auth import authenticate
 from localcloud.api.edge import LIMITER, RateLimit, check_user_agent, rate_limiter
@@ -33,6 +33,7 @@ from localcloud.errors import LocalCloudError
 from localcloud.faults.ssh import SshTrouble
 from localcloud.faults.trouble import play
 from localcloud.faults.waiting import Faults
+from localcloud.files import replace_file
 from localcloud.hub import hub_routes, hub_tokens
 from localcloud.machines.accelerator import Accelerator
 from localcloud.machines.base import Machines
@@ -166,7 +167,7 @@ async def serving(settings: Settings) -> AsyncIterator[RunningServer]:
             app = make_app(cloud, hub_routes(state.hub, tokens), settings.rate_limit)
             async with _listen(app, settings) as url:
                 running = RunningServer(pid=os.getpid(), url=url, machines=machines.kind, ssh_port=machines.ssh_port)
-                write_private(state.server, running.model_dump_json() + "\n")
+                replace_file(state.server, running.model_dump_json() + "\n")
                 yield running
 
 

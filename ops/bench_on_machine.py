@@ -15,11 +15,10 @@ from typing import Any
 import yaml
 from huggingface_hub import try_to_load_from_cache
 
+from components.on_machine.shared.paths import CONFIG, places
 from components.on_machine.tls.trust import distrust_of
 
-BASE = Path.home() / ".local/share/lambda-vllm"
-SETTINGS = Path.home() / ".config/lambda-vllm"
-VLLM = BASE / "venv/bin/vllm"
+HERE = places()
 CONNECT_S = 10.0
 
 
@@ -27,11 +26,11 @@ def main(scheme: str, port: str, model: str, requests: str, concurrency: str, in
     os.environ["HF_HUB_OFFLINE"] = "1"
     address = os.environ.get("BIND_ADDRESS", "127.0.0.1")
     if scheme == "https":
-        check_trust(address, int(port), SETTINGS / "ca.pem")
+        check_trust(address, int(port), HERE.authority)
     folder = str(weights_folder())
     with tempfile.TemporaryDirectory() as results:
         words = [
-            *(str(VLLM), "bench", "serve", "--backend", "openai"),
+            *(str(HERE.venv / "bin/vllm"), "bench", "serve", "--backend", "openai"),
             *("--base-url", f"{scheme}://{address}:{port}"),
             *("--endpoint", "/v1/completions", "--model", model, "--tokenizer", folder),
             *("--dataset-name", "random", "--random-input-len", inputs, "--random-output-len", outputs),
@@ -69,7 +68,7 @@ def summary(result: dict[str, Any]) -> dict[str, Any]:
 
 def weights_folder() -> Path:
     """Where the commit that is served lies on the disk, with its tokenizer."""
-    served = yaml.safe_load((SETTINGS / "current/vllm.yaml").read_text())
+    served = yaml.safe_load((HERE.current / CONFIG).read_text())
     config = try_to_load_from_cache(served["model"], "config.json", revision=served["revision"])
     if not isinstance(config, str):
         raise SystemExit(f"error: the weights of {served['model']} are not on the machine")
@@ -80,11 +79,11 @@ def environment(scheme: str) -> dict[str, str]:
     """With the key, and with the CA as the only one."""
     variables = {
         **os.environ,
-        "OPENAI_API_KEY": (SETTINGS / "api-keys").read_text().split()[0],
+        "OPENAI_API_KEY": HERE.api_keys.read_text().split()[0],
         "VLLM_NO_USAGE_STATS": "1",
     }
     if scheme == "https":
-        variables["SSL_CERT_FILE"] = str(SETTINGS / "ca.pem")
+        variables["SSL_CERT_FILE"] = str(HERE.authority)
     return variables
 
 

@@ -2,23 +2,27 @@
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from components.on_machine.shared.paths import UNIT, Places
 from ops.ssh import Login
 
 STARTS = 3
+THERE = Places(Path())
+"""From the home folder on."""
 
 # One fact a line. The folder is made in the first minute after the boot; where the file system keeps no birth times,
 # `stat` says 0 or a dash.
 QUESTIONS = f"""
 export XDG_RUNTIME_DIR="${{XDG_RUNTIME_DIR:-/run/user/$(id -u)}}"
-base="$HOME/.local/share/lambda-vllm"
-echo "state $(systemctl --user is-active lambda-vllm.service 2>/dev/null)"
-echo "restarts $(systemctl --user show --property NRestarts lambda-vllm.service 2>/dev/null | cut -d= -f2)"
-echo "born $(stat -c %W "$base" 2>/dev/null)"
+cd || exit
+echo "state $(systemctl --user is-active {UNIT} 2>/dev/null)"
+echo "restarts $(systemctl --user show --property NRestarts {UNIT} 2>/dev/null | cut -d= -f2)"
+echo "born $(stat -c %W {THERE.base} 2>/dev/null)"
 echo "now $(date +%s)"
-echo "doing $(cat "$base/service.json" 2>/dev/null)"
-tail -n {STARTS} "$base/timeline.jsonl" 2>/dev/null | sed 's/^/start /'
+echo "doing $(cat {THERE.service_state} 2>/dev/null)"
+tail -n {STARTS} {THERE.timeline} 2>/dev/null | sed 's/^/start /'
 true
 """
 

@@ -1,9 +1,9 @@
 """`monitoring`: what Prometheus needs to read the server's figures, and a dashboard for them."""
 
-import os
 from pathlib import Path
 
 from components.machine.ssh_tunnel import LOOPBACK
+from components.on_machine.shared.files import replace_file
 from components.vllm.endpoint_check.probe import takes_connection
 from ops.errors import OpsError
 from ops.outputs import StackOutputs
@@ -57,7 +57,7 @@ def monitoring(outputs: StackOutputs, folder: Path) -> int:
                 f"{folder} holds other files, which would be replaced: name a folder of its own with --folder"
             )
         for name, text in files.items():
-            write_private(folder / name, text)
+            replace_file(folder / name, text)
     except OSError as error:
         raise OpsError(f"cannot write into {folder}: {error.strerror}") from None
     print(f"prometheus --config.file {folder / 'prometheus.yml'}")
@@ -68,12 +68,3 @@ def monitoring(outputs: StackOutputs, folder: Path) -> int:
 def prometheus_config(target: str, *, tls: bool) -> str:
     """Configuration of a Prometheus that reads HOST:PORT."""
     return PROMETHEUS.format(target=target, tls=TLS if tls else "")
-
-
-def write_private(file: Path, text: str) -> None:
-    """Replace it whole, readable for its owner only from the first byte on."""
-    partial = file.with_name(f"{file.name}.partial")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        stream.write(text)
-    partial.rename(file)

@@ -16,6 +16,7 @@ import pulumi
 from components.machine.host import Host
 from components.model.facts import ModelFacts
 from components.on_machine.jobs.job import Result
+from components.on_machine.shared.paths import CONFIG, SETTING
 from components.on_machine.shared.secret_input import with_end
 from components.settings.groups import EndpointSettings, ModelSettings, ServingSettings
 from components.vllm.decision import Decision
@@ -102,7 +103,7 @@ class Setting:
         return json_input(
             key=self.key,
             environment_key=self.environment_key,
-            files={**self.files, "vllm.yaml": self.config, "setting.json": json.dumps(setting)},
+            files={**self.files, CONFIG: self.config, SETTING: json.dumps(setting)},
             api_keys=list(dict.fromkeys(api_keys)),
             log_megabytes=log_megabytes,
         )

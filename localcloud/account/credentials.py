@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from localcloud.account.state import write_private
 from localcloud.errors import LocalCloudError
+from localcloud.files import replace_file
 
 
 def _hf_token() -> str:
@@ -47,7 +47,7 @@ def load_or_create(path: Path) -> Credentials:
     else:
         credentials = read(path)
     # Also what was read: it may lack a token that a later release has.
-    write_private(path, credentials.model_dump_json(indent=2) + "\n")
+    replace_file(path, credentials.model_dump_json(indent=2) + "\n")
     return credentials
 
 

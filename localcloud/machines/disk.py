@@ -15,6 +15,7 @@ import asyncssh
 
 from localcloud.account.folders import remove_folder
 from localcloud.errors import LocalCloudError
+from localcloud.files import replace_file
 from localcloud.machines import disk_image, mounts, small_disk
 from localcloud.machines.accelerator import Accelerator
 from localcloud.machines.base import MachineSpec
@@ -177,14 +178,10 @@ def _base_interpreter() -> str:
 
 
 def _write(path: Path, text: str, mode: int) -> None:
-    """Replace the file at once: a running machine may be reading it. One that is right needs no room on a full disk."""
+    """Replace the file whole: a running machine may be reading it. One that is right needs no room on a full disk."""
     if path.exists() and path.read_text() == text and stat.S_IMODE(path.stat().st_mode) == mode:
         return
-    new = path.with_name(f".{path.name}.new")
-    new.touch(mode=mode)
-    new.chmod(mode)
-    new.write_text(text)
-    new.replace(path)
+    replace_file(path, text, mode)
 
 
 def _write_command(path: Path, *command: str) -> None:

@@ -1,9 +1,5 @@
-"""Draws the rooms of the code and their imports: python -m scripts.architecture [--check]
+"""Draws the rooms of the code and their imports into docs/architecture.svg: python -m scripts.architecture"""
 
-It writes docs/architecture.svg. With `--check` nothing is written: it ends with 1 where the picture is another one.
-"""
-
-import argparse
 import sys
 from pathlib import Path
 
@@ -22,26 +18,19 @@ def drawn(root: Path) -> str:
     return picture(read_house(root), Code(root))
 
 
-def main(arguments: list[str], root: Path = ROOT) -> int:
-    """0 when the picture is right, 1 when it is not, or cannot be drawn."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.architecture", description="Draws the rooms of the code.")
-    parser.add_argument("--check", action="store_true", help="write nothing, and fail when there is something to write")
-    options = parser.parse_args(arguments)
+def main(root: Path = ROOT) -> int:
+    """0 when the picture is right, 1 when it cannot be drawn."""
     try:
         new = drawn(root)
     except TableError as error:
         print(f"architecture: {error}", file=sys.stderr)
         return 1
     file = root / PICTURE
-    if file.is_file() and file.read_text() == new:
-        return 0
-    if options.check:
-        print(f"architecture: {PICTURE}: not what the code says, run `make docs`", file=sys.stderr)
-        return 1
-    file.write_text(new)
-    print(f"{PICTURE}: written")
+    if not file.is_file() or file.read_text() != new:
+        file.write_text(new)
+        print(f"{PICTURE}: written")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,9 +1,5 @@
-"""Writes what users read of the settings: python -m scripts.docs [--check]
+"""Writes what users read of the settings: python -m scripts.docs"""
 
-With `--check` nothing is written: it ends with 1 where a file is not what it would be.
-"""
-
-import argparse
 import sys
 from pathlib import Path
 
@@ -25,18 +21,12 @@ def outdated(root: Path) -> dict[str, str]:
     return {name: new for name, write in WRITERS.items() if (new := write(texts[name])) != texts[name]}
 
 
-def main(arguments: list[str], root: Path = ROOT) -> int:
-    """0 when all is written, 1 when it is not, or when there is no place for it."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.docs", description="Writes what is read of the settings.")
-    parser.add_argument("--check", action="store_true", help="write nothing, and fail when there is something to write")
-    options = parser.parse_args(arguments)
+def main(root: Path = ROOT) -> int:
+    """0 when all is written, 1 when there is no place for it."""
     try:
         texts = outdated(root)
     except PlaceError as error:
         print(f"docs: {error}", file=sys.stderr)
-        return 1
-    if texts and options.check:
-        print(f"docs: {' and '.join(texts)}: not what the settings say, run `make docs`", file=sys.stderr)
         return 1
     for name, text in texts.items():
         (root / name).write_text(text)
@@ -45,4 +35,4 @@ def main(arguments: list[str], root: Path = ROOT) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

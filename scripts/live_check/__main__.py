@@ -81,7 +81,7 @@ def account(options: Options) -> tuple[Settings, LambdaClient]:
 
 def dearest(plan: Plan) -> float:
     """Dollars an hour of the dearest machine that may be launched."""
-    return max(one.dollars_per_hour for one in plan.candidates)
+    return max(plan.market.dollars_per_hour(one) for one in plan.candidates)
 
 
 def agree(options: Options, plan: Plan, minutes: float) -> None:

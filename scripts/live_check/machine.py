@@ -9,7 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from components.on_machine.shared.paths import UNIT, Places
+
 TIMEOUT_S = 120
+THERE = Places(Path())
+"""From the home folder on."""
 
 TELLING = (
     "vLLM server version",
@@ -33,10 +37,10 @@ COMMANDS: Mapping[str, str] = {
         "nvidia-smi --query-gpu=name,driver_version,memory.total,memory.used --format=csv,noheader 2>&1 | head -n 8 "
         "|| echo none"
     ),
-    "compatibility libraries": "cat ~/.local/share/lambda-vllm/cuda.json 2>/dev/null || echo none",
-    "manifest": "cat ~/.local/share/lambda-vllm/manifest.json 2>/dev/null || echo none",
-    "server": f"grep -hE '{'|'.join(TELLING)}' ~/.local/share/lambda-vllm/logs/vllm.log | cut -c1-300 || true",
-    "service": "systemctl --user is-active lambda-vllm.service",
+    "compatibility libraries": f"cat ~/{THERE.cuda_environment} 2>/dev/null || echo none",
+    "manifest": f"cat ~/{THERE.manifest} 2>/dev/null || echo none",
+    "server": f"grep -hE '{'|'.join(TELLING)}' ~/{THERE.log} | cut -c1-300 || true",
+    "service": f"systemctl --user is-active {UNIT}",
     "disk": "df -h --output=size,avail / | tail -n 1",
 }
 """What is asked, and the command that answers. None of them shows a secret."""

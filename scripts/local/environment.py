@@ -4,6 +4,7 @@ import os
 import shlex
 from pathlib import Path
 
+from components.on_machine.shared.files import replace_file
 from scripts.local.cloud import CloudStatus
 from scripts.local.place import BACKEND_URL, PULUMI_HOME, TOOLS_BIN, VENV_BIN
 
@@ -45,8 +46,4 @@ def shell_text(cloud: CloudStatus) -> str:
 
 def write_environment_file(file: Path, cloud: CloudStatus) -> None:
     """Replace `file` whole, readable for its owner only from the first byte on."""
-    partial = file.with_name(f"{file.name}.partial")
-    partial.unlink(missing_ok=True)
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        stream.write(shell_text(cloud))
-    partial.rename(file)
+    replace_file(file, shell_text(cloud))

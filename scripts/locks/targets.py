@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from components.vllm.release.install.versions import TARGETS, TOOLS, Versions
+from components.vllm.release.install.versions import CPU_TARGET, GPU_TARGET, TARGETS, TOOLS, Versions
 
 PLATFORM = "{architecture}-manylinux_2_35"
 """Ubuntu 22.04 has glibc 2.35, and everything after it more."""
@@ -44,9 +44,9 @@ def targets() -> list[Target]:
 
 
 def _gpu(architecture: str) -> Target:
-    versions = TARGETS["cuda13"]
+    versions = TARGETS[GPU_TARGET]
     return Target(
-        f"cuda13-{architecture}",
+        f"{GPU_TARGET}-{architecture}",
         f"vLLM {versions.vllm} for CUDA 13 on {architecture}",
         architecture,
         (TOOLS["python"],),
@@ -56,9 +56,9 @@ def _gpu(architecture: str) -> Target:
 
 
 def _cpu(architecture: str) -> Target:
-    versions = TARGETS["cpu"]
+    versions = TARGETS[CPU_TARGET]
     return Target(
-        f"cpu-{architecture}",
+        f"{CPU_TARGET}-{architecture}",
         f"vLLM {versions.vllm} for CPUs on {architecture}",
         architecture,
         # A machine without a GPU may use the Python it has, see `make_venv` of the install.

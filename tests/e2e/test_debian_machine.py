@@ -7,7 +7,6 @@ import os
 import shlex
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ import requests
 from tests.e2e.conftest import FLAGS, MODEL
 from tests.support.local_cloud import EMPTY_ACCOUNT, local_cloud
 from tests.support.nspawn_cloud import NEEDS_NSPAWN
+from tests.support.polling import until
 from tests.support.pulumi_project import Project, project
 
 ANYWHERE = ["0.0.0.0/0"]
@@ -121,14 +121,13 @@ def until_it_answers(outputs: dict[str, Any], folder: Path, victim: str, before:
     body = {"model": MODEL, "prompt": "Hello", "max_tokens": 1}
     headers = {"Authorization": f"Bearer {outputs['api_key']}"}
     (ca := folder / "ca.pem").write_text(outputs["ca_certificate"])
-    deadline = time.monotonic() + 400
-    while True:
+
+    def answers() -> bool:
         try:
             url = f"{outputs['endpoint']}/completions"
             answer = requests.post(url, json=body, headers=headers, timeout=60, verify=str(ca))
-            if answer.ok and main_process(outputs, folder) not in {before, ""}:
-                return
         except requests.RequestException:
-            pass
-        assert time.monotonic() < deadline, victim
-        time.sleep(1)
+            return False
+        return answer.ok and main_process(outputs, folder) not in {before, ""}
+
+    until(answers, 400, every=1, why=lambda: victim)

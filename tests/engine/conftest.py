@@ -21,6 +21,14 @@ def signals_arrive() -> None:
     let_signals_arrive()
 
 
+def as_new(cloud: LocalCloud) -> LocalCloud:
+    """The same cloud without what tests have told it."""
+    cloud.control("DELETE", "/faults")
+    cloud.control("PUT", "/capacity", {"instance_type": "gpu_1x_gh200", "regions": ["us-east-3"]})
+    cloud.forget_requests()
+    return cloud
+
+
 @pytest.fixture(scope="session")
 def session_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """A local cloud with process machines."""
@@ -31,10 +39,7 @@ def session_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalClo
 @pytest.fixture
 def cloud(session_cloud: LocalCloud) -> LocalCloud:
     """The same, without faults and with an empty request log."""
-    session_cloud.control("DELETE", "/faults")
-    session_cloud.control("PUT", "/capacity", {"instance_type": "gpu_1x_gh200", "regions": ["us-east-3"]})
-    session_cloud.forget_requests()
-    return session_cloud
+    return as_new(session_cloud)
 
 
 @pytest.fixture(scope="session")
@@ -47,10 +52,7 @@ def session_api_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loca
 @pytest.fixture
 def api_cloud(session_api_cloud: LocalCloud) -> LocalCloud:
     """The same, without faults and with an empty request log."""
-    session_api_cloud.control("DELETE", "/faults")
-    session_api_cloud.control("PUT", "/capacity", {"instance_type": "gpu_1x_gh200", "regions": ["us-east-3"]})
-    session_api_cloud.forget_requests()
-    return session_api_cloud
+    return as_new(session_api_cloud)
 
 
 @pytest.fixture

@@ -4,17 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from components.on_machine.shared.apt import apt_as_root
 from tests.support.gpu_machine import GpuMachine
+from tests.support.polling import PATIENCE_S, until
 from tests.support.pulumi_cli import REPOSITORY
 
-PATIENCE_S = 60
 UPDATE = "from components.on_machine.shared import apt, paths; apt.apt_as_root(paths.places(), 'update')"
 
 
@@ -117,10 +115,3 @@ def test_a_cut_connection_does_not_stop_apt_halfway(machine: GpuMachine) -> None
     assert asking.wait(PATIENCE_S) == -signal.SIGHUP
     gate.write_text("go on\n")
     until(lambda: "whole" in machine.called)
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.02)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.swap_machine import PATIENCE_S, PORT, SwapMachine, setting, swap_machine, until_true
+from tests.support.polling import PATIENCE_S, until
+from tests.support.swap_machine import PORT, SwapMachine, setting, swap_machine
 
 SERVED = setting("org/old")
 
@@ -85,7 +86,7 @@ def test_a_port_that_is_taken(machine: SwapMachine) -> None:
 def test_a_process_that_is_killed_while_it_serves(machine: SwapMachine, victim: str, told: str) -> None:
     assert machine.up(SERVED)[0] == 0
     machine.kill(victim)
-    until_true(lambda: len(machine.timeline) == 2)
+    until(lambda: len(machine.timeline) == 2)
     assert told in last_line(machine)
     assert "while: serving" in last_line(machine)
     # The next start has a log of its own, and its entry says what it was made necessary by.
@@ -95,7 +96,7 @@ def test_a_process_that_is_killed_while_it_serves(machine: SwapMachine, victim: 
 
 def test_a_process_that_is_killed_while_it_loads(machine: SwapMachine) -> None:
     with machine.begin(setting("org/new", behaviour="hang")) as asked:
-        until_true(lambda: machine.state.get("stage") == "loading the weights")
+        until(lambda: machine.state.get("stage") == "loading the weights")
         machine.kill("vllm.yaml")
         output, _ = asked.communicate(timeout=PATIENCE_S)
     assert "the API server's process was killed (SIGKILL) while: loading the weights" in output
@@ -105,9 +106,9 @@ def test_a_process_that_is_killed_while_it_loads(machine: SwapMachine) -> None:
 def test_a_service_that_is_killed_while_it_loads(machine: SwapMachine) -> None:
     assert machine.up(SERVED)[0] == 0
     with machine.begin(setting("org/new", behaviour="hang")) as asked:
-        until_true(lambda: machine.state.get("stage") == "loading the weights" and machine.state["why"] == "change")
+        until(lambda: machine.state.get("stage") == "loading the weights" and machine.state["why"] == "change")
         machine.kill("service.supervise")
-        until_true(lambda: not machine.servers)
+        until(lambda: not machine.servers)
         machine.run("systemctl --user start lambda-vllm.service")
         output, _ = asked.communicate(timeout=PATIENCE_S)
     assert "the service was stopped or killed before it was ready" in output
@@ -119,6 +120,6 @@ def test_a_service_that_is_killed_while_it_loads(machine: SwapMachine) -> None:
 def test_a_stop_by_systemd_is_no_failure(machine: SwapMachine) -> None:
     assert machine.up(SERVED)[0] == 0
     assert machine.run("systemctl --user stop lambda-vllm.service")[0] == 0
-    until_true(lambda: machine.state["doing"] == "stopped")
+    until(lambda: machine.state["doing"] == "stopped")
     assert signal.SIGTERM.name in machine.state["trouble"]
     assert failed_log(machine) == ""

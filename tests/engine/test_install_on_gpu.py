@@ -257,27 +257,25 @@ def test_an_interrupted_install_is_not_taken_for_a_complete_one(machine: Install
     assert machine.called.count("uv pip install") == 2
 
 
-def test_a_second_install_waits_until_the_installer_of_a_killed_one_has_ended(machine: InstallMachine) -> None:
+def assert_next_install_waits_for_uv(machine: InstallMachine, *way: str) -> None:
+    """One that is killed leaves its installer running; the next begins when that has ended."""
     whole = machine.uv_also('[[ $1 != pip ]] || { kill -9 "$PPID"; sleep 1; echo "uv ended" >>"$HOME/called"; }')
-    machine.run("install")
+    machine.run("install", *way)
     machine.uv.unlink()
     machine.uv.write_text(whole)
     machine.uv.chmod(0o755)
     assert machine.run("install").returncode == 0
     words = [line.split()[:2] for line in machine.called.splitlines()]
     assert words == [["uv", "venv"], ["uv", "pip"], ["uv", "ended"], ["uv", "venv"], ["uv", "pip"]]
+
+
+def test_a_second_install_waits_until_the_installer_of_a_killed_one_has_ended(machine: InstallMachine) -> None:
+    assert_next_install_waits_for_uv(machine)
 
 
 def test_another_install_waits_until_the_installer_of_a_killed_build_has_ended(machine: InstallMachine) -> None:
     machine.proves(f"""[[ $* == *version_info* ]] && echo python 3.12 || echo '{PROOF}'""")
-    whole = machine.uv_also('[[ $1 != pip ]] || { kill -9 "$PPID"; sleep 1; echo "uv ended" >>"$HOME/called"; }')
-    machine.run("install", "precompiled")
-    machine.uv.unlink()
-    machine.uv.write_text(whole)
-    machine.uv.chmod(0o755)
-    assert machine.run("install").returncode == 0
-    words = [line.split()[:2] for line in machine.called.splitlines()]
-    assert words == [["uv", "venv"], ["uv", "pip"], ["uv", "ended"], ["uv", "venv"], ["uv", "pip"]]
+    assert_next_install_waits_for_uv(machine, "precompiled")
 
 
 def test_a_disk_that_cannot_hold_it_is_told_before_anything_is_downloaded(machine: InstallMachine) -> None:

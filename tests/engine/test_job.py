@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ import pytest
 from components.on_machine.jobs.job import Result
 from components.vllm.programs import PACKAGE
 from tests.support.machine_release import lay_release
+from tests.support.polling import until
 
 SHELL = "import os, sys; os.chdir(os.path.expanduser('~')); os.execvp('bash', ['bash', '-c', sys.argv[1]])"
 
@@ -56,15 +57,7 @@ class Machine:
 
     def wait_for(self, file: str) -> None:
         """Wait until the job has written a file."""
-        until_true(lambda: self.count(file))
-
-
-def until_true(is_true: Callable[[], object]) -> None:
-    """Wait until it is."""
-    deadline = time.monotonic() + 20
-    while not is_true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+        until(lambda: self.count(file))
 
 
 def is_at_the_door(asked: "subprocess.Popen[str]") -> bool:
@@ -225,7 +218,7 @@ def test_work_that_ends_while_a_second_call_waits_is_not_done_again(machine: Mac
     with door.open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         with machine.start(command) as one, machine.start(command) as other:
-            until_true(lambda: is_at_the_door(one) and is_at_the_door(other))
+            until(lambda: is_at_the_door(one) and is_at_the_door(other))
             fcntl.flock(stream, fcntl.LOCK_UN)
             outputs = [process.communicate(timeout=60)[1] for process in (one, other)]
     assert all("work: done in" in output for output in outputs)
@@ -306,7 +299,7 @@ def test_work_under_way_is_kept_however_long_it_takes(machine: Machine) -> None:
             os.utime(jobs / f"work-old{number}", (1 + number, 1 + number))
         with machine.start("echo ran", "second") as second:
             # Of the thirteen old ones the oldest three were looked at.
-            until_true(lambda: len(list(jobs.glob("work-old*"))) == 10)
+            until(lambda: len(list(jobs.glob("work-old*"))) == 10)
             (machine.home / "go").touch()
             assert "finished" in first.communicate(timeout=60)[1]
             assert "ran" in second.communicate(timeout=60)[1]

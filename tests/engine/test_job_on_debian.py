@@ -3,15 +3,11 @@
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from components.on_machine.jobs.job import Result
 from components.on_machine.shared.paths import RELEASE
 from components.vllm.programs import command
-from localcloud.errors import LocalCloudError
-from localcloud.machines.nspawn.tools import check_host
 from tests.support.machine_release import lay_archive
-from tests.support.nspawn_cloud import Debian, debian_cloud
+from tests.support.nspawn_cloud import NEEDS_NSPAWN, Debian, debian_cloud
 
 BASE = ".local/share/lambda-vllm"
 WORK = "cd; echo begun >> begun; echo one; while [ ! -e go ]; do sleep 0.2; done; echo two"
@@ -20,20 +16,12 @@ JOB = command("jobs", "work", "1", "shell", WORK)
 BOOT = "cat /proc/sys/kernel/random/boot_id"
 
 
-def _why_not() -> str | None:
-    try:
-        check_host()
-    except LocalCloudError as error:
-        return str(error)
-    return None
-
-
 def ask(machine: Debian) -> "subprocess.CompletedProcess[str]":
     """Ask for the job and follow it to its end, or to the end of the connection."""
     return machine.try_ssh(JOB)
 
 
-@pytest.mark.skipif(_why_not() is not None, reason=_why_not() or "")
+@NEEDS_NSPAWN
 def test_a_job_that_a_reboot_has_ended_is_begun_again_and_ends_well(tmp_path: Path) -> None:
     with debian_cloud(tmp_path) as cloud:
         machine = cloud.active(cloud.launch())

@@ -19,7 +19,7 @@ import pytest
 import requests
 
 from localcloud.machines.environment import MARKER
-from tests.support.customer import until
+from tests.support.polling import until
 
 KILLS = 4
 MOST_KILLS = 20

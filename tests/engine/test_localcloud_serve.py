@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import psutil
 import pytest
 import requests
 
+from tests.support.polling import until
 from tests.support.process_machine import has_ended
 
 LAUNCH = {"region_name": "us-east-3", "instance_type_name": "gpu_1x_gh200", "ssh_key_names": ["key"]}
@@ -116,10 +116,11 @@ def _status(state: Path) -> Any:
 
 
 def _address_of_active_instance(state: Path) -> str:
-    end = time.monotonic() + 30
-    while (instance := _status(state)["instances"][0])["status"] != "active":
-        assert time.monotonic() < end, instance
-    return str(instance["ip"])
+    def instance() -> Any:
+        return _status(state)["instances"][0]
+
+    until(lambda: instance()["status"] == "active", why=instance)
+    return str(instance()["ip"])
 
 
 async def _left_running(ip: str, port: int, private_key: str) -> int:

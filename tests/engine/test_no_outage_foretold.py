@@ -3,7 +3,6 @@
 What is "ours" and what is "replaced" is what the state and the provider's own comparison say, never a name.
 """
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from components.lambda_cloud.api.limits import Limits, RateLimiter
 from components.lambda_cloud.api.models import LaunchRequest
 from tests.support.emulated import PUBLIC_KEY
 from tests.support.local_cloud import LocalCloud
+from tests.support.polling import until
 from tests.support.pulumi_project import Project, project
 
 UP_TO_THE_MACHINE = (
@@ -130,8 +130,7 @@ def test_a_machine_of_somebody_else_with_the_name_of_ours_excuses_nothing(
         assert made_of <= {"lambdavllm:index:VllmEndpoint"}
     finally:
         client.terminate(theirs)
-        while api_cloud.billing():
-            time.sleep(0.1)
+        until(lambda: not api_cloud.billing())
         client.delete_ssh_key(key.id)
 
 

@@ -19,8 +19,8 @@ from tests.support.nspawn_cloud import (
     pings,
     reaches,
     reaches_from,
-    wait_for,
 )
+from tests.support.polling import until
 
 pytestmark = NEEDS_NSPAWN
 
@@ -192,7 +192,7 @@ def test_a_killed_cloud_leaves_its_machine_running_and_down_leaves_nothing(pair:
         boot = machine.ssh("cat /proc/sys/kernel/random/boot_id")
         server = json.loads((other.cloud.state / "server.json").read_text())["pid"]
         os.kill(server, signal.SIGKILL)
-        wait_for(lambda: not Path(f"/proc/{server}/cmdline").exists())
+        until(lambda: not Path(f"/proc/{server}/cmdline").exists())
         assert machine.ssh("cat /proc/sys/kernel/random/boot_id") == boot
         assert other.left_of(machine.id)
     assert other.left_of(machine.id) == []
@@ -204,6 +204,6 @@ def test_a_terminated_machine_leaves_nothing(pair: Pair) -> None:
     """Last, since it takes one of the two; the firewall stays for the other."""
     machine = pair.second
     pair.cloud.api("POST", "/instance-operations/terminate", {"instance_ids": [machine.id]})
-    rest = wait_for(lambda: (left := pair.cloud.left_of(machine.id)) and len(left) == 1 and left)
-    assert pair.cloud.table in rest[0]
+    until(lambda: len(pair.cloud.left_of(machine.id)) == 1)
+    assert pair.cloud.table in pair.cloud.left_of(machine.id)[0]
     assert pair.first.ssh("whoami") == "ubuntu"

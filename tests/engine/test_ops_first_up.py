@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.support.ops_stack import OpsStack, Result
+from tests.support.ops_stack import OpsStack
+from tests.support.process_machine import Result
 from tests.support.pulumi_project import Project
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.test_ops import ANSWER, LOG, line_with, run, served
+from tests.support.ops_served import ANSWER, LOG, line_with, run, served
 from tests.support.ops_stack import OpsStack, left_in_temporary_folder, project_without_stack
 from tests.support.ops_terminal import SECONDS, chat_at_terminal
-from tests.support.process_machine import until
+from tests.support.polling import until_async
 
 
 def test_a_tunnel_needs_no_home_that_can_be_written(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_ctrl_c_while_the_state_is_being_read_ends_a_command_without_a_word(tmp_
         stack = project_without_stack(tmp_path)
         started = slow_pulumi(stack, tmp_path)
         process = await stack.start(command)
-        await until(started.exists, SECONDS)
+        await until_async(started.exists, SECONDS)
         process.send_signal(signal.SIGINT)
         output, errors = await asyncio.wait_for(process.communicate(), SECONDS)
         assert (process.returncode, output, errors) == (130, b"", b"")

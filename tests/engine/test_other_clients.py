@@ -8,33 +8,26 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from tests.support.emulated import PUBLIC_KEY
 from tests.support.local_cloud import LocalCloud, local_cloud
+from tests.support.polling import until
 
 PROGRAM = Path(sys.executable).with_name("lai")
-PATIENCE_S = 60
 
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """A cloud without machines, with a key and a filesystem, which the client cannot make."""
     with local_cloud(tmp_path_factory.mktemp("cloud") / "state", machines="none") as cloud:
-        _api(cloud, "ssh-keys", {"name": "theirs", "public_key": PUBLIC_KEY})
-        _api(cloud, "filesystems", {"name": "weights", "region": "us-east-3"})
+        cloud.api("POST", "/ssh-keys", {"name": "theirs", "public_key": PUBLIC_KEY})
+        cloud.api("POST", "/filesystems", {"name": "weights", "region": "us-east-3"})
         yield cloud
-
-
-def _api(cloud: LocalCloud, path: str, body: object) -> None:
-    headers = {"Authorization": f"Bearer {cloud.api_key}"}
-    requests.post(f"{cloud.url}/api/v1/{path}", json=body, headers=headers, timeout=30).raise_for_status()
 
 
 def _run(cloud: LocalCloud, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -52,13 +45,10 @@ def _json(cloud: LocalCloud, *arguments: str) -> Any:
 
 
 def _until_status(cloud: LocalCloud, name: str, statuses: set[str]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        found = {one["status"] for one in _json(cloud, "ls") if one["name"] == name} or {"gone"}
-        if found <= statuses:
-            return
-        assert time.monotonic() < deadline, found
-        time.sleep(0.2)
+    def found() -> set[str]:
+        return {one["status"] for one in _json(cloud, "ls") if one["name"] == name} or {"gone"}
+
+    until(lambda: found() <= statuses, every=0.2, why=found)
 
 
 def test_it_reads_the_catalogue_and_the_keys(cloud: LocalCloud) -> None:

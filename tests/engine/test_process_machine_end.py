@@ -13,9 +13,9 @@ import pytest
 
 from localcloud.machines.processes import processes_of
 from tests.support.customer import Customer
-from tests.support.customer import until as customer_waits
 from tests.support.local_cloud import LocalCloud, local_cloud
-from tests.support.process_machine import booted, check, has_ended, last_words, until
+from tests.support.polling import until, until_async
+from tests.support.process_machine import booted, check, has_ended, last_words
 from tests.support.pulumi_cli import REPOSITORY
 
 DAEMON = """import os
@@ -48,7 +48,7 @@ def test_destroy_ends_stubborn_processes_and_leaves_nothing(tmp_path: Path) -> N
             await machine.ssh(
                 "mkdir -p locked/inner && touch locked/inner/file && chmod 0 locked/inner && chmod 500 locked"
             )
-            await until(lambda: len(processes_of(machine.spec.instance_id)) >= 3)
+            await until_async(lambda: len(processes_of(machine.spec.instance_id)) >= 3)
             left = processes_of(machine.spec.instance_id)
             temporary = Path((await machine.ssh("echo $TMPDIR")).output.strip())
             assert temporary.exists()
@@ -80,7 +80,7 @@ def test_no_way_to_detach_lets_a_process_outlive_its_machine(tmp_path: Path, det
                 units.mkdir(parents=True)
                 (units / "daemon.service").write_text(UNIT)
                 await each.ssh(detach)
-            await until(lambda: "311" in last_words(machine) and "311" in last_words(neighbour))
+            await until_async(lambda: "311" in last_words(machine) and "311" in last_words(neighbour))
             left = processes_of(machine.spec.instance_id)
             await machine.machines.destroy(machine.spec.instance_id)
             assert all(map(has_ended, left))
@@ -126,7 +126,7 @@ def test_the_end_that_a_killed_cloud_owes_is_brought_by_the_next_and_down_ends_t
         customer.call("POST", "/instance-operations/terminate", {"instance_ids": [ended]})
         _kill(cloud)
         _localcloud("up", f"--state={cloud.state}", "--port=0", "--time-scale=0")
-        customer_waits(lambda: processes_of(ended) == [] and not (cloud.state / "machines" / ended).exists())
+        until(lambda: processes_of(ended) == [] and not (cloud.state / "machines" / ended).exists())
         assert len(processes_of(kept)) == 1
         _kill(cloud)
         _localcloud("down", f"--state={cloud.state}")
@@ -154,7 +154,7 @@ def _kill(cloud: LocalCloud) -> None:
     """End the emulator as a crash does, and wait until it is gone."""
     emulator = psutil.Process(json.loads((cloud.state / "server.json").read_text())["pid"])
     emulator.kill()
-    customer_waits(lambda: has_ended(emulator))
+    until(lambda: has_ended(emulator))
 
 
 def _localcloud(*arguments: str) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from localcloud.machines import mounts
 from localcloud.machines.base import Mount
-from tests.support.customer import Customer, until
+from tests.support.customer import Customer
 from tests.support.local_cloud import LocalCloud, local_cloud
+from tests.support.polling import until
 from tests.support.process_machine import booted, check
 
 pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="needs an OpenSSH client")

@@ -10,7 +10,8 @@ import pytest
 
 from localcloud.machines.process import ProcessMachines
 from localcloud.machines.processes import processes_of
-from tests.support.process_machine import booted, check, free_port, has_ended, http_get, last_words, until
+from tests.support.polling import until_async
+from tests.support.process_machine import booted, check, free_port, has_ended, http_get, last_words
 
 SINCE_WHEN = "echo $LOCALCLOUD_BOOT_ID; uptime -s"
 
@@ -22,10 +23,10 @@ def test_lost_connection_ends_the_foreground_and_leaves_the_detached(tmp_path: P
         async with booted(tmp_path) as machine:
             await machine.ssh("setsid nohup sleep 301 >/dev/null 2>&1 &")
             client = await asyncio.create_subprocess_exec(*machine.ssh_command("sleep 302; sleep 303"))
-            await until(lambda: "302" in last_words(machine))
+            await until_async(lambda: "302" in last_words(machine))
             client.kill()
             await client.wait()
-            await until(lambda: last_words(machine) == ["301"])
+            await until_async(lambda: last_words(machine) == ["301"])
 
     check(scenario())
 
@@ -35,10 +36,10 @@ def test_another_local_cloud_process_resumes_and_destroys_from_disk(tmp_path: Pa
         async with booted(tmp_path) as machine:
             await machine.ssh("setsid sleep 305 >/dev/null 2>&1 &")
             client = await asyncio.create_subprocess_exec(*machine.ssh_command("sleep 306; sleep 307"))
-            await until(lambda: "306" in last_words(machine))
+            await until_async(lambda: "306" in last_words(machine))
             await machine.machines.close()
             await client.wait()
-            await until(lambda: last_words(machine) == ["305"])
+            await until_async(lambda: last_words(machine) == ["305"])
             assert "refused" in (await machine.ssh("true")).errors
             successor = ProcessMachines(tmp_path / "machines")
             await successor.resume(machine.spec)

@@ -3,8 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -14,6 +12,7 @@ from localcloud.errors import LocalCloudError
 from localcloud.machines.processes import processes_of
 from localcloud.testing import Accounts, AccountSettings
 from tests.support.emulated import PUBLIC_KEY
+from tests.support.polling import until
 from tests.support.pulumi_cli import REPOSITORY
 
 pytest_plugins = ["pytester"]
@@ -69,13 +68,6 @@ def _uses(process: psutil.Process, temporary: Path) -> bool:
         return process.environ().get("TMPDIR") == str(temporary) and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, OSError):
         return False
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def session(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:

@@ -4,7 +4,6 @@ Everything is real but vLLM, in whose place the install puts a stand-in that rea
 """
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,27 +11,15 @@ import pytest
 
 from tests.support.local_cloud import LocalCloud
 from tests.support.pulumi_project import Project
-from tests.support.small_components import make_small_components
-from tests.support.swap_machine import STAND_IN
+from tests.support.small_endpoint import use_small_endpoint
 
-INSTALL_STAND_IN = f"""
-program = pathlib.Path(sys.prefix, "bin/vllm")
-program.write_text('#!/bin/sh\\nexec {sys.executable} {STAND_IN} "$@"\\n')
-program.chmod(0o755)
-"""
 TEMPLATE = "{% for message in messages %}{{ message.content }}{% endfor %}"
 
 
 @pytest.fixture
 def served(real_project: Project, cloud: LocalCloud) -> Iterator[Project]:
-    components = real_project.folder / "components"
-    components.unlink()
-    make_small_components(components)
-    proof = components / "on_machine/install/prove.py"
-    proof.write_text(proof.read_text() + INSTALL_STAND_IN)
-    real_project.configure(
-        allowedCidrs=["127.0.0.0/8"], maxModelLen=2048, vllmArgs={"chat-template": "templates/mine.jinja"}
-    )
+    use_small_endpoint(real_project, cloud)
+    real_project.configure(vllmArgs={"chat-template": "templates/mine.jinja"})
     yield real_project
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.source_machine import Registry, SourceMachine, refused, succeeded, wait_for
+from tests.support.polling import until
+from tests.support.source_machine import Registry, SourceMachine, refused, succeeded
 from tests.support.vllm_repositories import LAYOUTS
 
 TODAY = LAYOUTS["0.32.0"]
@@ -43,7 +44,7 @@ def test_a_torch_for_another_cuda_stops_the_build(tmp_path: Path) -> None:
 def test_killed_while_it_compiles_and_run_again_it_ends_well(machine: SourceMachine) -> None:
     machine.play("stand-in-compiler", 'touch "$HOME/compiling"; sleep 600')
     started = machine.start()
-    wait_for((machine.home / "compiling").exists)
+    until((machine.home / "compiling").exists)
     os.killpg(started.pid, signal.SIGKILL)
     started.communicate()
     assert not list(machine.cache.glob("wheels/v*"))
@@ -55,7 +56,7 @@ def test_killed_while_it_compiles_and_run_again_it_ends_well(machine: SourceMach
 def test_a_clone_that_was_cut_is_thrown_away(machine: SourceMachine) -> None:
     machine.play("git", 'mkdir -p "${!#}/.git"; touch "$HOME/cloning"; sleep 600')
     started = machine.start()
-    wait_for((machine.home / "cloning").exists)
+    until((machine.home / "cloning").exists)
     os.killpg(started.pid, signal.SIGKILL)
     started.communicate()
     assert list(machine.base.glob("source/*/vllm.new/.git"))
@@ -85,7 +86,7 @@ def test_two_machines_that_build_at_once_leave_one_whole_wheel(
 def test_a_second_build_on_the_same_machine_waits_and_takes_what_the_first_built(machine: SourceMachine) -> None:
     machine.play("stand-in-compiler", 'touch "$HOME/compiling"; until [[ -e $HOME/go ]]; do sleep 0.1; done')
     first = machine.start()
-    wait_for((machine.home / "compiling").exists)
+    until((machine.home / "compiling").exists)
     second = machine.start()
     assert second.stdout is not None
     assert "waiting for another build" in second.stdout.readline()
@@ -100,7 +101,7 @@ def test_a_second_build_on_the_same_machine_waits_and_takes_what_the_first_built
 def test_a_compiler_that_outlived_its_script_is_waited_for(machine: SourceMachine) -> None:
     machine.play("stand-in-compiler", 'touch "$HOME/compiling"; until [[ -e $HOME/go ]]; do sleep 0.1; done')
     first = machine.start()
-    wait_for((machine.home / "compiling").exists)
+    until((machine.home / "compiling").exists)
     first.kill()
     first.communicate()
     second = machine.start()

@@ -1,13 +1,12 @@
 """SSH that goes wrong on purpose, seen by OpenSSH's own client."""
 
-import asyncio
-import time
 from pathlib import Path
 
 from localcloud.faults.fault import Fault
 from localcloud.faults.ssh import SshTrouble
 from localcloud.faults.waiting import Faults
-from tests.support.process_machine import Machine, booted, check, last_words, until
+from tests.support.polling import until_async
+from tests.support.process_machine import Machine, booted, check, last_words
 
 LOST = 255
 """OpenSSH's exit code for a lost or refused connection."""
@@ -46,10 +45,11 @@ def test_a_machine_that_refuses_for_a_while_listens_again_later(tmp_path: Path) 
             assert (await machine.ssh("true")).status == LOST
             refused = await machine.ssh("true")
             assert (refused.status, "Connection refused" in refused.errors) == (LOST, True), refused
-            deadline = time.monotonic() + 30
-            while (await machine.ssh("true")).status != 0:
-                assert time.monotonic() < deadline
-                await asyncio.sleep(0.2)
+
+            async def listens() -> bool:
+                return (await machine.ssh("true")).status == 0
+
+            await until_async(listens, every=0.2)
 
     check(scenario())
 
@@ -61,7 +61,7 @@ def test_a_session_lost_in_mid_command_hangs_up_on_the_command(tmp_path: Path) -
             _ask(faults, machine, "ssh-drop", seconds=5)
             lost = await machine.ssh("echo begun; sleep 307; echo ended")
             assert (lost.status, lost.output) == (LOST, "begun\n")
-            await until(lambda: "307" not in last_words(machine))
+            await until_async(lambda: "307" not in last_words(machine))
             assert (await machine.ssh("echo again")).output == "again\n"
 
     check(scenario())

@@ -18,8 +18,8 @@ from components.machine.known_hosts import known_hosts_line
 from components.machine.ssh_tunnel import Login as TunnelLogin
 from components.machine.ssh_tunnel import open_tunnel
 from ops.ssh import Login
-from tests.engine.test_ops import ANSWER, CLOSED
 from tests.support.hostile_ssh import CONFIG, hostile_ssh, why_not
+from tests.support.ops_served import ANSWER, CLOSED
 from tests.support.ops_stack import ssh_outputs, stack_with
 from tests.support.process_machine import Machine, booted
 from tests.support.small_openai import KEY, small_server

@@ -11,8 +11,8 @@ import pytest
 
 from components.on_machine.diagnose.failures import DISK_FULL, NETWORK_DOWN
 from localcloud.machines.small_disk import can_mount
-from tests.support.customer import until
 from tests.support.faulty_stack import HUB_CLIENT, FaultyStack, faulty_stack, told
+from tests.support.polling import until
 from tests.support.pulumi_project import Run
 from tests.support.small_components import MIDDLE
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from components.vllm.server import swap_command
-from tests.support.swap_machine import SwapMachine, own_ca, place, setting, swap_machine, told, until_true
+from tests.support.polling import until
+from tests.support.swap_machine import SwapMachine, own_ca, place, setting, swap_machine, told
 
 OLD, NEW = setting("org/old"), setting("org/new")
 
@@ -53,7 +54,7 @@ def test_it_comes_back_after_a_reboot_whatever_was_done_by_hand_before(serving: 
     assert serving.run(by_hand)[0] == 0
     assert serving.up(NEW)[0] == 0
     serving.reboot()
-    until_true(lambda: serving.served() == "org/new")
+    until(lambda: serving.served() == "org/new")
 
 
 def test_a_setting_that_is_served_already_is_not_touched(serving: SwapMachine) -> None:
@@ -111,7 +112,7 @@ def test_a_busy_server_that_serves_what_is_wanted_is_not_started_anew(machine: S
     (machine.home / "busy").touch()
     machine.stage(busy)
     with machine.start(swap_command(busy.key, 60)) as asked:
-        until_true(lambda: (machine.home / "refused").exists())
+        until(lambda: (machine.home / "refused").exists())
         (machine.home / "busy").unlink()
         output, _ = asked.communicate(timeout=60)
     assert (asked.returncode, machine.servers) == (0, before), output
@@ -163,7 +164,7 @@ def test_a_first_setting_that_is_slow_goes_on_and_the_next_up_follows_it(machine
     status, output = machine.up(slow, timeout_s=2)
     assert status == 1
     assert "it goes on: run `pulumi up` again" in output
-    until_true(lambda: machine.servers)
+    until(lambda: machine.servers)
     before = machine.servers
     status, output = machine.up(slow, timeout_s=60)
     assert (status, machine.servers) == (0, before), output
@@ -181,7 +182,7 @@ def test_a_server_that_does_not_end_is_ended(machine: SwapMachine) -> None:
 
 def test_a_request_for_another_setting_ends_the_one_under_way(serving: SwapMachine) -> None:
     with serving.begin(setting("org/stuck", behaviour="hang")) as first:
-        until_true(lambda: serving.state.get("why") == "change")
+        until(lambda: serving.state.get("why") == "change")
         status, output = serving.up(NEW)
         said, _ = first.communicate(timeout=60)
     assert (status, serving.served()) == (0, "org/new"), output
@@ -191,7 +192,7 @@ def test_a_request_for_another_setting_ends_the_one_under_way(serving: SwapMachi
 
 def test_going_back_while_the_new_one_loads_brings_the_old_one(serving: SwapMachine) -> None:
     with serving.begin(setting("org/stuck", behaviour="hang")) as first:
-        until_true(lambda: serving.state.get("why") == "change")
+        until(lambda: serving.state.get("why") == "change")
         status, output = serving.up(OLD)
         first.communicate(timeout=60)
     assert (status, serving.served()) == (0, "org/old"), output
@@ -230,7 +231,7 @@ def test_a_server_that_has_served_is_not_ended_for_its_certificate_and_serves_on
     assert machine.up(wanted)[0] == 0
     (machine.settings / "ca.pem").write_bytes(own_ca(["localhost"])[1])
     machine.reboot()
-    until_true(lambda: "the server shows a certificate that is not this stack's" in machine.state.get("trouble", ""))
+    until(lambda: "the server shows a certificate that is not this stack's" in machine.state.get("trouble", ""))
     before = machine.servers
     status, output = machine.up(wanted, timeout_s=3600)
     assert status == 1

@@ -1,6 +1,5 @@
 """Whatever is killed while a setting is swapped: the machine ends with a model served, and the next `up` agrees."""
 
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -8,7 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.swap_machine import SwapMachine, setting, swap_machine, until_true
+from tests.support.polling import until
+from tests.support.swap_machine import SwapMachine, setting, swap_machine
 
 OLD = setting("org/old")
 SLOW = setting("org/new", load_seconds=3)
@@ -38,16 +38,16 @@ def test_a_swap_that_is_killed_leaves_a_model_served(serving: SwapMachine, momen
         output = asked.stdout
         assert output is not None
         if said := MOMENTS[moment]:
-            until_true(lambda: said in output.readline())
+            until(lambda: said in output.readline())
         else:
-            until_true(lambda: serving.state.get("why") == "change")
+            until(lambda: serving.state.get("why") == "change")
         # The job with its runner, the look at the settings, and who follows it.
         for word in ("service.swap", "jobs.runner", "on_machine.jobs "):
             for process in serving.processes(word):
                 with suppress(psutil.NoSuchProcess):
                     process.kill()
         asked.communicate(timeout=60)
-    until_true(lambda: serving.served() and serving.state["doing"] == "serving")
+    until(lambda: serving.served() and serving.state["doing"] == "serving")
     status, told = serving.up(SLOW if next_model == "org/new" else OLD)
     assert (status, serving.served()) == (0, next_model), told
     assert serving.named("current") == serving.named("last-known-good") == next_model
@@ -62,7 +62,7 @@ def test_the_start_that_a_killed_swap_ordered_is_not_taken_for_a_failed_one(serv
     with serving.begin(new) as asked:
         output = asked.stdout
         assert output is not None
-        until_true(lambda: "stopping org/old" in output.readline())
+        until(lambda: "stopping org/old" in output.readline())
         serving.kill("service.swap")
         asked.communicate(timeout=60)
     status, told = serving.up(new)
@@ -73,7 +73,7 @@ def test_the_start_that_a_killed_swap_ordered_is_not_taken_for_a_failed_one(serv
 @pytest.mark.parametrize("next_model", ["org/new", "org/old"])
 def test_a_reboot_in_mid_swap_brings_back_the_last_good_model(serving: SwapMachine, next_model: str) -> None:
     with serving.begin(setting("org/new", load_seconds=20)) as asked:
-        until_true(lambda: serving.state.get("why") == "change")
+        until(lambda: serving.state.get("why") == "change")
         serving.reboot()
         asked.communicate(timeout=60)
     serving.until_served("org/old")
@@ -84,7 +84,7 @@ def test_a_reboot_in_mid_swap_brings_back_the_last_good_model(serving: SwapMachi
 def test_a_machine_that_reboots_serves_again_without_being_asked(serving: SwapMachine) -> None:
     serving.reboot()
     serving.until_served("org/old")
-    until_true(lambda: serving.state["doing"] == "serving")
+    until(lambda: serving.state["doing"] == "serving")
     assert [start["why"] for start in serving.timeline] == ["first start", "restart"]
 
 
@@ -92,8 +92,8 @@ def test_a_machine_that_reboots_serves_again_without_being_asked(serving: SwapMa
 def test_a_server_of_which_a_process_is_killed_is_started_again(serving: SwapMachine, victim: str) -> None:
     before = serving.servers
     serving.kill(victim)
-    until_true(lambda: serving.served() == "org/old" and not serving.servers & before)
-    until_true(lambda: serving.state["doing"] == "serving")
+    until(lambda: serving.served() == "org/old" and not serving.servers & before)
+    until(lambda: serving.state["doing"] == "serving")
     assert serving.timeline[-1]["why"] == "restart"
     assert serving.timeline[-1]["outage"] > 0
     assert len(serving.processes("EngineCore")) == 1
@@ -102,7 +102,7 @@ def test_a_server_of_which_a_process_is_killed_is_started_again(serving: SwapMac
 def test_a_service_that_is_killed_leaves_nothing_that_holds_the_port(serving: SwapMachine) -> None:
     """systemd would start it again; machines of this kind do not."""
     serving.kill("service.supervise")
-    until_true(lambda: not serving.servers)
+    until(lambda: not serving.servers)
     status, output = serving.up(OLD)
     assert (status, serving.served()) == (0, "org/old"), output
 
@@ -110,7 +110,7 @@ def test_a_service_that_is_killed_leaves_nothing_that_holds_the_port(serving: Sw
 def test_one_that_crashed_later_is_not_given_up(serving: SwapMachine) -> None:
     assert serving.up(setting("org/new"))[0] == 0
     serving.kill("EngineCore")
-    until_true(lambda: serving.timeline[-1]["why"] == "restart")
+    until(lambda: serving.timeline[-1]["why"] == "restart")
     assert serving.served() == serving.named("current") == "org/new"
 
 
@@ -120,9 +120,9 @@ def test_a_good_one_that_hangs_while_it_loads_is_started_again(tmp_path: Path) -
         stuck = machine.home / "stuck"
         stuck.touch()
         machine.kill("EngineCore")
-        until_true(lambda: machine.timeline[-1]["result"] == "failed")
+        until(lambda: machine.timeline[-1]["result"] == "failed")
         stuck.unlink()
-        until_true(lambda: machine.timeline[-1]["result"] == "served")
+        until(lambda: machine.timeline[-1]["result"] == "served")
         assert machine.served() == "org/old"
 
 
@@ -156,18 +156,20 @@ def test_swaps_with_a_fault_in_every_third_leave_nothing_behind(serving: SwapMac
 
 def _counted(machine: SwapMachine) -> dict[str, int]:
     """Processes and the ports on which they listen, once nothing is left beside the service and what it has started."""
-    deadline = time.monotonic() + LEFT_S
-    while True:
-        service = machine.processes("service.supervise")
-        own = {*service, *(child for process in service for child in process.children(recursive=True))}
-        others = set(machine.processes("")) - own
-        # A job and who follows it are seen for a moment after the command has returned.
-        if not others:
-            break
-        assert time.monotonic() < deadline, others
-        time.sleep(0.1)
+    # A job and who follows it are seen for a moment after the command has returned.
+    until(lambda: not _others(machine), LEFT_S, every=0.1, why=lambda: _others(machine))
+    own = _own(machine)
     listening = sum(c.status == psutil.CONN_LISTEN for process in own for c in process.net_connections("tcp"))
     return {"processes": len(own), "ports": listening}
+
+
+def _own(machine: SwapMachine) -> set[psutil.Process]:
+    service = machine.processes("service.supervise")
+    return {*service, *(child for process in service for child in process.children(recursive=True))}
+
+
+def _others(machine: SwapMachine) -> set[psutil.Process]:
+    return set(machine.processes("")) - _own(machine)
 
 
 def _files(machine: SwapMachine) -> set[str]:

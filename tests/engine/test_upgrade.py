@@ -9,8 +9,8 @@ import pytest
 
 from components.text.version import VERSION
 from tests.support.account_state import assert_nothing_is_left
-from tests.support.customer import until
 from tests.support.kept_stack import KeptStack, kept_stacks, laid_out
+from tests.support.polling import until
 
 OURS = "pulumi-python:dynamic/"
 """The types of all that is more than a command on the machine, or a file for it."""

@@ -1,15 +1,13 @@
 """A customer of a local cloud with machines: an SSH key, instances, and commands on them."""
 
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import asyncssh
-import requests
 
 from tests.support.local_cloud import LocalCloud
+from tests.support.polling import until
 
 GH200 = {"region_name": "us-east-3", "instance_type_name": "gpu_1x_gh200", "ssh_key_names": ["key"]}
 
@@ -27,10 +25,7 @@ class Customer:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Data of a call below /api/v1, which must succeed."""
-        headers = {"Authorization": f"Bearer {self._cloud.api_key}"}
-        answer = requests.request(method, f"{self._cloud.url}/api/v1{path}", json=body, headers=headers, timeout=60)
-        assert answer.ok, answer.text
-        return answer.json()["data"]
+        return self._cloud.api(method, path, body)
 
     def launch(self, **fields: Any) -> str:
         """Id of a new instance, which boots meanwhile."""
@@ -70,11 +65,3 @@ class Customer:
     def _status(self, instance_id: str) -> str:
         status: str = self.call("GET", f"/instances/{instance_id}")["status"]
         return status
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for something that has to come true."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "did not come true in time"
-        time.sleep(0.1)

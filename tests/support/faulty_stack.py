@@ -23,9 +23,9 @@ from components.model.facts import ModelFacts
 from components.vllm.release.install.versions import LOCKS, TOOLS
 from localcloud.machines.processes import processes_of
 from localcloud.machines.small_disk import can_mount
-from tests.support.customer import until
 from tests.support.local_cloud import LocalCloud, local_cloud
 from tests.support.package_mirror import Mirror, mirror
+from tests.support.polling import until
 from tests.support.pulumi_project import Project, Run, project
 from tests.support.small_components import MIDDLE, OTHERS, PACKAGES, make_small_components, write_lock
 
@@ -141,13 +141,7 @@ class FaultyStack:
     def reboot(self) -> None:
         """As in Lambda's console; it is over when the machine listens again."""
         before = self._boot_id()
-        answer = requests.post(
-            f"{self.cloud.url}/api/v1/instance-operations/restart",
-            json={"instance_ids": [self.instance_id]},
-            headers={"Authorization": f"Bearer {self.cloud.api_key}"},
-            timeout=60,
-        )
-        assert answer.ok, answer.text
+        self.cloud.api("POST", "/instance-operations/restart", {"instance_ids": [self.instance_id]})
         until(lambda: self._boot_id() not in (before, ""), PATIENCE_S)
 
     def _boot_id(self) -> str:

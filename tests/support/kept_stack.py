@@ -2,11 +2,14 @@
 
 Kept are the state with its secrets in plain, the account of the local cloud, and the machine's disk. What names places
 of the computer on which they were made has a word there instead (`@CLOUD@`), which becomes a place again where they are
-laid out. The machine's address is kept: its certificate and the state are of it.
+laid out. The machine's address is kept: its certificate and the state are of it. So it is laid out once at a time on a
+computer.
 """
 
+import errno
 import io
 import json
+import socket
 import sqlite3
 import ssl
 import sys
@@ -18,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-import requests
 import yaml
 
 from components.text.version import VERSION
 from tests.support.local_cloud import LocalCloud, local_cloud
+from tests.support.polling import until
 from tests.support.pulumi_cli import REPOSITORY
 from tests.support.pulumi_project import STACK, Project, project
 from tests.support.small_endpoint import use_small_endpoint
@@ -32,6 +35,8 @@ KEPT = Path(__file__).with_name("fixtures")
 FACTS, ARCHIVE = "stack.json", "stack.tar.gz"
 STATE, ACCOUNT = "state.json", "account.sql"
 URL = "@URL@"
+TURN_S = 600.0
+"""Longer than one needs who has laid it out."""
 NO_CHECK_TIME = 0x200000
 """`X509_V_FLAG_NO_CHECK_TIME` of OpenSSL, for which Python has no name."""
 LEFT_OUT = (
@@ -95,7 +100,32 @@ def keep(made: Project, cloud: LocalCloud, folder: Path) -> None:
 
 @contextmanager
 def laid_out(kept: Path, folder: Path) -> Iterator[KeptStack]:
-    """Lay it out below `folder`, boot its machine, and take all of it away in the end."""
+    """Lay it out below `folder`, boot its machine, and take all of it away in the end. Waits for who has it now."""
+    with _alone(kept.name), _laid_out(kept, folder) as stack:
+        yield stack
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Keep others off the address of a kept stack, whichever checkout and user they are of."""
+    # A name that is no file's holds for as far as the loopback addresses do, and is free when its process has ended.
+    with socket.socket(socket.AF_UNIX) as place:
+
+        def is_ours() -> bool:
+            try:
+                place.bind(f"\0lambda-vllm-tests-{name}")
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                return False
+            return True
+
+        until(is_ours, TURN_S, every=0.5, why=lambda: f"somebody else has had {name} all the time")
+        yield
+
+
+@contextmanager
+def _laid_out(kept: Path, folder: Path) -> Iterator[KeptStack]:
     facts = json.loads((kept / FACTS).read_text())
     state = folder / "cloud"
     with tarfile.open(kept / ARCHIVE) as archive:
@@ -106,7 +136,7 @@ def laid_out(kept: Path, folder: Path) -> Iterator[KeptStack]:
     account.close()
     with local_cloud(state) as cloud:
         _replace_below(state / "machines", {URL: cloud.url})
-        _boot(cloud, facts["instance_id"])
+        cloud.api("POST", "/instance-operations/restart", {"instance_ids": [facts["instance_id"]]})
         with project(folder, cloud) as made:
             use_small_endpoint(made, cloud)
             made.configure(**json.loads(_replaced(json.dumps(facts["config"]), {URL: cloud.url})))
@@ -199,10 +229,3 @@ def _in_bytes(content: bytes, words: Mapping[str, str]) -> bytes:
     for word, other in words.items():
         content = content.replace(word.encode(), other.encode())
     return content
-
-
-def _boot(cloud: LocalCloud, instance_id: str) -> None:
-    headers: dict[str, Any] = {"Authorization": f"Bearer {cloud.api_key}"}
-    url = f"{cloud.url}/api/v1/instance-operations/restart"
-    answer = requests.post(url, json={"instance_ids": [instance_id]}, headers=headers, timeout=60)
-    assert answer.ok, answer.text

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 import requests
 
 from tests.support.control_side import ControlSide
+from tests.support.polling import until
 from tests.support.pulumi_cli import REPOSITORY
 
 TIME_SCALE = "0.007"
@@ -46,23 +46,26 @@ class LocalCloud(ControlSide):
         """Ids of the account's `instances` that bill, `ssh-keys`, `firewall-rulesets` or `file-systems`."""
         if kind == "instances":
             return set(self.billing())
-        return {one["id"] for one in self._list(kind)}
+        return {one["id"] for one in self.api("GET", f"/{kind}")}
 
     def firewall_sources(self) -> list[str]:
         """Networks that the account's rulesets let in, one for each rule."""
-        return [rule["source_network"] for ruleset in self._list("firewall-rulesets") for rule in ruleset["rules"]]
+        return [
+            rule["source_network"] for ruleset in self.api("GET", "/firewall-rulesets") for rule in ruleset["rules"]
+        ]
 
-    def _list(self, kind: str) -> list[dict[str, Any]]:
-        """What the API lists; a cloud with limits answers the test's own questions too only when they allow it."""
+    def api(self, method: str, path: str, body: object = None) -> Any:
+        """Data of a call below /api/v1, which must succeed; a cloud with limits answers the test's own when it may."""
         headers = {"Authorization": f"Bearer {self.api_key}"}
-        for _ in range(100):
-            answer = requests.get(f"{self.url}/api/v1/{kind}", headers=headers, timeout=30)
-            if answer.status_code != HTTPStatus.TOO_MANY_REQUESTS:
-                break
-            time.sleep(0.1)
+
+        def answered() -> tuple[requests.Response] | None:
+            answer = requests.request(method, f"{self.url}/api/v1{path}", json=body, headers=headers, timeout=60)
+            # In something else, since an answer that is an error is false by itself.
+            return None if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS else (answer,)
+
+        (answer,) = until(answered, every=0.1)
         assert answer.ok, answer.text
-        listed: list[dict[str, Any]] = answer.json()["data"]
-        return listed
+        return answer.json()["data"]
 
     def home(self, instance_id: str) -> Path:
         """Home directory of the machine behind an instance."""

@@ -4,7 +4,6 @@ import secrets
 import socket
 import struct
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,16 +12,14 @@ from typing import Any
 
 import psutil
 import pytest
-import requests
 
 from localcloud.errors import LocalCloudError
 from localcloud.machines.nspawn.firewall import Firewall
 from localcloud.machines.nspawn.network import device_of
 from localcloud.machines.nspawn.tools import cgroup_root, check_host
 from tests.support.local_cloud import LocalCloud, local_cloud
+from tests.support.polling import PATIENCE_S, until
 
-PATIENCE = 240.0
-"""Seconds for whatever a machine does, on however busy a computer."""
 QUIET = 1.0
 """Seconds after which what has not answered is taken for shut."""
 
@@ -67,12 +64,16 @@ class Debian:
         }
         words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
         line = ["ssh", "-q", *words, "-i", str(key or self.key), f"ubuntu@{self.ip}", command]
-        return subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        return subprocess.run(line, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
 
     def wait_for(self, command: str) -> str:
         """What the command prints once it succeeds, over a connection that may have to be made again and again."""
-        done = wait_for(lambda: (done := self.try_ssh(command, connect_seconds=3)).returncode == 0 and done)
-        return str(done.stdout).strip()
+
+        def tried() -> "subprocess.CompletedProcess[str] | None":
+            done = self.try_ssh(command, connect_seconds=3)
+            return None if done.returncode else done
+
+        return until(tried, every=0.3).stdout.strip()
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,7 @@ class DebianCloud:
 
     def api(self, method: str, path: str, body: object = None) -> Any:
         """The data of a successful answer."""
-        headers = {"Authorization": f"Bearer {self.cloud.api_key}"}
-        answer = requests.request(method, f"{self.cloud.url}/api/v1{path}", json=body, headers=headers, timeout=60)
-        assert answer.ok, answer.text
-        return answer.json()["data"]
+        return self.cloud.api(method, path, body)
 
     def launch(self, **more: object) -> str:
         """Ask for an instance; its id."""
@@ -107,7 +105,7 @@ class DebianCloud:
             assert instance["status"] in ("booting", "active"), (self.cloud.state / "serve.log").read_text()
             return instance["ip"] if instance["status"] == "active" else None
 
-        return Debian(instance_id, wait_for(ip), self.key)
+        return Debian(instance_id, until(ip, every=0.3), self.key)
 
     def left_of(self, instance_id: str) -> list[str]:
         """Everything on this computer that belongs to a machine of this cloud."""
@@ -175,15 +173,6 @@ def pings(ip: str, within: float = 20.0) -> bool:
 def make_key(path: Path) -> None:
     """A key pair without a pass phrase."""
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(path)], check=True)
-
-
-def wait_for(look: Any) -> Any:
-    """What `look` finds, asked again until it is true."""
-    end = time.monotonic() + PATIENCE
-    while not (found := look()):
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.3)
-    return found
 
 
 def _said(*command: str) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 import asyncssh
 
 from components.machine.gpu_machine import ssh_command
-from tests.support.process_machine import Machine
+from tests.support.process_machine import Machine, Result
 from tests.support.pulumi_cli import REPOSITORY, pulumi_environment
 
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
@@ -28,13 +28,6 @@ cloud = CloudStatus(url="http://127.0.0.1", api_key="key", hf_token="token", pid
 write_environment_file(Path(".local/env"), cloud)
 """
 """What `make local` does in the end, in the folder of a checkout."""
-
-
-@dataclass
-class Result:
-    status: int
-    output: str
-    errors: str
 
 
 @dataclass

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tests.support.ops_stack import OpsStack
-from tests.support.process_machine import until
+from tests.support.polling import until_async
 
 SECONDS = 240.0
 
@@ -60,7 +60,7 @@ class Screen:
 
     async def shows(self, words: str) -> None:
         """Wait for words that come after those waited for before."""
-        await until(lambda: words in self.text[self._seen :], SECONDS)
+        await until_async(lambda: words in self.text[self._seen :], SECONDS)
         self._seen = self.text.index(words, self._seen) + len(words)
 
     def close(self) -> None:

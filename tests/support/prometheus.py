@@ -6,7 +6,6 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -14,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.support.polling import until
 
 START_S = 120
 
@@ -84,20 +85,16 @@ class Prometheus:
 
     def wait_until_read(self, times: int = 1) -> None:
         """Until the target was read so often without an error; says what keeps it when it takes too long."""
-        deadline = time.monotonic() + START_S
-        while True:
+
+        def is_read() -> bool:
             counted = self.get("query", query="count_over_time(up[1h]) * up")["result"]
-            if counted and float(counted[0]["value"][1]) >= times:
-                return
-            assert time.monotonic() < deadline, self.target()
-            time.sleep(0.2)
+            return bool(counted) and float(counted[0]["value"][1]) >= times
+
+        until(is_read, START_S, every=0.2, why=self.target)
 
     def wait_for(self, word: str, value: str) -> None:
         """Until what it says of the target under a word holds a value; a reading may also fail for want of time."""
-        deadline = time.monotonic() + START_S
-        while value not in self.target().get(word, ""):
-            assert time.monotonic() < deadline, self.target()
-            time.sleep(0.2)
+        until(lambda: value in self.target().get(word, ""), START_S, every=0.2, why=self.target)
 
 
 @contextmanager
@@ -111,12 +108,9 @@ def prometheus(config: Path, folder: Path) -> Iterator[Prometheus]:
     log = folder / "prometheus.log"
     with log.open("w") as stream, subprocess.Popen(words, cwd=folder, stdout=stream, stderr=stream) as process:
         try:
-            deadline = time.monotonic() + START_S
             url = f"http://127.0.0.1:{port}"
-            while not _is_ready(url):
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.2)
+            until(lambda: _is_ready(url) or process.poll() is not None, START_S, every=0.2, why=log.read_text)
+            assert process.poll() is None, log.read_text()
             yield Prometheus(url)
         finally:
             process.terminate()

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import yaml
 
 from scripts.command_plugin.install import install
 from tests.support.local_cloud import LocalCloud
+from tests.support.polling import until
 from tests.support.pulumi_cli import REPOSITORY, pulumi_environment
 
 STACK = "test"
@@ -191,13 +191,10 @@ class Project:
     ) -> None:
         """The same with `up`, `destroy` or `refresh`; with `may_end` it is no failure when it ends by itself before."""
         with self.start(command, subprocess.DEVNULL) as cli:
-            deadline = time.monotonic() + 180
-            while not seen():
-                if cli.poll() is not None:
-                    assert may_end, f"the {command} ended before it was killed"
-                    return
-                assert time.monotonic() < deadline, "never seen"
-                time.sleep(0.05)
+            # Asked in this order: what it has done to its end was seen all the same.
+            if until(lambda: "seen" if seen() else "ended" if cli.poll() is not None else "", 180) == "ended":
+                assert may_end, f"the {command} ended before it was killed"
+                return
             family = psutil.Process(cli.pid).children(recursive=True) if plugins_too else []
             os.kill(cli.pid, signal.SIGKILL)
             for process in family:

@@ -5,8 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -143,13 +141,6 @@ class SourceMachine:
         """What was asked of root and of programs that are not there."""
         log = self.home / "called"
         return log.read_text() if log.exists() else ""
-
-
-def wait_for(seen: Callable[[], bool]) -> None:
-    end = time.monotonic() + 120
-    while not seen():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def succeeded(done: "subprocess.CompletedProcess[str]") -> str:

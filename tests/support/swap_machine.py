@@ -10,9 +10,8 @@ import signal
 import ssl
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,10 +32,10 @@ from localcloud.machines.boot import first_boot, start_units
 from localcloud.machines.disk import Disk
 from localcloud.machines.processes import end_processes, processes_of
 from tests.support.machine_release import lay_release
+from tests.support.polling import PATIENCE_S, until
 
 STAND_IN = Path(__file__).with_name("stand_in_vllm.py")
 KEY = "sk-a-key-for-the-endpoint"
-PATIENCE_S = 240.0
 PORT = 8000
 LOG_MEGABYTES = 120
 
@@ -164,7 +163,7 @@ class SwapMachine:
 
     def until_served(self, model: str) -> None:
         """Wait until it answers."""
-        until_true(lambda: self.served() == model)
+        until(lambda: self.served() == model)
 
     def processes(self, word: str) -> list[psutil.Process]:
         """Those of the machine that have a word in their command line."""
@@ -221,14 +220,6 @@ def place(output: str) -> tuple[str, str, int]:
     """Of that, the model, and how and where it is served."""
     served = told(output)
     return served.model, served.scheme, served.port
-
-
-def until_true(is_true: Callable[[], object], seconds: float = PATIENCE_S) -> None:
-    """Wait until it is."""
-    deadline = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < deadline, "did not come true in time"
-        time.sleep(0.05)
 
 
 @contextmanager

@@ -65,6 +65,7 @@ def test_no_module_imports_what_its_room_may_not() -> None:
         ("components/model/hub/client.py", "from components.lambda_cloud.api.models import Offer"),
         ("components/on_machine/jobs/job.py", "import pydantic"),
         ("components/on_machine/weights/hub.py", "from components.vllm.release.flags import values"),
+        ("components/settings/read.py", "from components import tls"),
         ("components/settings/read.py", "def late():\n    from components.dynamic.provider import Created"),
         ("components/vllm/release/install/versions.py", "from components.text.counted import counted"),
         ("localcloud/server.py", "from components.text.counted import counted"),

@@ -4,8 +4,9 @@ A candidate is a type in a region. What rules one out for good (no such image fo
 filesystem lies elsewhere) is told apart from what may pass (no capacity).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 from components.lambda_cloud.api.errors import CloudError
 from components.lambda_cloud.api.models import Filesystem, Image, InstanceType, LaunchRequest, Offer
@@ -30,14 +31,28 @@ class Candidate:
         return f"{self.instance_type} in {self.region}"
 
 
+def each_in_each(instance_types: Iterable[str], regions: Iterable[str]) -> tuple[Candidate, ...]:
+    """Every type in every region, in the order in which they are tried."""
+    return tuple(Candidate(*pair) for pair in product(instance_types, regions))
+
+
+def image_words(family: str | None, image_id: str | None) -> dict[str, str]:
+    """How a launch names its image: by the id if there is one, else the newest of the family."""
+    return {"id": image_id} if image_id else {"family": family or ""}
+
+
 @dataclass(frozen=True)
 class Market:
-    """What Lambda has at the moment."""
+    """What Lambda has at the moment, and what follows for a candidate. Only `offered` takes one of an unknown type."""
 
     offers: Mapping[str, Offer]
     images: Sequence[Image]
     filesystems: Sequence[Filesystem] = ()
     """Needed only when a launch names some."""
+
+    def offered(self, candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+        """Those whose type there is."""
+        return tuple(one for one in candidates if one.instance_type in self.offers)
 
     def kind(self, candidate: Candidate) -> InstanceType:
         """The type of a candidate that is offered."""
@@ -47,6 +62,39 @@ class Market:
         """Whether the type is said to be free there; a launch may be refused all the same."""
         return self.offers[candidate.instance_type].has_capacity_in(candidate.region)
 
+    def is_sold(self, candidate: Candidate) -> bool:
+        """Whether the region may have machines of the type. Lambda does not say where it sells what: a region that has
+        capacity does, and one without any image for the type's architecture does not."""
+        return self.has_capacity(candidate) or self._is_there(candidate, self.images)
+
+    def boots(self, candidate: Candidate, image: Mapping[str, str]) -> bool:
+        """Whether the region has an image of these words for the type's architecture."""
+        return self._is_there(candidate, self.images_named(image))
+
+    def images_named(self, image: Mapping[str, str]) -> list[Image]:
+        """All rows of the image that a launch names, wherever and for whatever architecture."""
+        return [one for one in self.images if one.id == image.get("id") or one.family == image.get("family")]
+
+    def costs_more_than(self, max_cents_per_hour: int | None, candidate: Candidate) -> bool:
+        """Whether it is too expensive to be launched; None is no limit."""
+        return max_cents_per_hour is not None and self.kind(candidate).price_cents_per_hour > max_cents_per_hour
+
+    def cheapest(self, candidates: Iterable[Candidate]) -> Candidate | None:
+        """Of those whose type there is, the first that costs least."""
+        return min(self.offered(candidates), key=lambda one: self.kind(one).price_cents_per_hour, default=None)
+
+    def dollars_per_hour(self, candidate: Candidate) -> float:
+        """US dollars."""
+        return self.kind(candidate).price_cents_per_hour / 100
+
+    def price(self, candidate: Candidate) -> str:
+        """Dollars an hour, as text."""
+        return dollars(self.kind(candidate).price_cents_per_hour)
+
+    def _is_there(self, candidate: Candidate, images: Iterable[Image]) -> bool:
+        wanted = (self.kind(candidate).image_architecture, candidate.region)
+        return any((one.architecture, one.region.name) == wanted for one in images)
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -54,14 +102,6 @@ class Selection:
 
     eligible: tuple[Candidate, ...] = ()
     refused: Mapping[Candidate, str] = field(default_factory=dict)
-
-
-def is_sold(offer: Offer, region: str, images: Sequence[Image]) -> bool:
-    """Whether a region may have machines of a type. Lambda does not say where it sells what: a region that has capacity
-    does, and one without any image for the type's architecture does not."""
-    architecture = offer.instance_type.image_architecture
-    has_images = any((one.architecture, one.region.name) == (architecture, region) for one in images)
-    return has_images or offer.has_capacity_in(region)
 
 
 def select_candidates(
@@ -81,11 +121,6 @@ def select_candidates(
     return Selection(tuple(eligible), refused)
 
 
-def price(market: Market, candidate: Candidate) -> str:
-    """Dollars an hour, as text."""
-    return dollars(market.kind(candidate).price_cents_per_hour)
-
-
 def dollars(cents: int) -> str:
     """US cents as dollars."""
     return f"${cents / 100:.2f}"
@@ -101,28 +136,26 @@ def _reason_against(
 ) -> str | None:
     if candidate.instance_type not in market.offers:
         return "Lambda has no such type"
-    kind = market.kind(candidate)
-    if max_price_cents_per_hour is not None and kind.price_cents_per_hour > max_price_cents_per_hour:
-        return f"costs {dollars(kind.price_cents_per_hour)} an hour, above {dollars(max_price_cents_per_hour)}"
+    if max_price_cents_per_hour is not None and market.costs_more_than(max_price_cents_per_hour, candidate):
+        return f"costs {market.price(candidate)} an hour, above {dollars(max_price_cents_per_hour)}"
     return _image_missing(candidate, template, market) or _filesystem_elsewhere(candidate, template, market)
 
 
 def _image_missing(candidate: Candidate, template: LaunchRequest, market: Market) -> str | None:
     """An image of the other architecture would be refused, or worse, not boot."""
-    architecture = market.kind(candidate).image_architecture
     wanted = template.image
-    named = [i for i in market.images if i.id == wanted.get("id") or i.family == wanted.get("family")]
-    if any(i.architecture == architecture and i.region.name == candidate.region for i in named):
+    if market.boots(candidate, wanted):
         return None
-    offer = market.offers[candidate.instance_type]
-    if not is_sold(offer, candidate.region, market.images):
+    architecture = market.kind(candidate).image_architecture
+    if not market.is_sold(candidate):
+        offer = market.offers[candidate.instance_type]
         free = ", ".join(sorted(region.name for region in offer.regions_with_capacity_available))
         return (
             f"needs an image for {architecture}, and the region has none at all, so it does not sell the type; "
             f"{f'it has capacity now in {free}' if free else 'no region has capacity now'}"
         )
     name = wanted.get("id") or wanted.get("family")
-    others = sorted({i.architecture for i in named if i.region.name == candidate.region})
+    others = sorted({i.architecture for i in market.images_named(wanted) if i.region.name == candidate.region})
     there = f", there it is for {' and '.join(others)}" if others else ""
     return f"needs an image for {architecture}, and {name} is none there{there}"
 
@@ -144,14 +177,13 @@ def _refuse(
     max_price_cents_per_hour: int | None,
     market: Market,
 ) -> None:
-    known = [candidate for candidate in candidates if candidate.instance_type in market.offers]
-    if not known:
+    cheapest = market.cheapest(candidates)
+    if cheapest is None:
         names = ", ".join(dict.fromkeys(candidate.instance_type for candidate in candidates))
         raise NoCandidateError(f"Lambda has no instance type {names}; it has {', '.join(sorted(market.offers))}")
-    cheapest = min(market.kind(candidate).price_cents_per_hour for candidate in known)
-    if max_price_cents_per_hour is not None and cheapest > max_price_cents_per_hour:
+    if max_price_cents_per_hour is not None and market.costs_more_than(max_price_cents_per_hour, cheapest):
         raise TooExpensiveError(
-            f"the cheapest candidate costs {dollars(cheapest)} an hour and the highest price allowed (maxPricePerHour) "
-            f"is {dollars(max_price_cents_per_hour)}: nothing was launched"
+            f"the cheapest candidate costs {market.price(cheapest)} an hour and the highest price allowed "
+            f"(maxPricePerHour) is {dollars(max_price_cents_per_hour)}: nothing was launched"
         )
     raise NoCandidateError(f"no candidate can be launched, and nothing was: {table(refused)}")

@@ -1,6 +1,5 @@
 """What an instance is launched from, checked. Lengths and patterns are those of Lambda Cloud API 1.10.0."""
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from components.dynamic.inputs import Inputs, Part, written
 from components.lambda_cloud.api.models import LaunchRequest, Tag
 from components.lambda_cloud.api.names import FilesystemName, ObjectId, RegionName, TagKey, TagValue, TypeName
-from components.lambda_cloud.instance.candidates import Candidate
+from components.lambda_cloud.instance.candidates import each_in_each, image_words
 from components.lambda_cloud.instance.launch_order import LaunchOrder
 
 MOST_USER_DATA_BYTES = 1_000_000
@@ -95,14 +94,14 @@ class InstanceInputs(Inputs):
 
     def order(self) -> LaunchOrder:
         """The same as a launch order: each type is tried in each region, in order of preference."""
-        candidates = tuple(Candidate(*pair) for pair in itertools.product(self.instance_types, self.regions))
+        candidates = each_in_each(self.instance_types, self.regions)
         template = LaunchRequest(
             instance_type_name=candidates[0].instance_type,
             region_name=candidates[0].region,
             ssh_key_names=[self.ssh_key_name],
             name=self.name,
             hostname=self.hostname,
-            image={"id": self.image_id} if self.image_id else {"family": self.image_family or ""},
+            image=image_words(self.image_family, self.image_id),
             user_data=self.user_data,
             tags=[Tag(key=key, value=value) for key, value in self.tags.items()],
             file_system_names=self.filesystem_names or None,

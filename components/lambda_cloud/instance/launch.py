@@ -15,7 +15,7 @@ from components.lambda_cloud.api.errors import TRANSIENT, CloudError, Insufficie
 from components.lambda_cloud.api.models import REGIONS_WITHOUT_FIREWALL, Instance
 from components.lambda_cloud.api.shared_list import ANY
 from components.lambda_cloud.fresh import is_fresh
-from components.lambda_cloud.instance.candidates import Candidate, Market, price, select_candidates, table
+from components.lambda_cloud.instance.candidates import Candidate, Market, select_candidates, table
 from components.lambda_cloud.instance.launch_order import Launched, LaunchOrder
 from components.lambda_cloud.instance.termination import terminate_instance
 from components.lambda_cloud.launch_token.provider import instances_with_token
@@ -150,7 +150,7 @@ def _launch_one(client: "LambdaClient", order: LaunchOrder, candidate: Candidate
         client.journal.note_settled(order.token)
         raise
     # Said before anything else can go wrong, so that the id is on the screen at least.
-    print(f"launched instance {instance_id}: {candidate}, {price(market, candidate)} an hour")
+    print(f"launched instance {instance_id}: {candidate}, {market.price(candidate)} an hour")
     return Launched(instance_id, candidate.instance_type, candidate.region, kind.price_cents_per_hour)
 
 

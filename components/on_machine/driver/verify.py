@@ -1,15 +1,12 @@
-"""The step after the reboot, over a new connection: `verify MODE INSTALL VLLM_VERSION`."""
-
-import sys
+"""The look after the reboot, over a new connection: whether the driver is what it has to be."""
 
 from components.on_machine.driver.decision import COMPAT, CPU, KEEP, REBOOT, UPGRADE
 from components.on_machine.driver.machine import driver_version
 from components.on_machine.driver.reboot import reboot
 from components.on_machine.driver.record import decide_here, remember
 from components.on_machine.shared.caches import cache_root
-from components.on_machine.shared.paths import Places, places
-from components.on_machine.shared.work import WorkError, run_work, say
-from components.vllm.release.install.versions import version_on_gpu
+from components.on_machine.shared.paths import Places
+from components.on_machine.shared.work import WorkError, say
 
 
 def verify(places: Places, mode: str, install: str, version: str) -> None:
@@ -34,13 +31,3 @@ def verify(places: Places, mode: str, install: str, version: str) -> None:
         )
     else:
         raise WorkError(decision.reason, "driver-refused")
-
-
-def main(words: list[str]) -> None:
-    """Do so with the words of the command line."""
-    mode, install, wanted = words
-    verify(places(), mode, install, version_on_gpu(wanted))
-
-
-if __name__ == "__main__":
-    run_work(lambda: main(sys.argv[1:]))

@@ -22,7 +22,7 @@ from components.on_machine.install.choose import Choice, Lock, choose
 from components.on_machine.install.disk import check_disk, gigabytes
 from components.on_machine.install.environment import Uv, install_packages, make_venv, name_cpu_build
 from components.on_machine.install.proof import prove
-from components.on_machine.install.request import GPU_TARGET, SOURCE, Request, parse
+from components.on_machine.install.request import SOURCE, Request, parse
 from components.on_machine.install.source.build import build
 from components.on_machine.install.source.plan import BUILD, PRECOMPILED
 from components.on_machine.shared import manifest
@@ -33,6 +33,7 @@ from components.on_machine.shared.locks import locked
 from components.on_machine.shared.paths import Places, places
 from components.on_machine.shared.uv import QUIET, ensure_uv
 from components.on_machine.shared.work import Facts, WorkError, run_work, say
+from components.vllm.release.install.versions import GPU_TARGET
 
 
 class Install:

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from components.on_machine.install.request import CPU_TARGET, GPU_TARGET, PRECOMPILED, SOURCE, WHEEL, Request
+from components.on_machine.install.request import PRECOMPILED, SOURCE, WHEEL, Request
 from components.on_machine.shared.accelerator import CUDA
 from components.on_machine.shared.work import WorkError
 from components.vllm.release.install.source_pins import BUILD_REVISION, NVCC_THREADS, RefusedError, pins
-from components.vllm.release.install.versions import TARGETS, TOOLS, lock_file
+from components.vllm.release.install.versions import CPU_TARGET, GPU_TARGET, TARGETS, TOOLS, lock_file
 
 BUILD_MB = {SOURCE: 40_000, PRECOMPILED: 20_000}
 """Megabytes that a build needs beside the environment: sources, objects, kernels."""

@@ -7,7 +7,6 @@ from components.on_machine.install.words import Words, compilers
 from components.vllm.release.install.versions import PINNED, TARGETS
 
 WHEEL, PRECOMPILED, SOURCE = "wheel", "precompiled", "source"
-GPU_TARGET, CPU_TARGET = "cuda13", "cpu"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ was interrupted is started again, and has to be able to go on from where it stop
 case.
 """
 
+import argparse
 import os
 import signal
 import subprocess
@@ -35,19 +36,30 @@ NO_PATIENCE = 124
 
 def main(words: list[str]) -> int:
     """Follow the job of the command line; the exit status."""
-    again = words[0] == "--again"
-    name, key, module, *arguments = words[1:] if again else words
+    asked = wanted(words)
+    name: str = asked.name
     hold()
-    job = Job(places(), name, key)
+    job = Job(places(), name, asked.key)
     job.folder.mkdir(parents=True, exist_ok=True)
     # Also one that is there already: see `forget_old`.
     os.utime(job.folder)
     signal.signal(signal.SIGTERM, lambda *_: out_of_patience(name))
-    if done := begin(job, f"{PACKAGE}.{module}", arguments, again=again):
+    if done := begin(job, f"{PACKAGE}.{asked.module}", asked.arguments, again=asked.again):
         print(done.to_json())
         return 0
     follow(job)
     return end(job)
+
+
+def wanted(words: list[str]) -> argparse.Namespace:
+    """The command line: `again`, `name`, `key`, `module`, `arguments`. Ends the process where it is none."""
+    parser = argparse.ArgumentParser(f"python3 -m {PACKAGE}.jobs", allow_abbrev=False)
+    parser.add_argument("--again", action="store_true", help="do also what was done already")
+    parser.add_argument("name", metavar="NAME", help="of the job")
+    parser.add_argument("key", metavar="KEY", help="hash of what the work is")
+    parser.add_argument("module", metavar="MODULE", help=f"what is run, by its name below {PACKAGE}")
+    parser.add_argument("arguments", metavar="ARGUMENT", nargs=argparse.REMAINDER, help="of the module")
+    return parser.parse_args(words)
 
 
 def begin(job: Job, module: str, arguments: list[str], *, again: bool) -> Result | None:

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from components.on_machine.shared.files import replace_file, replace_link
-from components.on_machine.shared.paths import Places
+from components.on_machine.shared.paths import CONFIG, SETTING, Places
 
-FILES = ("vllm.yaml", "setting.json")
+FILES = (CONFIG, SETTING)
 FOLDER = "@generation@"
 """In vllm.yaml the folder of the setting itself: its name is known only when all that is in it is."""
 
@@ -57,7 +57,7 @@ class Generation:
     @property
     def config(self) -> dict[str, Any]:
         """Flags of `vllm serve`."""
-        flags: dict[str, Any] = json.loads((self.folder / "vllm.yaml").read_text())
+        flags: dict[str, Any] = json.loads((self.folder / CONFIG).read_text())
         return flags
 
     @property
@@ -102,7 +102,7 @@ class Generation:
 
     @property
     def _setting(self) -> dict[str, Any]:
-        read: dict[str, Any] = json.loads((self.folder / "setting.json").read_text())
+        read: dict[str, Any] = json.loads((self.folder / SETTING).read_text())
         return read
 
 
@@ -134,7 +134,7 @@ class Generations:
             replace_file(folder / name, files[name])
         here = json.dumps(str(folder))[1:-1]
         for name in FILES:
-            replace_file(folder / name, files[name].replace(FOLDER, here) if name == "vllm.yaml" else files[name])
+            replace_file(folder / name, files[name].replace(FOLDER, here) if name == CONFIG else files[name])
         if not (folder / "venv").exists():
             replace_link(folder / "venv", venv)
 
@@ -149,11 +149,11 @@ class Generations:
 
     @property
     def current(self) -> str | None:
-        return self._named("current")
+        return self._named(self.places.current)
 
     @property
     def last_known_good(self) -> str | None:
-        return self._named("last-known-good")
+        return self._named(self.places.last_known_good)
 
     def choose(self, given_up: Collection[str] = ()) -> Choice | None:
         """What the service starts; the link `current` follows. `given_up` counts as tried, also without a mark."""
@@ -170,7 +170,7 @@ class Generations:
 
     def switch_to(self, key: str) -> None:
         """What the service starts next."""
-        replace_link(self.settings / "current", Path("generations", key))
+        replace_link(self.places.current, Path("generations", key))
 
     def may_try(self, key: str) -> None:
         """Forget earlier tries."""
@@ -188,7 +188,7 @@ class Generations:
 
     def prove(self, key: str) -> None:
         """A token came from it. What is neither that, nor current, nor wanted is of no use any more."""
-        replace_link(self.settings / "last-known-good", Path("generations", key))
+        replace_link(self.places.last_known_good, Path("generations", key))
         self.may_try(key)
         for folder in self._folder.iterdir():
             if folder.name not in {key, self.current, self.wanted}:
@@ -202,6 +202,6 @@ class Generations:
         file = self._folder / key / "failed"
         return file.read_text().strip() if file.exists() else None
 
-    def _named(self, link: str) -> str | None:
-        path = self.settings / link
-        return path.resolve().name if path.is_symlink() and path.exists() else None
+    @staticmethod
+    def _named(link: Path) -> str | None:
+        return link.resolve().name if link.is_symlink() and link.exists() else None

@@ -18,12 +18,12 @@ class LogFiles:
 
     def __init__(
         self,
-        folder: Path,
+        path: Path,
         most_bytes: int = MOST_BYTES,
         most_files: int = MOST_FILES,
         wanted: Path | None = None,
     ) -> None:
-        self.path = folder / "vllm.log"
+        self.path = path
         self._most_bytes = most_bytes
         self._most_files = most_files
         self._wanted = wanted

@@ -10,7 +10,6 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from components.on_machine.service.generations import Generation
 from components.on_machine.shared.conversation import (
@@ -23,6 +22,7 @@ from components.on_machine.shared.conversation import (
     names,
     token_request,
 )
+from components.on_machine.shared.paths import Places
 from components.on_machine.tls.trust import Distrust, distrust_of
 
 ANSWER_TIMEOUT_S = 300.0
@@ -52,9 +52,9 @@ class TrustError(NotReadyError):
 class Probe:
     """A client of one setting's server, on this machine. `clock` is in seconds, and no setting of the date moves it."""
 
-    def __init__(self, generation: Generation, settings: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, generation: Generation, places: Places, clock: Callable[[], float] = time.monotonic) -> None:
         self._generation = generation
-        self._settings = settings
+        self._places = places
         self._clock = clock
         self._distrusted_since: float | None = None
         self.is_up = False
@@ -79,7 +79,7 @@ class Probe:
 
     def distrust(self) -> Distrust | None:
         """Why the server's certificate is not trusted; None when it is, or when there is no server."""
-        authority = (self._settings / "ca.pem").read_text()
+        authority = self._places.authority.read_text()
         return distrust_of(self._host, self._generation.port, authority, "localhost", QUICK_TIMEOUT_S)
 
     def _check_trust(self) -> None:
@@ -129,7 +129,7 @@ class Probe:
         return answer
 
     def _key(self) -> str:
-        return (self._settings / "api-keys").read_text().split()[0]
+        return self._places.api_keys.read_text().split()[0]
 
     def _send(self, method: str, path: str, body: bytes | None, key: str | None, timeout_s: float) -> Answer:
         connection = http.client.HTTPConnection(self._host, self._generation.port, timeout=timeout_s)
@@ -148,7 +148,7 @@ class Probe:
         if not self._generation.has_tls:
             return plain
         try:
-            context = ssl.create_default_context(cafile=str(self._settings / "ca.pem"))
+            context = ssl.create_default_context(cafile=str(self._places.authority))
             encrypted = context.wrap_socket(plain, server_hostname="localhost")
             self._distrusted_since = None
             return encrypted

@@ -9,8 +9,8 @@ from components.on_machine.service.generations import Generation
 from components.on_machine.shared.accelerator import CPU, accelerator
 from components.on_machine.shared.caches import cache_environment, installed_vllm
 from components.on_machine.shared.files import read_variables, replace_file
-from components.on_machine.shared.paths import ROOT, Places
-from components.vllm.release.install.versions import TARGETS
+from components.on_machine.shared.paths import CONFIG, ROOT, Places
+from components.vllm.release.install.versions import CPU_TARGET, GPU_TARGET, TARGETS
 from components.vllm.release.service import names
 
 MIDDLEWARE = ("access_log.FailuresOnly", "guard.Guard")
@@ -35,7 +35,7 @@ def config_file(generation: Generation, target: str) -> Path:
     """The flags of the setting, as far as the release of vLLM takes them that is pinned for `target`."""
     left_out = generation.unknown_on_cpu if target == CPU else frozenset()
     if not left_out:
-        return generation.folder / "vllm.yaml"
+        return generation.folder / CONFIG
     file = generation.folder / "vllm-cpu.yaml"
     taken = {flag: value for flag, value in generation.config.items() if flag not in left_out}
     replace_file(file, json.dumps(taken))
@@ -51,7 +51,7 @@ def server_environment(
     generation: Generation, places: Places, target: str, inherited: Mapping[str, str]
 ) -> dict[str, str]:
     """All variables of the server. The user's own win over what is only a default; `WorkError` without the caches."""
-    version = installed_vllm(generation.venv, TARGETS[CPU if target == CPU else "cuda13"].vllm)
+    version = installed_vllm(generation.venv, TARGETS[CPU_TARGET if target == CPU else GPU_TARGET].vllm)
     return {
         **inherited,
         # By name: without it the user's own HOME would decide where the server looks for the weights.
@@ -65,7 +65,7 @@ def server_environment(
         **generation.environment,
         "PYTHONPATH": str(ROOT),
         "LAMBDA_VLLM_API_KEYS": str(places.api_keys),
-        "LAMBDA_VLLM_FLAGS": str(generation.folder / "vllm.yaml"),
+        "LAMBDA_VLLM_FLAGS": str(generation.folder / CONFIG),
     }
 
 

@@ -4,10 +4,11 @@ import fcntl
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from components.on_machine.shared.clock import boot_id, now
+from components.on_machine.shared.files import replace_file
 from components.on_machine.shared.locks import is_locked
+from components.on_machine.shared.paths import Places
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,10 @@ class State:
 class ServiceState:
     """The file, written by the service; a lock that it holds tells whether it lives."""
 
-    def __init__(self, base: Path) -> None:
-        self._file = base / "service.json"
-        self._lock = base / "service.lock"
-        self._down = base / "down-since"
+    def __init__(self, places: Places) -> None:
+        self._file = places.service_state
+        self._lock = places.base / "service.lock"
+        self._down = places.base / "down-since"
 
     def hold(self) -> None:
         """Be the service of this machine, until the process ends; wait until an earlier one has ended."""
@@ -48,12 +49,8 @@ class ServiceState:
 
     def write(self, state: State) -> None:
         """Nothing is lost when it cannot be written: the marks of the generations decide."""
-        new = self._file.with_name(f".{self._file.name}.new")
-        try:
-            new.write_text(json.dumps(asdict(state)))
-            new.replace(self._file)
-        except OSError:
-            new.unlink(missing_ok=True)
+        with suppress(OSError):
+            replace_file(self._file, json.dumps(asdict(state)))
 
     def read(self) -> State:
         try:

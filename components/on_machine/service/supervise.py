@@ -42,9 +42,10 @@ class Supervisor:
     def __init__(self, home: Path) -> None:
         self.generations = Generations(home)
         self.base = self.generations.base
-        self.state = ServiceState(self.base)
-        self.timeline = Timeline(self.base)
-        self.log = LogFiles(self.base / "logs", wanted=self.generations.places.log_megabytes)
+        places = self.generations.places
+        self.state = ServiceState(places)
+        self.timeline = Timeline(places.timeline)
+        self.log = LogFiles(places.log, wanted=places.log_megabytes)
         self.wake = threading.Event()
         """Something happened that is worth a look."""
         self.is_ending = False
@@ -220,7 +221,7 @@ class Start:
         return bool(self._refusal)
 
     def _prove(self) -> None:
-        probe = Probe(self._generation, self._all.generations.settings)
+        probe = Probe(self._generation, self._all.generations.places)
         while not self._is_over.wait(POLL_S if probe.is_up else PROBE_S):
             try:
                 if probe.is_ready():

@@ -24,6 +24,7 @@ from components.on_machine.service.state import ServiceState, State
 from components.on_machine.service.timeline import Timeline
 from components.on_machine.service.unit import ServiceUnit
 from components.on_machine.shared.clock import now
+from components.on_machine.shared.paths import SETTING
 from components.on_machine.shared.work import RESULT_VARIABLE, Facts, WorkError, run_work, say
 
 POLL_S = 0.1
@@ -48,14 +49,14 @@ class Swap:
     def __init__(self, home: Path, key: str) -> None:
         self._generations = Generations(home)
         self._generation = self._generations.get(key)
-        self._state = ServiceState(self._generations.base)
-        self._timeline = Timeline(self._generations.base)
+        self._state = ServiceState(self._generations.places)
+        self._timeline = Timeline(self._generations.places.timeline)
         self._unit = ServiceUnit(home, self._generations.base)
         self._key = key
 
     def run(self) -> Facts:
         """Return when the setting is served, with what is served; `WorkError` when it is not."""
-        if not (self._generation.folder / "setting.json").exists():
+        if not (self._generation.folder / SETTING).exists():
             raise WorkError(
                 "these settings are not on this machine any more: change one of them, such as startTimeoutMinutes, so "
                 "that they are written again"
@@ -97,7 +98,7 @@ class Swap:
 
         Clients of a server that is busy are not cut off for that: it has time to answer, and is not started anew.
         """
-        probe = Probe(self._generation, self._generations.settings)
+        probe = Probe(self._generation, self._generations.places)
         began = now()
         for _ in self._while_wanted(ASK_S, "waiting for a token from the server, which is busy"):
             if not self._state.is_serving(self._key):
@@ -264,7 +265,7 @@ class Swap:
         if not state.trouble or (state.doing, state.key) != ("starting", generation.key):
             return False
         with suppress(*NOT_YET):
-            return Probe(generation, self._generations.settings).distrust() is not None
+            return Probe(generation, self._generations.places).distrust() is not None
         return False
 
     def _facts(self, start: dict[str, Any] | None) -> Facts:

@@ -17,14 +17,16 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from components.on_machine.shared.files import replace_file
+
 MOST_BYTES = 1_000_000
 
 
 class Timeline:
     """The file, the oldest lines of which are dropped when it grows large."""
 
-    def __init__(self, base: Path) -> None:
-        self._file = base / "timeline.jsonl"
+    def __init__(self, file: Path) -> None:
+        self._file = file
 
     def add(self, **entry: Any) -> None:
         """One more line."""
@@ -33,9 +35,7 @@ class Timeline:
             stream.write(json.dumps({"at": at, **entry}) + "\n")
         if self._file.stat().st_size > MOST_BYTES:
             lines = self._file.read_text().splitlines(keepends=True)
-            new = self._file.with_name(".timeline.jsonl.new")
-            new.write_text("".join(lines[len(lines) // 2 :]))
-            new.replace(self._file)
+            replace_file(self._file, "".join(lines[len(lines) // 2 :]))
 
     def last(self, key: str | None = None, model: str | None = None) -> dict[str, Any] | None:
         """The last start that ended with a served model, of a setting or of any setting of a model."""

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from components.on_machine.shared.files import replace_file
 from components.on_machine.shared.locks import is_locked
-from components.on_machine.shared.paths import RELEASE
+from components.on_machine.shared.paths import RELEASE, UNIT
 
-NAME = "lambda-vllm.service"
 POLL_S = 0.5
 GIVEN_UP = 3
 """Exit status of a service that would fail the same way again: systemd does not start it anew."""
@@ -21,7 +21,7 @@ SPARE_SECONDS = 60
 # cause of the failure: the service sees it by itself.
 # The service has pauses of its own: these are for its own death and for the end of its patience. RestartSteps and
 # RestartMaxDelaySec are of systemd 254: older ones, as Ubuntu 22.04's 249, wait ten seconds each time.
-UNIT = """[Unit]
+TEXT = """[Unit]
 Description=vLLM, an OpenAI-compatible model server
 StartLimitIntervalSec=6h
 StartLimitBurst=10
@@ -48,7 +48,7 @@ class ServiceUnit:
     """The unit of a home directory."""
 
     def __init__(self, home: Path, base: Path) -> None:
-        self._file = home / ".config/systemd/user" / NAME
+        self._file = home / ".config/systemd/user" / UNIT
         self._home = home
         self._base = base
         self._lock = base / "restart.lock"
@@ -57,19 +57,18 @@ class ServiceUnit:
 
     def install(self, drain_seconds: int) -> None:
         """Write it, and let it come back after a reboot without anybody's login."""
-        text = UNIT.format(release=self._home / RELEASE, given_up=GIVEN_UP, stop_seconds=drain_seconds + SPARE_SECONDS)
+        text = TEXT.format(release=self._home / RELEASE, given_up=GIVEN_UP, stop_seconds=drain_seconds + SPARE_SECONDS)
         # What systemd has read is noted after it has: a reload that failed or was never given is made up for.
         read = self._base / "unit.read"
         if any(not file.exists() or file.read_text() != text for file in (self._file, read)):
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            new = self._file.with_name(f".{NAME}.new")
-            new.write_text(text)
-            new.replace(self._file)
+            # systemd warns of a unit that not everybody can read.
+            replace_file(self._file, text, 0o644)
             if self._systemctl("daemon-reload"):
                 read.write_text(text)
         # systemd reads all its units anew for that, so only where the link is missing that makes it start at boot.
-        if not (self._file.parent / "default.target.wants" / NAME).is_symlink():
-            self._systemctl("enable", NAME)
+        if not (self._file.parent / "default.target.wants" / UNIT).is_symlink():
+            self._systemctl("enable", UNIT)
         _linger()
 
     def restart(self, tick: Callable[[], None] = lambda: None) -> bool:
@@ -78,9 +77,9 @@ class ServiceUnit:
         It is one order to systemd, which carries it out whoever dies meanwhile. `tick` is called all the time.
         """
         # One that failed too often would not be started.
-        self._systemctl("reset-failed", NAME)
+        self._systemctl("reset-failed", UNIT)
         # The lock is held by flock alone, and not by what the order starts.
-        return self._systemctl("restart", NAME, before=("flock", "--close", str(self._lock)), tick=tick)
+        return self._systemctl("restart", UNIT, before=("flock", "--close", str(self._lock)), tick=tick)
 
     def is_restarting(self) -> bool:
         """True while an order to restart is carried out, also one whose giver was killed."""
@@ -88,7 +87,7 @@ class ServiceUnit:
 
     def is_active(self) -> bool:
         """True while systemd has a process of it that runs, however far that has come."""
-        return self._file.exists() and self._systemctl("is-active", "--quiet", NAME)
+        return self._file.exists() and self._systemctl("is-active", "--quiet", UNIT)
 
     def _systemctl(self, *words: str, before: tuple[str, ...] = (), tick: Callable[[], None] = lambda: None) -> bool:
         # In a session of its own, so that what ends this process does not end it half way.

@@ -1,18 +1,39 @@
-"""Writes files and links whole or not at all, also when the machine loses its power."""
+"""Writes files and links whole or not at all, also when the machine loses its power.
+
+The commands that run on the user's computer write their files with it too. The local cloud, which knows nothing of the
+components, has its own in `localcloud.files`.
+"""
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
 def replace_file(file: Path, content: str, mode: int = 0o600) -> None:
     """Give the name to a new file with this content. It is on the disk before it has the name: a reboot may come."""
-    new = file.with_name(f".{file.name}.new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    new.replace(file)
+    _replace(file, content, mode, file.with_name(f".{file.name}.new"))
+
+
+def replace_shared_file(file: Path, content: str) -> None:
+    """The same on a filesystem of several machines, each of which may do so at once, and all of which may read it."""
+    _replace(file, content, 0o644, file.with_name(f".{file.name}.{os.uname().nodename}-{os.getpid()}"))
+
+
+def _replace(file: Path, content: str, mode: int, draft: Path) -> None:
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as stream:
+            # A draft that a killed program left may have another mode.
+            os.fchmod(stream.fileno(), mode)
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        draft.replace(file)
+    except OSError:
+        # On a full disk a part of a file would take what room there is.
+        with suppress(OSError):
+            draft.unlink()
+        raise
 
 
 def replace_link(link: Path, target: Path) -> None:

@@ -16,13 +16,17 @@ BASE = ".local/share/lambda-vllm"
 SETTINGS = ".config/lambda-vllm"
 RELEASES = f"{BASE}/releases"
 RELEASE = f"{BASE}/release"
+UNIT = "lambda-vllm.service"
+"""The user unit of the server, for systemd."""
+CONFIG, SETTING = "vllm.yaml", "setting.json"
+"""In the folder of a generation: the server's flags, and what else there is to it."""
 ROOT = Path(__file__).parents[3]
 """The folder of the release that this is a part of: what Python has to look in for `components`."""
 
 
 @dataclass(frozen=True)
 class Places:
-    """The same of one home directory."""
+    """The same of one home directory. Of `Path()`, it says where they are seen from whichever home."""
 
     home: Path
 
@@ -41,6 +45,20 @@ class Places:
     @property
     def logs(self) -> Path:
         return self.base / "logs"
+
+    @property
+    def log(self) -> Path:
+        """Of the server, since its last start."""
+        return self.logs / "vllm.log"
+
+    @property
+    def service_state(self) -> Path:
+        return self.base / "service.json"
+
+    @property
+    def timeline(self) -> Path:
+        """Every start of the server."""
+        return self.base / "timeline.jsonl"
 
     @property
     def manifest(self) -> Path:
@@ -63,6 +81,16 @@ class Places:
     @property
     def generations(self) -> Path:
         return self.settings / "generations"
+
+    @property
+    def current(self) -> Path:
+        """Link to the generation that is started next."""
+        return self.settings / "current"
+
+    @property
+    def last_known_good(self) -> Path:
+        """Link to the generation that served last."""
+        return self.settings / "last-known-good"
 
     @property
     def cuda_environment(self) -> Path:

@@ -7,7 +7,9 @@ written where the job's runner looks for it, so that nobody has to read it out o
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -35,6 +37,24 @@ class WorkError(Exception):
 def say(line: str) -> None:
     """A line of progress. It is whole also where two threads say something at once."""
     print(f"{line}\n", end="", flush=True)
+
+
+@contextmanager
+def saying(line: Callable[[], str], every_s: float) -> Iterator[None]:
+    """Say a line every some seconds, as it is by then, while what is inside goes on."""
+    is_over = threading.Event()
+
+    def report() -> None:
+        while not is_over.wait(every_s):
+            say(line())
+
+    reporter = threading.Thread(target=report, daemon=True)
+    reporter.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        reporter.join()
 
 
 def job_key() -> str:

@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from components.on_machine.shared.files import replace_file
 from components.on_machine.shared.paths import Places
 from components.on_machine.shared.work import WorkError, say
 from components.on_machine.tls.trust import Clock, distrust, shake_hands_with
@@ -39,20 +40,13 @@ def write_over(file: Path, text: str) -> None:
             f"the certificate takes {len(page)} bytes, more than the {PAGE} that are written at once"
         )
     if file.is_file() and file.stat().st_size == PAGE:
-        _write(file, page, os.O_WRONLY)
+        _write_page(file, page)
     else:
-        replace(file, page)
+        replace_file(file, page.decode())
 
 
-def replace(file: Path, content: bytes) -> None:
-    """Give the name to a new file."""
-    partial = file.with_name(f"{file.name}.new")
-    _write(partial, content, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    partial.rename(file)
-
-
-def _write(file: Path, content: bytes, flags: int) -> None:
-    descriptor = os.open(file, flags, 0o600)
+def _write_page(file: Path, content: bytes) -> None:
+    descriptor = os.open(file, os.O_WRONLY)
     try:
         if os.write(descriptor, content) != len(content):
             raise certificate_error(f"{file} could not be written whole: is the disk full?")
@@ -114,7 +108,7 @@ def check(bundle: str, clock: Clock) -> None:
     """Be the client of a server that shows it; `WorkError` when that is not trusted."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "tls.pem"
-        replace(file, bundle.encode())
+        replace_file(file, bundle)
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(file)
         except ssl.SSLError:
@@ -134,7 +128,7 @@ def put(bundle: str, port: int, places: Places, clock: Clock = time.time) -> Non
     before = os.umask(0o077)
     try:
         places.settings.mkdir(parents=True, exist_ok=True)
-        replace(places.authority, authority.encode())
+        replace_file(places.authority, authority)
         write_over(places.certificate, bundle)
     except OSError as error:
         raise certificate_error(f"it cannot be written: {error}") from None

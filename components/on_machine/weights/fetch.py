@@ -8,7 +8,6 @@ the outcome of the job that it is a part of.
 
 import errno
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +25,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.hf_api import RepoFile
 
+from components.on_machine.shared.files import replace_shared_file
 from components.on_machine.shared.work import WorkError, run_work, say
 
 MOST_FAILURES = 6
@@ -54,10 +54,7 @@ def write_listing(model: str, commit: str, listing: Path) -> None:
     files = [one for one in tree if isinstance(one, RepoFile)]
     said = {one.path: [one.size, one.lfs.sha256 if one.lfs else one.blob_id] for one in files}
     listing.parent.mkdir(parents=True, exist_ok=True)
-    # A name of its own: another machine may do the same on a shared filesystem.
-    new = listing.with_name(f"{listing.name}.{os.uname().nodename}-{os.getpid()}")
-    new.write_text(json.dumps(said))
-    new.replace(listing)
+    replace_shared_file(listing, json.dumps(said))
 
 
 def download(model: str, commit: str, listing: Path, snapshot: Path, excludes: Sequence[str]) -> None:

@@ -1,11 +1,10 @@
 """How far a long piece of work on bytes is, said now and then."""
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from components.on_machine.shared.clock import now
-from components.on_machine.shared.work import say
+from components.on_machine.shared.work import saying
 
 REPORT_S = 10.0
 
@@ -25,24 +24,17 @@ def progress(doing: str, done: float, before: float, total: float, seconds: floa
     return f"{line}, {left:.0f} s left" if left < 120 else f"{line}, {left / 60:.0f} min left"
 
 
-@contextmanager
 def reporting(
     doing: str, done: Callable[[], int], total: Callable[[], int], *, every_s: float = REPORT_S
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Say every some seconds how far it is, while what is inside goes on."""
-    over = threading.Event()
+    before, at = done(), now()
 
-    def report() -> None:
-        before, at = done(), now()
-        while not over.wait(every_s):
-            have, clock = done(), now()
-            say(progress(doing, have, before, total(), clock - at))
-            before, at = have, clock
+    def line() -> str:
+        nonlocal before, at
+        have, clock = done(), now()
+        told = progress(doing, have, before, total(), clock - at)
+        before, at = have, clock
+        return told
 
-    thread = threading.Thread(target=report, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    return saying(line, every_s)

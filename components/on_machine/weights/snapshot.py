@@ -16,6 +16,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from components.on_machine.shared.files import replace_shared_file
 from components.on_machine.shared.work import WorkError
 from components.on_machine.weights.progress import amount
 
@@ -90,10 +91,7 @@ class Snapshot:
         assert stamp is not None
         with self._lock:
             self._checked[file.path] = stamp
-            # A name of its own: another machine may do the same on a shared filesystem.
-            new = self._checked_file.with_suffix(f".{os.uname().nodename}-{os.getpid()}")
-            new.write_text(json.dumps(self._checked))
-            new.replace(self._checked_file)
+            replace_shared_file(self._checked_file, json.dumps(self._checked))
 
     def throw_away(self, file: File) -> None:
         """Remove a file with wrong content, so that it is fetched anew."""

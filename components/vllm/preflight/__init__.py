@@ -8,6 +8,7 @@ from typing import Any
 from components.lambda_cloud.api.client import LambdaClient
 from components.lambda_cloud.api.errors import CloudError
 from components.lambda_cloud.api.models import REGIONS_WITHOUT_FIREWALL, Offer
+from components.lambda_cloud.instance.candidates import Candidate, Market
 from components.model.facts import ModelFacts, facts_of
 from components.model.hub.checkpoint import Checkpoint
 from components.model.hub.client import Hub, HubError
@@ -26,7 +27,7 @@ from components.vllm.decision import (
     serve_options_of,
     unreckoned,
 )
-from components.vllm.preflight.candidates import Candidate, candidates, look
+from components.vllm.preflight.market_check import acceptable, check_types, look
 from components.vllm.release.architectures import unsupported
 from components.vllm.release.flags.files import SentFiles
 from components.vllm.release.model_types import unreadable
@@ -67,7 +68,8 @@ class Plan:
     facts: ModelFacts | None
     """None when today's commit cannot be served. `problem` says why; a model that the state knows is served all the
     same."""
-    candidates: tuple[Candidate, ...]
+    market: Market
+    """As it was asked for this plan."""
     types: tuple[TypeFit, ...]
     """The acceptable types in the order of preference."""
     sent: SentFiles
@@ -75,6 +77,11 @@ class Plan:
     problem: str = ""
     warnings: tuple[str, ...] = ()
     """What would keep a new machine from being launched, a line each; the one that runs and stays is not touched."""
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Every acceptable type that Lambda has, in every acceptable region, in the order of preference."""
+        return self.market.offered(acceptable(self.settings))
 
     @property
     def instance_types(self) -> list[str]:
@@ -117,8 +124,7 @@ class Plan:
 
     def is_too_dear(self, candidate: Candidate) -> bool:
         """Whether it costs more than the user wants to pay, so that it is not launched."""
-        limit = self.settings.max_price_cents_per_hour
-        return limit is not None and candidate.price_cents_per_hour > limit
+        return self.market.costs_more_than(self.settings.max_price_cents_per_hour, candidate)
 
 
 def preflight(settings: Settings, client: LambdaClient, hub: Hub) -> Plan:
@@ -142,22 +148,21 @@ def survey(settings: Settings, client: LambdaClient, hub: Hub) -> Plan:
     with ThreadPoolExecutor(1) as beside:
         asked = beside.submit(hub.resolve, settings.model, settings.model_revision)
         try:
-            market = look(settings, client)
+            market, of_market = look(settings, client)
         except CloudError as error:
             raise PreflightError("\n".join([*own, str(error), *_hub_problem(asked.exception())])) from None
         of_model = _hub_problem(asked.exception()) or check_checkpoint(settings, asked.result())
     if own:
-        raise PreflightError("\n".join([*own, *market.problems, *of_model]))
+        raise PreflightError("\n".join([*own, *of_market, *of_model]))
     facts = None if of_model else facts_of(asked.result())
     types = type_fits(settings, facts, market.offers)
     of_model += check_fit(settings, facts, types, market.offers)
-    found = [*market.problems, *of_model]
+    found = [*of_market, *of_model]
     # What is left when the types are left out that are too small.
-    found = found or market.check(settings, [one.instance_type for one in types if one.serves])
+    found = found or check_types(settings, [one.instance_type for one in types if one.serves], market)
     if of_model:
         facts, types = None, type_fits(settings, None, market.offers)
-    sold = candidates(settings, market.offers, market.images)
-    return Plan(settings, facts, sold, types, sent, "; ".join(of_model), tuple(found))
+    return Plan(settings, facts, market, types, sent, "; ".join(of_model), tuple(found))
 
 
 def _hub_problem(error: BaseException | None) -> list[str]:

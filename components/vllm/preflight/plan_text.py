@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
+from components.lambda_cloud.instance.candidates import Candidate
 from components.model.sizing.fit import Fit
 from components.model.sizing.model_shape import ModelShape
 from components.text.counted import counted
 from components.vllm.decision import loaded_shape
 from components.vllm.forecast import Forecast, forecast
 from components.vllm.preflight import Plan, TypeFit
-from components.vllm.preflight.candidates import Candidate
 from components.vllm.release.architectures import only_by_transformers
 from components.vllm.versions import PINNED_VLLM
 
@@ -59,8 +59,8 @@ def document(plan: Plan) -> dict[str, Any]:
             {
                 "instance_type": one.instance_type,
                 "region": one.region,
-                "dollars_per_hour": one.dollars_per_hour,
-                "has_capacity": one.has_capacity,
+                "dollars_per_hour": plan.market.dollars_per_hour(one),
+                "has_capacity": plan.market.has_capacity(one),
             }
             for one in plan.candidates
         ],
@@ -100,13 +100,14 @@ def _serving(plan: Plan) -> Iterator[str]:
     allowed = plan.instance_types
     for one in plan.candidates:
         if one.instance_type in allowed:
-            yield f"{one}{_not_launched(plan, one)}"
+            now = "capacity now" if plan.market.has_capacity(one) else "no capacity now"
+            yield f"{one}: {plan.market.price(one)} an hour, {now}{_not_launched(plan, one)}"
 
 
 def _not_launched(plan: Plan, one: Candidate) -> str:
     if plan.is_too_dear(one):
         return ", more than maxPricePerHour: not launched"
-    return "" if one.is_sold else ", and not sold there"
+    return "" if plan.market.is_sold(one) else ", and not sold there"
 
 
 def _left_out(plan: Plan) -> list[str]:
@@ -184,7 +185,7 @@ def _cost(plan: Plan) -> Iterator[str]:
 
 
 def _waiting(plan: Plan) -> Iterator[str]:
-    if not any(one.has_capacity and not plan.is_too_dear(one) for one in plan.candidates):
+    if not any(plan.market.has_capacity(one) and not plan.is_too_dear(one) for one in plan.candidates):
         minutes = counted(plan.settings.capacity_timeout_minutes, "minute")
         yield (
             f"no acceptable machine is free now: the launch waits for one, up to {minutes}; one that is to be replaced "
@@ -216,4 +217,4 @@ def _forecast(plan: Plan, one: TypeFit) -> Forecast | None:
 
 
 def _price(plan: Plan, one: TypeFit) -> float:
-    return next(c.dollars_per_hour for c in plan.candidates if c.instance_type == one.instance_type)
+    return next(plan.market.dollars_per_hour(c) for c in plan.candidates if c.instance_type == one.instance_type)

@@ -7,7 +7,6 @@ import shlex
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 import openai
@@ -25,6 +24,7 @@ from tests.e2e.conftest import FLAGS, MODEL, Served
 from tests.support.local_cloud import EMPTY_ACCOUNT
 from tests.support.log_samples.starts import CPU_STAGES
 from tests.support.models.quantised import REFUSED, RUNS_ON
+from tests.support.polling import until
 from tests.support.pulumi_cli import REPOSITORY
 
 pytestmark = pytest.mark.timeout(1200)
@@ -138,10 +138,7 @@ def test_the_tunnel_output_brings_the_endpoint_to_this_computer(served: Served, 
     words[place] = words[place].replace("8000", str(port), 1)
     with subprocess.Popen(words) as tunnel:
         try:
-            deadline = time.monotonic() + 60
-            while not accepts("127.0.0.1", port):
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
+            until(lambda: accepts("127.0.0.1", port), every=0.2)
             for name in ("127.0.0.1", "localhost"):
                 answer = requests.get(f"https://{name}:{port}/health", timeout=30, verify=served.ca_file())
                 assert answer.status_code == 200

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ops.monitoring import DASHBOARD
 from ops.outputs import StackOutputs
 from ops.server import reach
 from tests.e2e.conftest import MODEL, Served
+from tests.support.polling import until
 from tests.support.prometheus import NoPrometheusError, expressions, programs, prometheus
 from tests.support.pulumi_cli import REPOSITORY
 from tests.support.pulumi_project import Project
@@ -113,9 +113,7 @@ def test_an_answer_that_is_broken_off_ends_on_the_server_too(used: Used) -> None
         pieces = Conversation(server, used.outputs.model, 480, None).ask(QUESTION)
         next(pieces)
         pieces.close()
-    deadline = time.monotonic() + 60
-    while (now := used.status()["server"])["running"]:
-        assert time.monotonic() < deadline
+    now = until(lambda: (found := used.status()["server"]) and not found["running"] and found)
     # It was neither made to its end nor is it still under way.
     assert now["finished"] == before
 

@@ -14,8 +14,8 @@ import pytest
 
 from tests.e2e.conftest import FLAGS, MODEL, Served
 from tests.support.models.vllm_cases import ANSWERS, YARN, cases
+from tests.support.polling import until
 from tests.support.pulumi_cli import REPOSITORY
-from tests.support.swap_machine import until_true
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -51,11 +51,11 @@ def test_an_engine_that_is_killed_comes_back_without_pulumi(served: Served) -> N
     before = served.servers()
     (engine,) = served.engines()
     os.kill(engine.pid, signal.SIGKILL)
-    until_true(lambda: served.servers() and not served.servers() & before, 120)
+    until(lambda: served.servers() and not served.servers() & before, 120)
     last = (served.home() / ".local/share/lambda-vllm/logs/failed.log").read_text().rstrip().rpartition("\n")[2]
     assert last.startswith("error: the model server failed: the engine's process ended without a word while: serving: ")
     assert "not killed by the kernel for want of memory" in last
-    until_true(lambda: served.answers(MODEL), 300)
+    until(lambda: served.answers(MODEL), 300)
 
 
 def test_what_vllm_finds_wrong_beforehand_is_told_while_the_old_model_serves_on(served: Served) -> None:

@@ -18,6 +18,7 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from scripts.command_plugin.properties import to_wire
 from tests.support.command_plugin.ssh_host import PORT, SshHost
+from tests.support.polling import until
 
 REPOSITORY = Path(__file__).absolute().parents[3]
 NO_ENGINE = "127.0.0.1:1"
@@ -53,20 +54,13 @@ def listening(host: SshHost) -> SshHost:
     return host
 
 
-def wait_until(path: Path) -> None:
-    deadline = time.monotonic() + 30
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} did not appear"
-        time.sleep(0.05)
-
-
 def test_cancel_lets_a_running_command_end_and_then_the_plugin_goes(listening: SshHost, key: asyncssh.SSHKey) -> None:
     with plugin() as (process, stub):
         request = create_request(
             "touch started; sleep 2; touch finished", listening.address, key.export_private_key().decode()
         )
         creating: Future[provider_pb2.CreateResponse] = stub.Create.future(request)
-        wait_until(listening.disk / "started")
+        until((listening.disk / "started").exists)
         stub.Cancel(empty_pb2.Empty())
         assert creating.result(timeout=30).id.startswith("one")
         assert (listening.disk / "finished").exists()

@@ -10,7 +10,6 @@ from components.lambda_cloud.instance.candidates import (
     Market,
     NoCandidateError,
     TooExpensiveError,
-    price,
     select_candidates,
     table,
 )
@@ -145,4 +144,4 @@ def test_every_reason_is_told_when_nothing_is_left() -> None:
 
 
 def test_a_price_is_in_dollars() -> None:
-    assert price(MARKET, GH200) == "$2.29"
+    assert MARKET.price(GH200) == "$2.29"

@@ -1,10 +1,8 @@
 """The door of the server, as an ASGI client meets it."""
 
-import asyncio
 import json
 import os
-import weakref
-from collections.abc import MutableMapping, Sequence
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -12,93 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.on_machine.service import guard
-from components.on_machine.service.guard import ALLOWED, KEYS_VARIABLE, MOST_BODY_BYTES, Guard, Receive, Scope, Send
-
-KEY = "sk-the-right-key"
-Header = tuple[bytes, bytes]
-GONE = {"type": "http.disconnect"}
-
-
-class Server:
-    """A guarded application that remembers what reached it."""
-
-    def __init__(self) -> None:
-        self.reached = 0
-        self.body = b""
-        self.end: MutableMapping[str, Any] = {}
-        self.guard = Guard(self._application)
-
-    async def _application(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.reached += 1
-        more = scope["method"] == "POST"
-        while more:
-            message = await receive()
-            self.body += message.get("body", b"")
-            more = message.get("more_body", False)
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"one", "more_body": True})
-        self.end = await receive()
-        await send({"type": "http.response.body", "body": b"two"})
-
-    def ask(
-        self,
-        path: str,
-        *headers: Header,
-        method: str = "GET",
-        kind: str = "http",
-        messages: Sequence[MutableMapping[str, Any]] = (),
-    ) -> list[MutableMapping[str, Any]]:
-        """What is sent for a request whose body comes in messages. After them nothing comes any more."""
-        sent: list[MutableMapping[str, Any]] = []
-        coming = list(messages or [GONE])
-
-        async def receive() -> MutableMapping[str, Any]:
-            if coming[1:] or coming == [GONE]:
-                return coming.pop(0) if coming[1:] else GONE
-            if coming:
-                return coming.pop()
-            return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
-
-        async def send(message: MutableMapping[str, Any]) -> None:
-            sent.append(message)
-
-        scope = {"type": kind, "path": path, "raw_path": path.encode(), "headers": list(headers), "method": method}
-        asyncio.run(self.guard(scope, receive, send))
-        return sent
-
-    def status(self, path: str, *headers: Header, **request: Any) -> int:
-        """Status of the answer, or the code with which a websocket is closed."""
-        sent = self.ask(path, *headers, **request)
-        return int(sent[0].get("status") or sent[0]["code"])
-
-
-@pytest.fixture
-def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    file = tmp_path / "api-keys"
-    file.write_text(KEY + "\n")
-    monkeypatch.setenv(KEYS_VARIABLE, str(file))
-    return file
-
-
-@pytest.fixture
-def server(keys: Path) -> Server:
-    return Server()
-
-
-def bearer(key: str = KEY) -> Header:
-    return b"authorization", b"Bearer " + key.encode()
-
-
-def length(number: int) -> Header:
-    return b"content-length", str(number).encode()
-
-
-CHUNKED = (b"transfer-encoding", b"chunked")
-
-
-def part(body: bytes, *, more: bool) -> dict[str, Any]:
-    return {"type": "http.request", "body": body, "more_body": more}
+from components.on_machine.service.guard import ALLOWED, KEYS_VARIABLE
+from tests.support.guarded_server import CHUNKED, GONE, KEY, Header, Server, bearer, part
 
 
 def test_the_key_opens_and_health_needs_none(server: Server) -> None:
@@ -216,85 +129,6 @@ def test_an_empty_or_missing_key_file_lets_nobody_in(server: Server, keys: Path,
     assert server.status("/health") == 200
 
 
-def test_the_server_gets_the_whole_body_and_hears_of_a_client_that_leaves(server: Server) -> None:
-    messages = [part(b"a" * 10, more=True), part(b"b" * 5, more=False), GONE]
-    assert server.status("/v1/completions", bearer(), length(15), method="POST", messages=messages) == 200
-    assert server.body == b"a" * 10 + b"b" * 5
-    assert server.end == GONE
-
-
-def test_a_body_that_was_read_is_let_go_of_while_the_answer_goes_on() -> None:
-    class Part(bytearray):
-        """Of which one can see whether it is still there."""
-
-    part = Part(b"body")
-    seen = weakref.ref(part)
-    body: list[MutableMapping[str, Any]] = [{"type": "http.request", "body": part}]
-    del part
-
-    async def read() -> None:
-        receive = guard.replay(body, asyncio.Event().wait)  # type: ignore[arg-type]
-        await receive()
-        assert seen() is None
-
-    asyncio.run(read())
-
-
-def test_a_stream_passes_as_it_comes(server: Server) -> None:
-    sent = server.ask("/v1/models", bearer())
-    assert [message.get("body") for message in sent] == [None, b"one", b"two"]
-
-
-def test_a_client_that_leaves_in_its_body_reaches_nothing(server: Server) -> None:
-    sent = server.ask("/v1/completions", bearer(), length(9), method="POST", messages=[part(b"a", more=True), GONE])
-    assert sent == []
-    assert server.reached == 0
-
-
-def test_a_body_that_is_announced_too_large_is_refused_unread(server: Server) -> None:
-    too_large = length(MOST_BODY_BYTES + 1)
-    assert server.status("/v1/completions", bearer(), too_large, method="POST", messages=[GONE]) == 413
-    assert server.reached == 0
-
-
-def test_a_body_without_a_length_is_refused_when_it_grows_too_large(server: Server) -> None:
-    messages = [part(bytes(MOST_BODY_BYTES // 2), more=True)] * 2 + [part(b"x", more=True)]
-    assert server.status("/v1/completions", bearer(), CHUNKED, method="POST", messages=messages) == 413
-    assert server.reached == 0
-
-
-def test_a_body_that_does_not_come_is_answered(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "BODY_PAUSE_S", 0.01)
-    monkeypatch.setattr(guard, "LINGER_S", 0.01)
-    messages = [part(b"a", more=True)]
-    assert server.status("/v1/completions", bearer(), length(9), method="POST", messages=messages) == 408
-    assert server.reached == 0
-
-
-def test_a_body_that_comes_in_drops_for_ever_is_answered(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "BODY_WHOLE_S", -1.0)
-    drops = [part(b"", more=True)] * 3
-    assert server.status("/v1/completions", bearer(), CHUNKED, method="POST", messages=drops) == 408
-
-
-def test_health_takes_no_body_since_it_needs_no_key(server: Server) -> None:
-    assert server.status("/health", length(1), messages=[part(b"x", more=False)]) == 413
-    assert server.status("/health", CHUNKED) == 413
-    assert server.status("/health", length(0)) == 200
-
-
-@pytest.mark.parametrize("value", [b"-1", b"+1", b"1e3", b"", b" ", b"\xb2", b"9" * 19, b"0x10"])
-def test_a_length_that_is_no_number_is_refused(server: Server, value: bytes) -> None:
-    assert server.status("/v1/completions", bearer(), (b"content-length", value), method="POST") == 400
-
-
-def test_headers_have_a_limit_in_number_and_size_also_with_the_key(server: Server) -> None:
-    assert server.status("/v1/models", bearer(), *[(b"x", b"y")] * 100) == 431
-    assert server.status("/v1/models", bearer(), (b"x", bytes(40_000))) == 431
-    assert server.status("/v1/models" + "x" * 40_000, bearer()) == 431
-    assert server.reached == 0
-
-
 @pytest.mark.parametrize(
     ("request_", "status", "kind"),
     [
@@ -320,10 +154,13 @@ def test_errors_are_those_of_openai_and_close_the_connection(
 
 
 NAMES = st.sampled_from([b"authorization", b"content-length", b"transfer-encoding", b"x"]) | st.binary(max_size=20)
+
 VALUES = st.sampled_from([b"Bearer ", b"bearer", b"chunked", b"5", b"99999999999"]) | st.binary(max_size=40)
+
 MESSAGES = st.lists(
     st.builds(part, st.binary(max_size=40), more=st.booleans()) | st.just(GONE), min_size=1, max_size=4
 ).map(lambda messages: [*messages, GONE])
+
 PATHS = st.sampled_from(sorted(ALLOWED)) | st.text(max_size=40) | st.sampled_from(["//health", "/health/", "/%68ealth"])
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from components.on_machine.service.generations import Generation
 from components.on_machine.service.probe import NOT_YET, NotReadyError, Probe
+from components.on_machine.shared.paths import Places
 
 KEY = "sk-the-key-of-this-test"
 MODELS = json.dumps({"data": [{"id": "a/b"}]})
@@ -70,8 +71,10 @@ def probe(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pr
     config = {"model": "a/b", "served-model-name": ["a/b"], "port": server.server_port}
     (tmp_path / "vllm.yaml").write_text(json.dumps(config))
     (tmp_path / "setting.json").write_text('{"tls": false}')
-    (tmp_path / "api-keys").write_text(f"{KEY}\nsk-another-one\n")
-    return Probe(Generation("key", tmp_path), tmp_path)
+    here = Places(tmp_path)
+    here.settings.mkdir(parents=True)
+    here.api_keys.write_text(f"{KEY}\nsk-another-one\n")
+    return Probe(Generation("key", tmp_path), here)
 
 
 def test_a_token_for_the_key_and_nothing_without_it_is_ready(probe: Probe) -> None:
@@ -102,7 +105,7 @@ def test_an_answer_that_is_cut_off_is_none(probe: Probe, server: Server) -> None
 
 
 def test_keys_that_are_replaced_meanwhile_are_read_anew(probe: Probe, server: Server, tmp_path: Path) -> None:
-    server.new_key_in = tmp_path / "api-keys"
+    server.new_key_in = Places(tmp_path).api_keys
     assert probe.is_ready()
 
 

@@ -9,7 +9,7 @@ from components.on_machine.service.timeline import Timeline
 
 
 def test_the_last_start_that_served_is_found_by_setting_or_model(tmp_path: Path) -> None:
-    lines = Timeline(tmp_path)
+    lines = Timeline(tmp_path / "timeline.jsonl")
     lines.add(key="1", model="a/b", start=10.0, result="served")
     lines.add(key="2", model="a/b", start=20.0, result="fell back")
     lines.add(key="3", model="c/d", start=30.0, result="served")
@@ -21,7 +21,7 @@ def test_the_last_start_that_served_is_found_by_setting_or_model(tmp_path: Path)
 
 
 def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
-    lines = Timeline(tmp_path)
+    lines = Timeline(tmp_path / "timeline.jsonl")
     lines.add(key="1", result="served")
     with (tmp_path / "timeline.jsonl").open("a") as stream:
         stream.write('{"key": "1", "res\n')
@@ -30,7 +30,7 @@ def test_a_line_that_was_cut_off_is_passed_over(tmp_path: Path) -> None:
 
 def test_it_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timeline, "MOST_BYTES", 2000)
-    lines = Timeline(tmp_path)
+    lines = Timeline(tmp_path / "timeline.jsonl")
     for number in range(100):
         lines.add(key=str(number), result="served")
     assert (tmp_path / "timeline.jsonl").stat().st_size <= 2100

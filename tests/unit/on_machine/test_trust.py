@@ -13,6 +13,7 @@ import pytest
 from components.dynamic.errors import ResourceError
 from components.on_machine.service.generations import Generation
 from components.on_machine.service.probe import DISTRUST_S, NotReadyError, Probe, TrustError
+from components.on_machine.shared.paths import Places
 from components.on_machine.tls.trust import BACKDATED_S, Distrust, distrust_of, offset
 from components.tls.x509 import Issued, issue, new_authority
 from components.vllm.endpoint_check.probe import EndpointError, Expected, probe
@@ -158,8 +159,11 @@ def probe_of(server: Endpoint, folder: Path, times: list[float]) -> Probe:
     config = {"model": MODEL, "served-model-name": [MODEL], "port": server.port}
     (folder / "vllm.yaml").write_text(json.dumps(config))
     (folder / "setting.json").write_text('{"tls": true}')
-    (folder / "api-keys").write_text(f"{KEY}\n")
-    return Probe(Generation("key", folder), folder, lambda: times.pop(0) if len(times) > 1 else times[0])
+    here = Places(folder)
+    here.settings.mkdir(parents=True)
+    here.api_keys.write_text(f"{KEY}\n")
+    here.authority.write_text((folder / "ca.pem").read_text())
+    return Probe(Generation("key", folder), here, lambda: times.pop(0) if len(times) > 1 else times[0])
 
 
 def test_the_machine_gives_a_server_up_whose_certificate_no_client_will_trust(
@@ -181,12 +185,12 @@ def test_the_machine_waits_while_a_new_certificate_is_on_its_way_into_the_server
     monkeypatch.delenv("BIND_ADDRESS", raising=False)
     with made(NOW, tmp_path) as server:
         probe = probe_of(server, tmp_path, [0.0, DISTRUST_S + 1])
-        (tmp_path / "ca.pem").write_text(new_authority("next", NOW).certificate)
+        Places(tmp_path).authority.write_text(new_authority("next", NOW).certificate)
         assert not probe.is_ready()
-        (tmp_path / "ca.pem").write_text(authority_of(tmp_path))
+        Places(tmp_path).authority.write_text(authority_of(tmp_path))
         assert probe.is_ready()
         # Another one, an hour later, has its time too.
-        (tmp_path / "ca.pem").write_text(new_authority("next", NOW).certificate)
+        Places(tmp_path).authority.write_text(new_authority("next", NOW).certificate)
         assert not probe.is_ready()
 
 

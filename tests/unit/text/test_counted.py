@@ -23,7 +23,7 @@ MANY = {
     "components/lambda_cloud/api/firewall_rules.py": {"len(unique)"},
     "components/lambda_cloud/instance/inputs.py": {"len(text.encode())"},
     "components/settings/exposure.py": {"joined.num_addresses"},
-    "components/vllm/preflight/candidates.py": {"there.region.name"},
+    "components/vllm/preflight/market_check.py": {"there.region.name"},
     "components/model/hub/headers.py": {"length"},
     "components/on_machine/install/__main__.py": {"lock.packages"},
     "components/on_machine/tls/certificate.py": {"len(page)"},

@@ -1,30 +1,23 @@
 """Types, regions, images and filesystems that Lambda does not have: told under their own keys, with what it has."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from components.settings import Settings
 from components.vllm.preflight import Plan
-from components.vllm.preflight.candidates import candidates, look
+from components.vllm.preflight.market_check import look
 from components.vllm.preflight.plan_text import lines
 from components.vllm.release.flags.files import SentFiles
-from tests.support.emulated import EmulatedCloud, emulated_cloud
+from tests.support.emulated import EmulatedCloud
 
 ARM64_STACK = "e57d5fc7-36e7-4f9a-953f-3429c1f7e3b7"
 """The image lambda-stack-24-04 for arm64."""
 
 
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedCloud]:
-    with emulated_cloud(Path(tmp_path_factory.mktemp("cloud"))) as running:
-        yield running
-
-
 def found(cloud: EmulatedCloud, **wanted: Any) -> tuple[str, ...]:
-    return look(Settings.model_validate({"lambdaApiKey": "x", **wanted}), cloud.client).problems
+    _, problems = look(Settings.model_validate({"lambdaApiKey": "x", **wanted}), cloud.client)
+    return tuple(problems)
 
 
 A10_IN_VIRGINIA = {"instanceTypes": ["gpu_1x_a10"], "regions": ["us-east-1"]}
@@ -66,9 +59,9 @@ def test_where_one_type_is_sold_the_others_are_no_problem_and_marked_in_the_plan
             "regions": ["us-east-3", "us-west-1"],
         }
     )
-    market = look(settings, cloud.client)
-    assert market.problems == ()
-    told = "\n".join(lines(Plan(settings, None, candidates(settings, market.offers, market.images), (), SentFiles({}))))
+    market, problems = look(settings, cloud.client)
+    assert problems == []
+    told = "\n".join(lines(Plan(settings, None, market, (), SentFiles({}))))
     assert "gpu_1x_gh200 in us-east-3: $2.29 an hour, capacity now\n" in told
     assert "gpu_1x_gh200 in us-west-1: $2.29 an hour, no capacity now, and not sold there\n" in told
     assert "gpu_1x_a10 in us-east-3: $1.29 an hour, no capacity now, and not sold there\n" in told

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from components.lambda_cloud.instance.candidates import Market
 from components.model.facts import ModelFacts, facts_of
 from components.model.hub.checkpoint import Checkpoint
 from components.model.sizing.fit import Fit, ServeOptions, fit
@@ -183,7 +184,7 @@ def test_a_commit_that_an_older_version_pinned_is_decided_by_what_is_read_of_it_
     now, machine = facts_of(as_published(name)), MachineSize(GPUS["GH200 (96 GB)"], 1, 432.0, "gpu_1x_gh200")
     assert now.shape
     older = replace(now, shape=replace(now.shape, kv_heads=64, idle_layers=0, source=""))
-    plan = Plan(settings(), now, (), (TypeFit(machine.name, machine, None),), SentFiles({}))
+    plan = Plan(settings(), now, Market({}, ()), (TypeFit(machine.name, machine, None),), SentFiles({}))
     assert plan.decide(older, machine.name) == plan.decide(now, machine.name)
     other = replace(older, commit="1" * 40)
     assert plan.decide(other, machine.name).cpu_offload_gb > plan.decide(now, machine.name).cpu_offload_gb

@@ -4,15 +4,14 @@ import os
 import re
 import shutil
 import sys
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from components.on_machine.install.source.plan import Plan
 from components.on_machine.install.source.tools import Tools
 from components.on_machine.shared.clock import now
-from components.on_machine.shared.work import WorkError, say
+from components.on_machine.shared.work import WorkError, say, saying
 from components.vllm.release.install.source_pins import NVCC_THREADS, max_jobs
 
 REPORT_S = 10.0
@@ -81,23 +80,14 @@ class Builder:
             raise failure(name, lines, self._jobs, self._log)
 
 
-@contextmanager
-def _reported(name: str, log: Path, began: float) -> Iterator[None]:
+def _reported(name: str, log: Path, began: float) -> AbstractContextManager[None]:
     """Say now and then how far a build is, for as long as it takes."""
-    is_over = threading.Event()
 
-    def report() -> None:
-        while not is_over.wait(REPORT_S):
-            with log.open(errors="replace") as lines:
-                say(progress(name, lines, int(now() - began)))
+    def line() -> str:
+        with log.open(errors="replace") as lines:
+            return progress(name, lines, int(now() - began))
 
-    reporter = threading.Thread(target=report, daemon=True)
-    reporter.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        reporter.join()
+    return saying(line, REPORT_S)
 
 
 def progress(name: str, log: Iterable[str], seconds: int) -> str:

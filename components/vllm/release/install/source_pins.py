@@ -106,10 +106,6 @@ PINS = (
     ),
 )
 
-# By the driver, newest first. 0.32.0 is the version of the wheels that are installed otherwise; the tutorial's own is
-# for the record and only built when it is named.
-BY_DRIVER = ((580, "0.32.0"), (570, "0.19.1"))
-
 
 class RefusedError(Exception):
     """Something that is not pinned; the text is what the user reads."""
@@ -126,23 +122,6 @@ def pins(version: str) -> Pins:
             return known
     allowed = ", ".join(known.version for known in PINS)
     raise RefusedError(f"vLLM {version} is not pinned for a build from source: set vllmVersion to one of {allowed}")
-
-
-def version_for(driver: str) -> str:
-    """The version of vLLM that an NVIDIA driver such as 570.148.08 allows.
-
-    Raises:
-        RefusedError: the driver is older than any that is pinned, or is no version.
-    """
-    major = driver.strip().partition(".")[0]
-    if not major.isdigit():
-        raise RefusedError(f"{driver!r} is no version of an NVIDIA driver")
-    for oldest, version in BY_DRIVER:
-        if int(major) >= oldest:
-            return version
-    raise RefusedError(
-        f"driver {driver} is older than {BY_DRIVER[-1][0]}: upgrade it, or use driver compat with 0.32.0"
-    )
 
 
 def max_jobs(cores: int, memory_bytes: int) -> int:

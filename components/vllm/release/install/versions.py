@@ -34,7 +34,7 @@ PINNED = "pinned"
 
 def version_on_gpu(wanted: str) -> str:
     """The version that a machine with a GPU gets for such a wish."""
-    return TARGETS["cuda13"].vllm if wanted == PINNED else wanted
+    return TARGETS[GPU_TARGET].vllm if wanted == PINNED else wanted
 
 
 def lock_file(target: str, architecture: str) -> Path:
