@@ -14,8 +14,12 @@ from scripts.architecture.graph import NOT_DRAWN, levels, without_those_that_fol
 from scripts.architecture.imports import FOLDERS, Code
 from scripts.architecture.rooms import PAGE, ROOT, read_house
 
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/README.md")])
+# Not those of tools, such as the one in .pytest_cache, which is there or not.
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *ROOT.glob("[!.]*/README.md")])
 CODE = Code(ROOT)
+PROGRAMS = {Path(path).name for path in CODE.texts} | {
+    file.name for folder in FOLDERS for file in (ROOT / folder).rglob("*.sh")
+}
 SVG = "{http://www.w3.org/2000/svg}"
 PATH = re.compile(rf"(?<![\w./~-])(?:{'|'.join((*FOLDERS, 'docs'))})/[\w./*-]*[\w*/]")
 INLINE = re.compile(r"`([^`\n]+)`")
@@ -90,8 +94,7 @@ def missing_paths(text: str) -> list[str]:
 def missing_files(text: str) -> list[str]:
     """Names of programs without their folder that no file of this repository has."""
     named = {word for code in INLINE.findall(text) for word in re.findall(r"(?<![\w./~*-])[\w-]+\.(?:py|sh)\b", code)}
-    known = {Path(path).name for path in CODE.texts} | {file.name for file in ROOT.glob("*/**/*.sh")}
-    return sorted(named - known)
+    return sorted(named - PROGRAMS)
 
 
 def missing_modules(text: str) -> list[str]:
