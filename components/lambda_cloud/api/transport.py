@@ -7,9 +7,9 @@ to look before it asks again (`settle`).
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import requests
 from pydantic import TypeAdapter, ValidationError
@@ -146,7 +146,7 @@ def _parse(response: requests.Response, form: type[Parsed], what: str) -> Parsed
             error.get("suggestion"),
         )
     try:
-        answer: Parsed = _adapter(form).validate_python(envelope["data"])
+        answer: Parsed = _adapter(cast(Hashable, form)).validate_python(envelope["data"])
         return answer
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
@@ -157,7 +157,7 @@ def _parse(response: requests.Response, form: type[Parsed], what: str) -> Parsed
 
 
 @cache
-def _adapter(form: type[Any]) -> TypeAdapter[Any]:
+def _adapter(form: Any) -> TypeAdapter[Any]:
     """Reads answers of one form. To make it takes far longer than to read with it, and a wait asks again and again."""
     return TypeAdapter(form)
 
