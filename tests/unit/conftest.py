@@ -2,6 +2,7 @@
 the client meets the real wire."""
 
 import gc
+import importlib
 import itertools
 import json
 import subprocess
@@ -21,9 +22,10 @@ from components.lambda_cloud.api.limits import Limits, RateLimiter
 from tests.support.jumping_clock import JumpingClock, no_sleep
 
 KEY = "secret_test_key"
-
-
 END_OF_CERTIFICATE = "-----END CERTIFICATE-----\n"
+
+# When these are loaded they look for C libraries, by a process; the program loads them when it needs them.
+LOOK_FOR_LIBRARIES = ("asyncssh", "httpcore2")
 
 _test = itertools.count()
 
@@ -40,6 +42,8 @@ def nobody_sleeps_and_no_process_is_started() -> Iterator[None]:
     def refused(_process: object, words: object, *_how: object, **_named: object) -> None:
         raise AssertionError(f"a process is started, which belongs in tests/engine: {words}")
 
+    for name in LOOK_FOR_LIBRARIES:
+        importlib.import_module(name)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "sleep", no_sleep)
         patch.setattr(subprocess.Popen, "__init__", refused)
