@@ -4,6 +4,7 @@ import ast
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 FOLDERS = ("benchmarks", "components", "examples", "localcloud", "ops", "scripts", "tests")
@@ -43,10 +44,8 @@ class Code:
 
     def imports_of(self, path: str, text: str) -> Iterator[Import]:
         """Of a text, as if it were the file at `path`."""
-        for node in _statements(ast.parse(text)):
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                for name in _names(path, node):
-                    yield Import(path, node.lineno, name, self.file_of(name))
+        for line, name in _imported(path, text):
+            yield Import(path, line, name, self.file_of(name))
 
     def file_of(self, name: str) -> str:
         """The file that holds a name in full: the longest beginning that is a module."""
@@ -78,6 +77,17 @@ class Code:
             found |= dict.fromkeys(news, reached)
             waiting += news
         return found
+
+
+@cache
+def _imported(path: str, text: str) -> tuple[tuple[int, str], ...]:
+    """Lines and names in full. Parsing takes longest of all, and the same files are looked at for several questions."""
+    return tuple(
+        (node.lineno, name)
+        for node in _statements(ast.parse(text))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in _names(path, node)
+    )
 
 
 def _statements(around: ast.AST) -> Iterator[ast.AST]:

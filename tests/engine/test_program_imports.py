@@ -1,7 +1,9 @@
-"""What a program loads that only declares resources: it is on the way of every run."""
+"""What programs load, and when: it is on the way of every run."""
 
 import subprocess
 import sys
+
+import pytest
 
 from tests.support.pulumi_cli import REPOSITORY
 
@@ -28,3 +30,16 @@ print([name for name in ("pydantic", "requests", "asyncssh", "cryptography") if 
 def test_declaring_resources_loads_neither_their_providers_nor_what_those_need() -> None:
     done = subprocess.run([sys.executable, "-c", SCRIPT], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("module", ["ops.__main__", "components.vllm.endpoint_check.provider"])
+def test_asyncssh_is_loaded_by_those_who_open_a_tunnel_and_by_nobody_before(module: str) -> None:
+    code = f"import sys, {module}; print('asyncssh' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.stdout == "False\n", done.stderr
+
+
+def test_the_library_is_loaded_by_the_first_question_and_not_before() -> None:
+    command = "import sys, components.vllm.preflight.__main__; print({'huggingface_hub', 'httpx2'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", command], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

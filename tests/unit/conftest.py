@@ -1,24 +1,66 @@
-"""An HTTP server that gives the answers a test has prepared, so that the client meets the real wire."""
+"""What holds for all tests without a process, and an HTTP server that gives the answers a test has prepared, so that
+the client meets the real wire."""
 
+import gc
+import importlib
 import itertools
 import json
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from components.lambda_cloud.api.client import LambdaClient
 from components.lambda_cloud.api.limits import Limits, RateLimiter
-from components.model.hub import connection
-from tests.support.jumping_clock import JumpingClock
+from tests.support.jumping_clock import JumpingClock, no_sleep
 
 KEY = "secret_test_key"
+END_OF_CERTIFICATE = "-----END CERTIFICATE-----\n"
 
+# When these are loaded they look for C libraries, by a process; the program loads them when it needs them.
+LOOK_FOR_LIBRARIES = ("asyncssh", "httpcore2")
 
 _test = itertools.count()
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: whoever collects garbage need not look through it again and again."""
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="package")
+def nobody_sleeps_and_no_process_is_started() -> Iterator[None]:
+    """Time is handed in, and what needs a process is tested in tests/engine."""
+
+    def refused(_process: object, words: object, *_how: object, **_named: object) -> None:
+        raise AssertionError(f"a process is started, which belongs in tests/engine: {words}")
+
+    for name in LOOK_FOR_LIBRARIES:
+        importlib.import_module(name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "sleep", no_sleep)
+        patch.setattr(subprocess.Popen, "__init__", refused)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="package")
+def little_is_read_for_each_connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One authority, of the hundred that the hub's client reads for each question, and no look for proxies where this
+    process is asked: these took more time than the answers."""
+    file = tmp_path_factory.mktemp("trusted") / "authorities.pem"
+    first, end, _ = Path(DEFAULT_CA_BUNDLE_PATH).read_text().partition(END_OF_CERTIFICATE)
+    file.write_text(first + end)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REQUESTS_CA_BUNDLE", str(file))
+        patch.setenv("no_proxy", "127.0.0.1,localhost")
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -104,12 +146,6 @@ def script() -> Iterator[Script]:
     server.shutdown()
     server.server_close()
     thread.join()
-
-
-@pytest.fixture
-def impatient_hub(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hub that cannot be reached is not asked again."""
-    monkeypatch.setattr(connection, "RETRY_PAUSES_S", ())
 
 
 @pytest.fixture

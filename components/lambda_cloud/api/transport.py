@@ -7,8 +7,9 @@ to look before it asks again (`settle`).
 """
 
 import random
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable
+from functools import cache
+from typing import Any, TypeVar, cast
 
 import requests
 from pydantic import TypeAdapter, ValidationError
@@ -145,13 +146,20 @@ def _parse(response: requests.Response, form: type[Parsed], what: str) -> Parsed
             error.get("suggestion"),
         )
     try:
-        return TypeAdapter(form).validate_python(envelope["data"])
+        answer: Parsed = _adapter(cast(Hashable, form)).validate_python(envelope["data"])
+        return answer
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise NoAnswerError(
             f"{what}: the answer is not as documented at {where or 'its root'}: {first['msg']}"
         ) from None
+
+
+@cache
+def _adapter(form: Any) -> TypeAdapter[Any]:
+    """Reads answers of one form. To make it takes far longer than to read with it, and a wait asks again and again."""
+    return TypeAdapter(form)
 
 
 def _seconds(retry_after: str | None) -> float:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from components.dynamic.clock import SYSTEM_CLOCK, Clock
 from components.model.hub.checkpoint import Checkpoint, RepositoryFile, TensorHeader
 from components.model.hub.connection import HubConnection
 from components.model.hub.errors import Asked, HubError, HubUnreachableError
@@ -41,11 +42,12 @@ NAME = re.compile(r"[A-Za-z0-9_][\w.-]*(/[A-Za-z0-9_][\w.-]*)?", re.ASCII)
 
 
 class Hub:
-    """A hub at one URL with one token, which may be empty."""
+    """A hub at one URL with one token, which may be empty; `clock` is the one by which it is asked again."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, clock: Clock = SYSTEM_CLOCK) -> None:
         self._url = url.rstrip("/")
         self._token = token
+        self._clock = clock
 
     def resolve(self, model: str, revision: str) -> Checkpoint:
         """What a branch, tag or commit of a model holds now, with the proof that its files can be read.
@@ -59,11 +61,11 @@ class Hub:
         """
         asked = Asked(self._url, model, revision, bool(self._token))
         with opened(asked, self._token) as api, ThreadPoolExecutor(THREADS) as threads:
-            info = HubConnection(asked, api).info()
+            info = HubConnection(asked, api, self._clock).info()
             if not (COMMIT.fullmatch(str(info.sha)) and NAME.fullmatch(str(info.id))):
                 raise asked.not_a_hub()
             now = replace(asked, model=info.id)
-            return _Snapshot(now, HubConnection(now, api), threads, info).checkpoint()
+            return _Snapshot(now, HubConnection(now, api, self._clock), threads, info).checkpoint()
 
 
 class _Snapshot:

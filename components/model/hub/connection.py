@@ -9,13 +9,13 @@ huggingface_hub has calls for the rest as well, which were tried (2.4.0) and kee
 """
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
+from components.dynamic.clock import Clock
 from components.model.hub.errors import (
     Asked,
     HubRateLimitError,
@@ -45,6 +45,8 @@ class HubConnection:
 
     asked: Asked
     api: "HfApi"
+    clock: Clock
+    """By which it pauses before it asks again."""
 
     def info(self) -> "ModelInfo":
         """What the hub says of the model at the revision, its list of files included."""
@@ -95,7 +97,7 @@ class HubConnection:
             except HubRateLimitError:
                 raise
             except HubUnreachableError:
-                time.sleep(pause)
+                self.clock.sleep(pause)
         return self._answer_once(ask)
 
     def _answer_once(self, ask: Callable[[], Result]) -> Result:

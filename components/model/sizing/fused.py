@@ -62,7 +62,10 @@ def loaded_weights(tensors: Mapping[str, TensorHeader], layers: int) -> Weights:
             f"config.json says {counted(layers, 'layer')}, but the safetensors files have no tensor of layer "
             f"{missing[0]}: the repository is incomplete, or of a kind that cannot be sized"
         )
-    each = [_layer(by_layer[index]) for index in range(layers)]
+    each: list[LayerRun] = []
+    # Most layers are like the one before: only the first of those is looked at, as each may have a thousand tensors.
+    for held, alike in groupby(by_layer[index] for index in range(layers)):
+        each += [_layer(held)] * len(list(alike))
     runs = [(layer, len(list(same))) for layer, same in groupby(each)]
     return Weights(total, tuple(LayerRun(count, r.parameters, r.expert_bytes, r.linear_bytes) for r, count in runs))
 

@@ -14,6 +14,7 @@ import socket
 import ssl
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from components.on_machine.shared.files import replace_file
@@ -76,14 +77,21 @@ def speaks_plainly(address: str, port: int) -> bool:
         return False
 
 
-def wait_until_shown(address: str, port: int, file: Path, bundle: str) -> bool:
+def wait_until_shown(
+    address: str,
+    port: int,
+    file: Path,
+    bundle: str,
+    monotonic: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
     """True when a server shows the certificate, False when none runs; `WorkError` when one does not take it."""
     wanted = ssl.PEM_cert_to_DER_cert(certificates(bundle)[0])
-    began = written = time.monotonic()
+    began = written = monotonic()
     while (found := shown(address, port)) != wanted:
         if found is None:
             return False
-        now = time.monotonic()
+        now = monotonic()
         if now - began > SHOWN_WITHIN_S:
             raise certificate_error(
                 f"the server on port {port} still shows another certificate after {SHOWN_WITHIN_S:.0f} s: run "
@@ -92,7 +100,7 @@ def wait_until_shown(address: str, port: int, file: Path, bundle: str) -> bool:
         if now - written >= WRITE_AGAIN_S:
             written = now
             write_over(file, bundle)
-        time.sleep(POLL_S)
+        sleep(POLL_S)
     return True
 
 

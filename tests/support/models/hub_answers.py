@@ -6,6 +6,7 @@ import pytest
 
 from components.model.hub.checkpoint import Checkpoint
 from components.model.hub.client import Hub, HubError
+from tests.support.jumping_clock import JumpingClock
 from tests.support.models.small_hub import (
     COMMIT,
     MODEL,
@@ -18,8 +19,12 @@ TOKEN = "hf_secret"
 INDEX = "model.safetensors.index.json"
 
 
+def ask(url: str, token: str = TOKEN) -> Checkpoint:
+    return Hub(url, token, JumpingClock()).resolve(MODEL, "main")
+
+
 def resolve(hub: SmallHub, token: str = TOKEN) -> Checkpoint:
-    return Hub(hub.url, token).resolve(MODEL, "main")
+    return ask(hub.url, token)
 
 
 def error(hub: SmallHub, token: str = TOKEN) -> HubError:

@@ -1,6 +1,5 @@
 """An account that answers at once, for tests of what the program makes of Lambda's answers."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,14 +8,7 @@ import pytest
 from components.lambda_cloud.api import client
 from components.lambda_cloud.provider import LambdaProvider
 from tests.support.emulated import PUBLIC_KEY, EmulatedCloud, emulated_cloud
-from tests.support.jumping_clock import no_sleep
 from tests.support.orders import H100
-
-
-@pytest.fixture(autouse=True)
-def nobody_sleeps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time is handed in; nothing here waits for this computer's."""
-    monkeypatch.setattr(time, "sleep", no_sleep)
 
 
 @pytest.fixture

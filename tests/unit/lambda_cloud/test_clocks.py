@@ -87,9 +87,9 @@ def test_a_clock_that_is_so_wrong_that_lambdas_certificate_is_refused_is_named(l
     assert "\n" not in str(error.value)
 
 
-def test_and_the_hubs_too(long_over: str, impatient_hub: None) -> None:
+def test_and_the_hubs_too(long_over: str, clock: JumpingClock) -> None:
     with pytest.raises(HubError, match="certificate has expired: is this computer's clock right"):
-        Hub(long_over, "").resolve("a/b", "main")
+        Hub(long_over, "", clock).resolve("a/b", "main")
 
 
 def test_another_reason_to_refuse_a_certificate_is_told_without_the_clock() -> None:

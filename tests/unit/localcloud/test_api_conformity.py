@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cloud_api.account import Account
-from tests.support.cloud_api.conformity import explore, served
+from tests.support.cloud_api.conformity import Findings, explore, served
 from tests.support.cloud_api.deviations import DEVIATIONS, amend, operations_that_may_refuse
 from tests.support.cloud_api.document import ROOT, read_document
 
@@ -17,18 +17,22 @@ EXAMPLES = {"examples": 1, "coverage": 1, "fuzzing": 12, "stateful": 25}
 LEAST_REQUESTS = {"examples": 30, "coverage": 500, "fuzzing": 200, "stateful": 60}
 
 
+def explored(folder: Path, phase: str, examples: int) -> Findings:
+    """What one phase of schemathesis finds wrong with a new local cloud."""
+    with served(folder) as (url, api_key):
+        return explore(url, api_key, phase, examples, SEED)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("phase", EXAMPLES)
 def test_the_api_is_as_documented_whatever_is_asked_of_it(tmp_path: Path, phase: str) -> None:
-    with served(tmp_path) as (url, api_key):
-        findings = explore(url, api_key, phase, EXAMPLES[phase], SEED)
+    findings = explored(tmp_path, phase, EXAMPLES[phase])
     assert findings.problems == []
     assert findings.requests >= LEAST_REQUESTS[phase]
 
 
 def test_chains_of_calls_are_answered_as_documented(tmp_path: Path) -> None:
-    with served(tmp_path) as (url, api_key):
-        findings = explore(url, api_key, "stateful", 3, SEED)
+    findings = explored(tmp_path, "stateful", 3)
     assert findings.problems == []
     assert findings.requests >= 6
 
@@ -36,16 +40,14 @@ def test_chains_of_calls_are_answered_as_documented(tmp_path: Path) -> None:
 def test_every_documented_operation_is_asked_for_and_answers_as_documented(tmp_path: Path) -> None:
     document = amend(read_document())
     documented = {f"{method.upper()} {path}" for path, ways in document["paths"].items() for method in ways}
-    with served(tmp_path) as (url, api_key):
-        findings = explore(url, api_key, "fuzzing", 1, SEED)
+    findings = explored(tmp_path, "fuzzing", 1)
     assert findings.operations == documented
     assert findings.problems == []
 
 
 def test_the_check_sees_what_is_not_as_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("localcloud.api.catalogue.region_json", lambda name: {"name": name})
-    with served(tmp_path) as (url, api_key):
-        findings = explore(url, api_key, "fuzzing", 1, SEED)
+    findings = explored(tmp_path, "fuzzing", 1)
     assert any("response_schema_conformance" in problem for problem in findings.problems)
 
 

@@ -1,18 +1,13 @@
-"""A small hub, at which nobody waits before asking again."""
+"""A small hub, at which nobody waits before asking again: see `ask` of tests.support.models.hub_answers."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from components.model.hub import connection
-from tests.support.models.small_hub import (
-    SmallHub,
-    small_hub,
-)
+from tests.support.models.small_hub import SmallHub, small_hub
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[SmallHub]:
-    monkeypatch.setattr(connection, "RETRY_PAUSES_S", (0.0, 0.0))
+def hub() -> Iterator[SmallHub]:
     with small_hub() as running:
         yield running

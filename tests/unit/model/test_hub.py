@@ -9,10 +9,12 @@ from huggingface_hub import HfApi
 
 from components.model.hub.checkpoint import Checkpoint
 from components.model.hub.client import Hub, HubError, HubUnreachableError
+from components.model.hub.connection import RETRY_PAUSES_S
 from components.model.hub.files import download_excludes
 from components.vllm.release.architectures import unsupported
 from components.vllm.release.quantisation import method_of
 from tests.support.emulated import EmulatedCloud, emulated_cloud
+from tests.support.jumping_clock import JumpingClock
 
 LLAMA = "meta-llama/Llama-3.1-8B-Instruct"
 LLAMA_70B = "meta-llama/Llama-3.1-70B-Instruct"
@@ -160,10 +162,13 @@ def test_a_missing_revision_is_named(cloud: EmulatedCloud, revision: str) -> Non
     assert f"model {LLAMA} has no revision {revision}: check modelRevision" in refused(cloud, LLAMA, revision)
 
 
-def test_a_hub_that_stumbles_once_is_asked_again(cloud: EmulatedCloud) -> None:
-    for kind in ("hub-503", "hub-cut"):
-        cloud.control("POST", "/faults", {"operation": "hub", "kind": kind, "times": 1})
-        assert resolve(cloud, LLAMA).tensors
+@pytest.mark.parametrize("kind", ["hub-503", "hub-cut"])
+def test_a_hub_that_stumbles_once_is_asked_again_after_a_pause(
+    cloud: EmulatedCloud, clock: JumpingClock, kind: str
+) -> None:
+    cloud.control("POST", "/faults", {"operation": "hub", "kind": kind, "times": 1})
+    assert Hub(cloud.url, cloud.credentials.hf_token, clock).resolve(LLAMA, "main").tensors
+    assert clock.slept == [RETRY_PAUSES_S[0]]
 
 
 def test_a_hub_that_limits_is_not_pressed_and_nothing_is_said_of_the_model(cloud: EmulatedCloud) -> None:

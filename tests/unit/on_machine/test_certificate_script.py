@@ -13,6 +13,7 @@ from components.on_machine.shared.paths import Places
 from components.on_machine.shared.work import WorkError
 from components.on_machine.tls import certificate
 from components.tls.x509 import issue, new_authority
+from tests.support.jumping_clock import JumpingClock
 from tests.support.tls_endpoint import endpoint
 
 NOW = datetime.now(UTC)
@@ -85,22 +86,23 @@ def test_a_server_that_runs_has_to_show_the_new_certificate(file: Path) -> None:
         assert certificate.wait_until_shown("127.0.0.1", server.port, file, new)
 
 
-def test_a_server_that_missed_the_write_is_written_to_again(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(certificate, "WRITE_AGAIN_S", 0.0)
+def test_a_server_that_missed_the_write_is_written_to_again_some_seconds_later(file: Path) -> None:
     certificate.write_over(file, bundle())
-    new = bundle()
+    new, clock = bundle(), JumpingClock()
     with endpoint(file) as server:
-        assert certificate.wait_until_shown("127.0.0.1", server.port, file, new)
+        assert certificate.wait_until_shown("127.0.0.1", server.port, file, new, clock.monotonic, clock.sleep)
+    assert certificate.WRITE_AGAIN_S <= sum(clock.slept) < 2 * certificate.WRITE_AGAIN_S
 
 
 def test_a_server_that_never_takes_it_is_an_error_with_what_to_do(
     file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(certificate, "SHOWN_WITHIN_S", 0.0)
-    other = tmp_path / "other.pem"
+    monkeypatch.setattr(certificate, "SHOWN_WITHIN_S", 3.0)
+    other, clock = tmp_path / "other.pem", JumpingClock()
     certificate.write_over(other, bundle())
-    with endpoint(other) as server, pytest.raises(WorkError, match="still shows another"):
-        certificate.wait_until_shown("127.0.0.1", server.port, file, bundle())
+    with endpoint(other) as server, pytest.raises(WorkError, match="still shows another certificate after 3 s"):
+        certificate.wait_until_shown("127.0.0.1", server.port, file, bundle(), clock.monotonic, clock.sleep)
+    assert sum(clock.slept) > 3.0
 
 
 def test_nothing_is_waited_for_where_no_server_runs_or_one_that_will_be_started_anew(file: Path) -> None:

@@ -164,16 +164,30 @@ MESSAGES = st.lists(
 PATHS = st.sampled_from(sorted(ALLOWED)) | st.text(max_size=40) | st.sampled_from(["//health", "/health/", "/%68ealth"])
 
 
-@settings(max_examples=300, deadline=None)
-@given(
-    path=PATHS,
-    method=st.sampled_from(["GET", "POST", "HEAD", "OPTIONS"]) | st.text(max_size=8),
-    headers=st.lists(st.tuples(NAMES, VALUES), max_size=8),
-    messages=MESSAGES,
-)
+METHODS = st.sampled_from(["GET", "POST", "HEAD", "OPTIONS", "PUT"]) | st.text(max_size=8)
+HEADERS = st.lists(st.tuples(NAMES, VALUES), max_size=8)
+some = settings(max_examples=60, deadline=None)
+many = settings(max_examples=2000, deadline=None)
+
+
+@some
+@given(PATHS, METHODS, HEADERS, MESSAGES)
 def test_whatever_is_sent_without_the_key_is_answered_and_reaches_nothing(
     path: str, method: str, headers: list[Header], messages: list[MutableMapping[str, Any]]
 ) -> None:
+    assert_refused(path, method, headers, messages)
+
+
+@pytest.mark.long
+@many
+@given(PATHS, METHODS, HEADERS, MESSAGES)
+def test_whatever_is_sent_without_the_key_is_answered_and_reaches_nothing_however_often_it_is_tried(
+    path: str, method: str, headers: list[Header], messages: list[MutableMapping[str, Any]]
+) -> None:
+    assert_refused(path, method, headers, messages)
+
+
+def assert_refused(path: str, method: str, headers: list[Header], messages: list[MutableMapping[str, Any]]) -> None:
     server = Server.__new__(Server)
     server.reached = 0
     with pytest.MonkeyPatch.context() as patch:
@@ -188,13 +202,32 @@ def test_whatever_is_sent_without_the_key_is_answered_and_reaches_nothing(
     assert server.reached == 0
 
 
-@settings(max_examples=300, deadline=None)
-@given(path=PATHS, method=st.sampled_from(["GET", "POST", "HEAD", "PUT"]), messages=MESSAGES)
+@pytest.fixture(scope="module")
+def one_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for all examples of a test."""
+    file = tmp_path_factory.mktemp("guard") / "api-keys"
+    file.write_text(KEY)
+    return file
+
+
+@some
+@given(path=PATHS, method=METHODS, messages=MESSAGES)
 def test_whatever_is_sent_with_the_key_reaches_only_what_is_on_the_list(
-    tmp_path_factory: pytest.TempPathFactory, path: str, method: str, messages: list[MutableMapping[str, Any]]
+    one_key: Path, path: str, method: str, messages: list[MutableMapping[str, Any]]
 ) -> None:
-    keys = tmp_path_factory.getbasetemp() / "keys-of-the-fuzz"
-    keys.write_text(KEY)
+    assert_on_the_list(one_key, path, method, messages)
+
+
+@pytest.mark.long
+@many
+@given(path=PATHS, method=METHODS, messages=MESSAGES)
+def test_whatever_is_sent_with_the_key_reaches_only_what_is_on_the_list_however_often_it_is_tried(
+    one_key: Path, path: str, method: str, messages: list[MutableMapping[str, Any]]
+) -> None:
+    assert_on_the_list(one_key, path, method, messages)
+
+
+def assert_on_the_list(keys: Path, path: str, method: str, messages: list[MutableMapping[str, Any]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(KEYS_VARIABLE, str(keys))
         server = Server()

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from components.on_machine.service import guard_connections
-from components.on_machine.service.guard_connections import MOST_PARSED_BYTES, bound_connections
+from components.on_machine.service.guard_connections import HEAD_S, MOST_PARSED_BYTES, UNREAD_S, bound_connections
 
 HEAD = b"GET / HTTP/1.1\r\n\r\n"
 HEAD_OF_BODY = b"POST / HTTP/1.1\r\n\r\n"
@@ -26,11 +27,39 @@ class Transport:
         self.ended = self.ended or "aborted"
 
 
+@dataclass
+class Timer:
+    """What an event loop gives for something that is to be done later."""
+
+    due: float
+    act: Callable[[], None]
+    is_cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+
+
+@dataclass
+class Loop:
+    """The part of an event loop that has to do with time, which passes when it is told to."""
+
+    timers: list[Timer] = field(default_factory=list)
+
+    def call_later(self, seconds: float, act: Callable[[], None]) -> Timer:
+        self.timers.append(Timer(seconds, act))
+        return self.timers[-1]
+
+    def pass_by(self, seconds: float) -> None:
+        for timer in self.timers:
+            if timer.due <= seconds and not timer.is_cancelled:
+                timer.act()
+
+
 class Connection(asyncio.Protocol):
     """A head ends with an empty line, the body of a POST with `sent`; the request runs until `answered`."""
 
     def __init__(self, connections: set[Any]) -> None:
-        self.loop = asyncio.get_running_loop()
+        self.loop = Loop()
         self.connections = connections
         self.pipeline: list[None] = []
         self.cycle: Any = None
@@ -65,23 +94,20 @@ class Connection(asyncio.Protocol):
         self.cycle.response_complete = True
 
 
-def served(scenario: Callable[[Any, Transport], Any], others: int = 0) -> str:
-    """How the connection ended after a scenario, and some time."""
-
-    async def run() -> str:
-        config = SimpleNamespace(http_protocol_class=Connection, ws_protocol_class=object)
-        bound_connections({"app": SimpleNamespace(state=SimpleNamespace(server=SimpleNamespace(config=config)))})
-        assert config.ws_protocol_class is None
-        transport = Transport()
-        connection: Any = config.http_protocol_class(set(range(others)))
-        connection.connection_made(transport)
-        scenario(connection, transport)
-        await asyncio.sleep(0.05)
-        ended = transport.ended
-        connection.connection_lost(None)
-        return ended
-
-    return asyncio.run(run())
+def served(scenario: Callable[[Any, Transport], Any], others: int = 0, seconds: float = 0.0) -> str:
+    """How the connection ended after a scenario, and so many seconds."""
+    config = SimpleNamespace(http_protocol_class=Connection, ws_protocol_class=object)
+    bound_connections({"app": SimpleNamespace(state=SimpleNamespace(server=SimpleNamespace(config=config)))})
+    assert config.ws_protocol_class is None
+    transport = Transport()
+    connection: Any = config.http_protocol_class(set(range(others)))
+    connection.connection_made(transport)
+    scenario(connection, transport)
+    connection.loop.pass_by(seconds)
+    ended = transport.ended
+    connection.connection_lost(None)
+    assert all(timer.is_cancelled or timer.due <= seconds for timer in connection.loop.timers)
+    return ended
 
 
 def send_too_much(connection: Any) -> None:
@@ -90,31 +116,23 @@ def send_too_much(connection: Any) -> None:
         connection.data_received(b"a" * 1000)
 
 
-@pytest.fixture
-def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard_connections, "HEAD_S", 0.001)
-    monkeypatch.setattr(guard_connections, "UNREAD_S", 0.001)
-
-
-@pytest.mark.usefixtures("short_times")
 @pytest.mark.parametrize("sent", [b"", b"\r\n", b"GET / HTTP/1.1\r\nX: "])
 def test_a_head_that_does_not_end_is_not_waited_for(sent: bytes) -> None:
-    assert served(lambda connection, _: connection.data_received(sent)) == "closed"
+    assert served(lambda connection, _: connection.data_received(sent), seconds=HEAD_S - 1) == ""
+    assert served(lambda connection, _: connection.data_received(sent), seconds=HEAD_S) == "closed"
 
 
-@pytest.mark.usefixtures("short_times")
 def test_a_request_that_runs_has_its_time() -> None:
-    assert served(lambda connection, _: connection.data_received(HEAD)) == ""
+    assert served(lambda connection, _: connection.data_received(HEAD), seconds=2 * UNREAD_S) == ""
 
 
-@pytest.mark.usefixtures("short_times")
 def test_a_second_head_that_does_not_end_is_not_waited_for_either() -> None:
     def scenario(connection: Any, _: Transport) -> None:
         connection.data_received(HEAD)
         connection.answered()
         connection.data_received(b"GET /")
 
-    assert served(scenario) == "closed"
+    assert served(scenario, seconds=HEAD_S) == "closed"
 
 
 def test_a_head_that_grows_and_grows_ends_the_connection() -> None:
@@ -172,7 +190,6 @@ def test_requests_sent_at_once_without_reading_the_answers_have_a_limit() -> Non
         served(lambda connection, _: connection.data_received(HEAD * 100))
 
 
-@pytest.mark.usefixtures("short_times")
 def test_a_client_that_does_not_read_its_answer_is_dropped_unless_it_reads_again() -> None:
     def scenario(connection: Any, _: Transport) -> None:
         connection.data_received(HEAD)
@@ -182,8 +199,9 @@ def test_a_client_that_does_not_read_its_answer_is_dropped_unless_it_reads_again
         scenario(connection, transport)
         connection.resume_writing()
 
-    assert served(scenario) == "aborted"
-    assert served(reads_again) == ""
+    assert served(scenario, seconds=UNREAD_S - 1) == ""
+    assert served(scenario, seconds=UNREAD_S) == "aborted"
+    assert served(reads_again, seconds=UNREAD_S) == ""
 
 
 def test_beyond_the_most_connections_there_is_none() -> None:

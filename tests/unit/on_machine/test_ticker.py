@@ -1,10 +1,13 @@
 """Whoever waits for a swap sees a line every ten seconds, also where there is no stage to tell."""
 
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from components.on_machine.service import swap
+from components.on_machine.service import swap, unit
 from components.on_machine.service.unit import ServiceUnit
 
 
@@ -20,23 +23,29 @@ def test_a_line_comes_every_ten_seconds_and_says_how_long_it_has_been(
     assert capsys.readouterr().out == "10 s: stopping the old server\n20 s: stopping the old server\n"
 
 
+@pytest.mark.parametrize("status", [0, 1])
 def test_a_service_that_takes_long_to_stop_is_waited_for_with_ticks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
-    """A `systemctl` that ends when it has been waited for twice."""
-    program = tmp_path / "bin/systemctl"
-    program.parent.mkdir()
-    waits = "until [ -e waited ]; do sleep 0.05; done"
-    program.write_text(f'#!/bin/sh\nif [ "$2" = restart ]; then {waits}; fi\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-    monkeypatch.chdir(tmp_path)
-    ticks = []
+    """A `systemctl` that has been waited for twice when it ends; tests/engine/test_swap.py has real ones."""
+    waited: list[float] = []
 
-    def tick() -> None:
-        ticks.append(1)
-        if len(ticks) == 2:
-            Path("waited").touch()
+    class Systemctl:
+        def __init__(self, words: list[str]) -> None:
+            self._pauses = 2 if "restart" in words else 0
 
-    assert ServiceUnit(tmp_path, tmp_path).restart(tick)
-    assert len(ticks) >= 2
+        def wait(self, seconds: float) -> int:
+            if self._pauses:
+                self._pauses -= 1
+                waited.append(seconds)
+                raise subprocess.TimeoutExpired("systemctl", seconds)
+            return status
+
+    @contextmanager
+    def begun(words: list[str], **_how: object) -> Iterator[Systemctl]:
+        yield Systemctl(words)
+
+    monkeypatch.setattr(subprocess, "Popen", begun)
+    ticks: list[int] = []
+    assert ServiceUnit(tmp_path, tmp_path).restart(lambda: ticks.append(1)) == (status == 0)
+    assert (len(ticks), waited) == (2, [unit.POLL_S] * 2)

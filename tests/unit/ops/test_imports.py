@@ -1,12 +1,8 @@
-"""`ops` is for whoever uses a stack: it needs neither the developer's set-up nor time for what it may not use."""
+"""`ops` is for whoever uses a stack: it does not need the developer's set-up."""
 
 import ast
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.support.pulumi_cli import REPOSITORY
 
@@ -41,10 +37,3 @@ def test_nothing_of_the_tests_the_developers_set_up_or_the_local_cloud_is_import
     modules = reached([f"ops.{file.stem}" for file in (REPOSITORY / "ops").glob("*.py")])
     assert "components.machine.ssh_tunnel" in modules
     assert sorted(name for name in modules if name.partition(".")[0] in OTHERS) == []
-
-
-@pytest.mark.parametrize("module", ["ops.__main__", "components.vllm.endpoint_check.provider"])
-def test_asyncssh_is_loaded_by_those_who_open_a_tunnel_and_by_nobody_before(module: str) -> None:
-    code = f"import sys, {module}; print('asyncssh' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    assert done.stdout == "False\n", done.stderr

@@ -12,6 +12,7 @@ from components.model.hub.client import Hub, HubError
 from components.settings import Settings
 from components.vllm.preflight import PreflightError, check_checkpoint, preflight, survey
 from tests.support.emulated import EmulatedCloud
+from tests.support.jumping_clock import JumpingClock
 from tests.support.plans import LLAMA, LLAMA_70B, asked, plan_facts, problems
 from tests.unit.conftest import Script
 
@@ -84,18 +85,16 @@ def test_a_server_that_is_no_hub_is_told_with_its_url(script: Script, text: str)
         Hub(script.url, "").resolve(LLAMA, "main")
 
 
-@pytest.mark.usefixtures("impatient_hub")
-def test_a_hub_out_of_reach_is_told_with_its_url() -> None:
+def test_a_hub_out_of_reach_is_told_with_its_url(clock: JumpingClock) -> None:
     with pytest.raises(HubError, match=r"cannot reach the hub at http://127\.0\.0\.1:1"):
-        Hub("http://127.0.0.1:1", "").resolve(LLAMA, "main")
+        Hub("http://127.0.0.1:1", "", clock).resolve(LLAMA, "main")
 
 
-@pytest.mark.usefixtures("impatient_hub")
-def test_a_host_name_that_cannot_be_one_is_told_and_no_traceback(cloud: EmulatedCloud) -> None:
+def test_a_host_name_that_cannot_be_one_is_told_and_no_traceback(clock: JumpingClock) -> None:
     with pytest.raises(HubError, match=r"cannot reach the hub at http://a\.\.b"):
-        Hub("http://a..b", "").resolve(LLAMA, "main")
+        Hub("http://a..b", "", clock).resolve(LLAMA, "main")
     with pytest.raises(CloudError, match=r"cannot reach http://a\.\.b/api/v1 .*check apiUrl"):
-        LambdaClient("secret", "http://a..b", RateLimiter(Limits(0, 0))).offers()
+        LambdaClient("secret", "http://a..b", RateLimiter(Limits(0, 0), clock)).offers()
 
 
 @pytest.mark.parametrize("named", [None, 1, True, "LlamaForCausalLM", {"a": 1}, [1]])

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -47,6 +48,12 @@ def shape(checkpoint: Checkpoint, given: Settings) -> ModelShape:
     return shape_as_loaded(shape_of(checkpoint), given)
 
 
+@cache
+def shape_as_published(name: str) -> ModelShape:
+    """Of some thousand tensors, for several questions."""
+    return shape(as_published(name), settings())
+
+
 def served(found: ModelShape, wish: ServeOptions) -> Fit:
     """On a GPU with room for anything."""
     newest = max(GPUS.values(), key=lambda gpu: gpu.compute_capability)
@@ -64,12 +71,12 @@ def assert_context(found: ModelShape, said: Mapping[str, Any], given: Settings) 
 
 @pytest.mark.parametrize("name", [name for name in FAMILIES if name not in NOT_LAID_OUT])
 def test_context_of_a_family_is_what_vllm_says(name: str) -> None:
-    assert_context(shape(as_published(name), settings()), SAID[name], settings())
+    assert_context(shape_as_published(name), SAID[name], settings())
 
 
 @pytest.mark.parametrize("name", LAID_OUT)
 def test_a_sequence_takes_what_vllm_gives_it(name: str) -> None:
-    assert_cache(shape(as_published(name), settings()), SAID[name])
+    assert_cache(shape_as_published(name), SAID[name])
 
 
 def assert_cache(found: ModelShape, said: Mapping[str, Any]) -> None:
@@ -84,7 +91,7 @@ def assert_cache(found: ModelShape, said: Mapping[str, Any]) -> None:
 )
 def test_the_room_that_a_plan_leaves_holds_what_it_promises_by_vllm_s_own_count(name: str, tokens: int) -> None:
     machine = MachineSize(GPUS["GH200 (96 GB)"], 1, 432.0, "gpu_1x_gh200")
-    planned = fit(shape(as_published(name), settings()), machine, ServeOptions(max_model_len=tokens))
+    planned = fit(shape_as_published(name), machine, ServeOptions(max_model_len=tokens))
     assert planned.fits
     bytes_of_a_token = SAID[name]["kv"]["131072"] / 131072
     assert planned.kv_gib * 2**30 >= tokens * bytes_of_a_token
@@ -94,7 +101,7 @@ def test_the_room_that_a_plan_leaves_holds_what_it_promises_by_vllm_s_own_count(
 @pytest.mark.parametrize("name", LAID_OUT)
 def test_weights_of_a_family_are_what_vllm_lays_out(name: str) -> None:
     said = SAID[name]
-    found = served(shape(as_published(name), settings()), ServeOptions())
+    found = served(shape_as_published(name), ServeOptions())
     assert found.weights_gib * 2**30 == pytest.approx(said["weights"] + said["tables"], rel=0.005)
 
 
