@@ -60,7 +60,7 @@ class HubConnection:
 
     def info(self) -> ModelInfo:
         """What the hub says of the model at the revision, its list of files included."""
-        from huggingface_hub.utils import validate_repo_id
+        from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # documented there
 
         def once() -> ModelInfo:
             # The library refuses names that no repository can have before it asks.

@@ -230,6 +230,13 @@ def test_the_library_is_loaded_by_the_first_question_and_not_before() -> None:
     assert done.stdout == "set()\n"
 
 
+def test_a_question_loads_of_the_library_its_connection_and_none_of_its_services(hub: SmallHub) -> None:
+    resolved = f"from components.model.hub.client import Hub; Hub({hub.url!r}, '').resolve({MODEL!r}, 'main')"
+    command = f"{resolved}; import sys; print('httpx2' in sys.modules, 'huggingface_hub.hf_api' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", command], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout == "True False\n"
+
+
 def test_the_token_does_not_follow_a_redirect_to_another_host(hub: SmallHub) -> None:
     with small_hub() as cdn:
         hub.instead[path_of("model.safetensors")] = [
