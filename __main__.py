@@ -1,5 +1,6 @@
 """A model name in, an OpenAI-compatible endpoint on a GPU machine out: settings, preflight, endpoint, outputs."""
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -43,3 +44,5 @@ endpoint = VllmEndpoint("vllm", plan, clock_is_behind=is_behind(client.clock_ahe
 for name, value in endpoint.outputs.items():
     pulumi.export(name, value)
 pulumi.export("version", VERSION)
+# Pulumi waits for the end of this process, in which Python would look through all that was loaded once more.
+gc.freeze()

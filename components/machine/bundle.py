@@ -36,13 +36,14 @@ class Bundle:
     @cached_property
     def hash(self) -> str:
         """Of all of it."""
-        return self.folder_hash(".")
+        return self.folder_hash("")
 
     def folder_hash(self, *folders: str, more: Sequence[str] = ()) -> str:
-        """Of what is below some folders, and of words; short enough for the name of a file."""
+        """Of what is below some folders, of which "" is all, and of words; short enough for the name of a file."""
+        below = tuple(f"{folder}/" if folder else "" for folder in folders)
         digest = hashlib.sha256()
         for path, content in self.files.items():
-            if any(PurePosixPath(path).is_relative_to(folder) for folder in folders):
+            if path.startswith(below):
                 digest.update(f"{path}\0{len(content)}\0".encode() + content)
         for word in more:
             digest.update(b"\0" + word.encode())

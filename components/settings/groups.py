@@ -34,7 +34,8 @@ IMAGE_FAMILY = "lambda-stack-24-04"
 class Words(BaseModel):
     """Words that belong together: the fields, each with its meaning below it.
 
-    The first paragraph of a meaning says what it is, the next one more, in Markdown. Users write names in camel case.
+    The first paragraph of a meaning says what it is, the next one more, in Markdown. `scripts/docs` reads them out of
+    the source; pydantic would do so in every run. Users write names in camel case.
     """
 
     # Built when first used: a part is made of values that have been checked as a whole.
@@ -42,7 +43,6 @@ class Words(BaseModel):
         extra="forbid",
         frozen=True,
         defer_build=True,
-        use_attribute_docstrings=True,
         alias_generator=AliasGenerator(validation_alias=to_camel),
     )
 

@@ -2,10 +2,12 @@
 
 import argparse
 import asyncio
+import gc
 import sys
 from pathlib import Path
 
 from .install import PROJECT_ROOT, OfficialPluginError, install
+from .protocol import leave_out_the_sdk
 
 
 def main(arguments: list[str]) -> int:
@@ -14,9 +16,12 @@ def main(arguments: list[str]) -> int:
         return 2
     if arguments[0] == "install":
         return _install(arguments[1:])
-    # Imported here because gRPC takes a second that `install` does not need.
+    leave_out_the_sdk()
+    # Imported here because gRPC takes time that `install` does not need.
     from .server import serve
 
+    # The engine waits for the end of this process, in which Python would look through all that was loaded once more.
+    gc.freeze()
     # The engine may put flags of its own (--tracing, -v) before its address.
     asyncio.run(serve(arguments[-1]))
     return 0

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import asyncssh
-
-from .dial import dial, within
 from .engine import Engine
 from .inputs import Connection
+
+if TYPE_CHECKING:
+    import asyncssh
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,12 @@ class Operation:
     """The resource's `custom_timeouts`. They and a cancellation end the dialling only, never a running command."""
 
     @asynccontextmanager
-    async def connected(self, connection: Connection) -> AsyncIterator[asyncssh.SSHClientConnection]:
+    async def connected(self, connection: Connection) -> AsyncIterator["asyncssh.SSHClientConnection"]:
         """A connection to the host, closed on leaving."""
+        # asyncssh takes longer to load than all the rest, and looks for libraries with the compiler: a run without
+        # changes does without it.
+        from .dial import dial, within
+
         client = await within(dial(connection, self.status), self.cancelled, self.timeout_seconds)
         async with client:
             yield client

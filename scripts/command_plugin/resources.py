@@ -4,16 +4,11 @@ import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-import asyncssh
-
-from .command import RemoteCommand, run
 from .engine import StatusLines
-from .errors import RemoteError
 from .inputs import CommandInputs, CopyInputs, ResourceInputs, parsed
 from .lines import LineSplitter
 from .operation import Operation
 from .properties import Properties, comparable
-from .upload import upload
 
 ID_BYTES = 4
 
@@ -63,6 +58,9 @@ class Command(Resource):
         """The state after the command; without a text nothing is dialled and the state stays as it is."""
         if text is None:
             return state
+        # Loads asyncssh, which a run without changes does without.
+        from .command import RemoteCommand, run
+
         inputs = parsed(CommandInputs, state)
         command = RemoteCommand(text, inputs.stdin or "", inputs.environment or {}, _previous_output(inputs, state))
         async with (
@@ -106,12 +104,11 @@ class CopyToRemote(Resource):
         """What was copied stays on the host."""
 
     async def _copy(self, operation: Operation, inputs: CopyInputs) -> None:
+        # Loads asyncssh, which a run without changes does without.
+        from .upload import copy
+
         async with operation.connected(inputs.connection) as client:
-            try:
-                async with client.start_sftp_client() as sftp:
-                    await upload(sftp, inputs.source, inputs.remote_path)
-            except (OSError, asyncssh.Error) as error:
-                raise RemoteError(f"copy to {inputs.remote_path} on {inputs.connection.host}: {error}") from error
+            await copy(client, inputs)
 
 
 RESOURCES: dict[str, Resource] = {

@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncssh
 
 from .errors import RemoteError
-from .inputs import Source
+from .inputs import CopyInputs, Source
 
 BLOCK_BYTES = 1024 * 1024
 
@@ -22,6 +22,15 @@ class Remote(Enum):
     MISSING = "missing"
     FILE = "file"
     DIRECTORY = "directory"
+
+
+async def copy(client: asyncssh.SSHClientConnection, inputs: CopyInputs) -> None:
+    """Copy what the inputs name over a connection; `RemoteError` when it fails."""
+    try:
+        async with client.start_sftp_client() as sftp:
+            await upload(sftp, inputs.source, inputs.remote_path)
+    except (OSError, asyncssh.Error) as error:
+        raise RemoteError(f"copy to {inputs.remote_path} on {inputs.connection.host}: {error}") from error
 
 
 async def upload(sftp: asyncssh.SFTPClient, source: Source, remote_path: str) -> None:

@@ -1,6 +1,9 @@
 """The words of the configuration as they are declared, ready to be written down."""
 
+import ast
+import inspect
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from pydantic.alias_generators import to_camel
@@ -44,12 +47,30 @@ def declared() -> list[Group]:
 
 def _words(group: type[Words]) -> list[Declared]:
     schemas = group.model_json_schema()["properties"]
-    fields = group.model_fields
-    return [_declared(to_camel(name), field, schemas[to_camel(name)]) for name, field in fields.items()]
+    meanings, fields = _meanings(group), group.model_fields
+    return [
+        _declared(to_camel(name), field, schemas[to_camel(name)], meanings.get(name, ""))
+        for name, field in fields.items()
+    ]
 
 
-def _declared(key: str, field: FieldInfo, schema: dict[str, Any]) -> Declared:
-    summary, _, more = (field.description or "").partition("\n\n")
+def _meanings(group: type[Words]) -> dict[str, str]:
+    """What stands below each field in the source."""
+    [declaration] = ast.parse(inspect.getsource(group)).body
+    assert isinstance(declaration, ast.ClassDef)
+    return {
+        field.target.id: inspect.cleandoc(below.value.value)
+        for field, below in pairwise(declaration.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
+    }
+
+
+def _declared(key: str, field: FieldInfo, schema: dict[str, Any], meaning: str) -> Declared:
+    summary, _, more = meaning.partition("\n\n")
     default = None if field.is_required() else field.default
     return Declared(key, _line(summary), _line(more), default, schema, word_of(field))
 

@@ -32,3 +32,12 @@ def test_nothing_of_the_users_own_hub_settings_is_used_and_nothing_is_kept(tmp_p
     assert {headers["User-Agent"] for _, headers in hub.requests} == {USER_AGENT}
     assert not any("Authorization" in headers for _, headers in hub.requests)
     assert [path.name for path in tmp_path.iterdir()] == ["token"]
+
+
+def test_a_question_loads_of_the_library_its_connection_and_none_of_its_services() -> None:
+    with small_hub() as hub:
+        resolved = f"from components.model.hub.client import Hub; Hub({hub.url!r}, '').resolve({MODEL!r}, 'main')"
+        command = f"{resolved}; import sys; print('httpx2' in sys.modules, 'huggingface_hub.hf_api' in sys.modules)"
+        words = [sys.executable, "-c", command]
+        done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout == "True False\n"

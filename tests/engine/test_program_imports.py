@@ -1,5 +1,6 @@
 """What programs load, and when: it is on the way of every run."""
 
+import ast
 import subprocess
 import sys
 
@@ -25,6 +26,24 @@ from components.model.pin import resource as model_pin
 from components.tls.certificate import resource as server_certificate
 print([name for name in ("pydantic", "requests", "asyncssh", "cryptography") if name in sys.modules])
 """
+
+NOT_FOR_THE_PROGRAM = ("asyncssh", "cryptography", "huggingface_hub", "httpx2", "prometheus_client")
+"""What only providers, `ops` and the first question to the hub need."""
+
+
+def imports_of_the_program() -> str:
+    body = ast.parse((REPOSITORY / "__main__.py").read_text()).body
+    return "\n".join(ast.unparse(node) for node in body if isinstance(node, ast.Import | ast.ImportFrom))
+
+
+def test_the_program_itself_loads_no_provider_and_nothing_that_a_run_without_changes_does_without() -> None:
+    code = (
+        f"{imports_of_the_program()}\nimport sys\n"
+        f"print([name for name in sys.modules if name.partition('.')[0] in {NOT_FOR_THE_PROGRAM!r}"
+        " or name.startswith('components.') and name.endswith('.provider')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_declaring_resources_loads_neither_their_providers_nor_what_those_need() -> None:

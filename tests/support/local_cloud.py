@@ -67,6 +67,21 @@ class LocalCloud(ControlSide):
         assert answer.ok, answer.text
         return answer.json()["data"]
 
+    def empty(self) -> None:
+        """Take away whatever the account has."""
+        self.control("DELETE", "/faults")
+        until(self._has_nothing)
+
+    def _has_nothing(self) -> bool:
+        """Whether the account is empty; asks for the end of what it has. A machine's ruleset is refused first."""
+        headers = {"Authorization": f"Bearer {self.api_key}"}
+        if instances := self.billing():
+            self.api("POST", "/instance-operations/terminate", {"instance_ids": instances})
+        for kind in ("ssh-keys", "firewall-rulesets"):
+            for one in self.ids(kind):
+                requests.delete(f"{self.url}/api/v1/{kind}/{one}", headers=headers, timeout=60)
+        return self.account() == EMPTY_ACCOUNT
+
     def home(self, instance_id: str) -> Path:
         """Home directory of the machine behind an instance."""
         return self.state / "machines" / instance_id / "home" / "ubuntu"

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from components.dynamic.clock import SYSTEM_CLOCK, Clock
 from components.model.hub.checkpoint import Checkpoint, RepositoryFile, TensorHeader
-from components.model.hub.connection import HubConnection
+from components.model.hub.connection import HubConnection, ModelInfo
 from components.model.hub.errors import Asked, HubError, HubUnreachableError
 from components.model.hub.files import (
     ADAPTER_CONFIG,
@@ -27,9 +27,6 @@ from components.model.hub.files import (
 )
 from components.model.hub.headers import read_header
 from components.model.hub.library import opened
-
-if TYPE_CHECKING:
-    from huggingface_hub import ModelInfo
 
 __all__ = ["Hub", "HubError", "HubUnreachableError"]
 
@@ -60,29 +57,29 @@ class Hub:
             HubError: the model cannot be had or cannot be served; one line with what to do.
         """
         asked = Asked(self._url, model, revision, bool(self._token))
-        with opened(asked, self._token) as api, ThreadPoolExecutor(THREADS) as threads:
-            info = HubConnection(asked, api, self._clock).info()
-            if not (COMMIT.fullmatch(str(info.sha)) and NAME.fullmatch(str(info.id))):
+        with opened(asked), ThreadPoolExecutor(THREADS) as threads:
+            info = HubConnection(asked, self._token, self._clock).info()
+            if not (COMMIT.fullmatch(info.commit) and NAME.fullmatch(info.id)):
                 raise asked.not_a_hub()
             now = replace(asked, model=info.id)
-            return _Snapshot(now, HubConnection(now, api, self._clock), threads, info).checkpoint()
+            return _Snapshot(now, HubConnection(now, self._token, self._clock), threads, info).checkpoint()
 
 
 class _Snapshot:
     """One commit, read by several threads."""
 
-    def __init__(self, asked: Asked, connection: HubConnection, threads: ThreadPoolExecutor, info: "ModelInfo") -> None:
+    def __init__(self, asked: Asked, connection: HubConnection, threads: ThreadPoolExecutor, info: ModelInfo) -> None:
         self._asked = asked
         self._connection = connection
         self._threads = threads
-        self._info = info
-        self._commit = str(info.sha)
+        self._listed = info.files
+        self._commit = info.commit
 
     def checkpoint(self) -> Checkpoint:
         asked_index = self._threads.submit(self._connection.json_file, self._commit, INDEX)
         # First, as it is what a gate refuses: the list of files is public.
         config = self._connection.json_file(self._commit, CONFIG)
-        paths = {file.path: file for file in self._listed()}
+        paths = {file.path: file for file in self._listed}
         excludes = download_excludes(paths)
         files = {path: file for path, file in paths.items() if is_downloaded(path, excludes)}
         shards = self._shards(files, asked_index.result())
@@ -124,10 +121,3 @@ class _Snapshot:
         for header in self._threads.map(partial(read_header, read=read), shards):
             tensors |= header
         return tensors
-
-    def _listed(self) -> list[RepositoryFile]:
-        """Every file of the commit."""
-        files = [(file.rfilename, file.size, file.lfs) for file in self._info.siblings or ()]
-        if not all(isinstance(size, int) for _, size, _ in files):
-            raise self._asked.not_a_hub()
-        return [RepositoryFile(str(path), size or 0, lfs.sha256 if lfs else None) for path, size, lfs in files]

@@ -1,8 +1,9 @@
 """Questions to a hub from several threads at once: about a model, for small documents, for the start of large files.
 
-huggingface_hub has calls for the rest as well, which were tried (2.4.0) and keep less than is promised here:
+huggingface_hub has calls for all of it as well, which were tried (2.4.0) and keep less than is promised here:
+- `model_info` is one GET, and its module takes longer to load than the hub to answer (`library`).
 - `list_repo_tree` waits without an end for a silent hub, 23 s for one that answers 503, and 280 s for one that limits
-  requests for 55 s. `model_info` lists the files too, and asks once.
+  requests for 55 s. What `model_info` asks for lists the files too, and is asked once.
 - `parse_safetensors_file_metadata` takes a whole file in when a proxy drops the range, 1 GiB of memory for 512 MiB; it
   does not tell that a file is cut off, and ends in an `AttributeError` on a header that is no object.
 - `hf_hub_download` and `get_safetensors_metadata` write to the cache of the user's computer.
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from components.dynamic.clock import Clock
+from components.model.hub.checkpoint import RepositoryFile
 from components.model.hub.errors import (
     Asked,
     HubRateLimitError,
@@ -28,7 +30,6 @@ from components.text.user_agent import USER_AGENT
 
 if TYPE_CHECKING:
     import httpx2
-    from huggingface_hub import HfApi, ModelInfo
 
 RETRY_PAUSES_S = (0.3, 1.0)
 """Before a request is sent again after a lost connection or a 5xx; reads may be sent again at any time."""
@@ -40,18 +41,36 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
+class ModelInfo:
+    """A repository at a revision, as the hub describes it."""
+
+    id: str
+    """As the hub spells it now."""
+    commit: str
+    files: tuple[RepositoryFile, ...]
+
+
+@dataclass(frozen=True)
 class HubConnection:
     """One model on one hub, asked by any thread."""
 
     asked: Asked
-    api: "HfApi"
+    token: str
+    """May be empty."""
     clock: Clock
     """By which it pauses before it asks again."""
 
-    def info(self) -> "ModelInfo":
+    def info(self) -> ModelInfo:
         """What the hub says of the model at the revision, its list of files included."""
-        asked = self.asked
-        return self._answer(lambda: self.api.model_info(asked.model, revision=asked.revision, files_metadata=True))
+        from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]  # documented there
+
+        def once() -> ModelInfo:
+            # The library refuses names that no repository can have before it asks.
+            validate_repo_id(self.asked.model)
+            url = f"{self.asked.hub}/api/models/{self.asked.model}/revision/{quote(self.asked.revision, safe='')}"
+            return _info(self._get(f"{url}?blobs=true", {}, self._document))
+
+        return self._answer(once)
 
     def json_file(self, commit: str, path: str) -> Any:
         """A JSON file of the repository; `None` when the commit does not have it."""
@@ -76,19 +95,18 @@ class HubConnection:
     def _fetch(
         self, commit: str, path: str, headers: Mapping[str, str], read: Callable[["httpx2.Response"], Result]
     ) -> Result:
+        url = f"{self.asked.hub}/{quote(self.asked.model)}/resolve/{commit}/{quote(path)}"
+        return self._answer(lambda: self._get(url, headers, read))
+
+    def _get(self, url: str, headers: Mapping[str, str], read: Callable[["httpx2.Response"], Result]) -> Result:
         from huggingface_hub import get_session, hf_raise_for_status
 
-        url = f"{self.asked.hub}/{quote(self.asked.model)}/resolve/{commit}/{quote(path)}"
         # On a redirect to another host, such as a CDN, the client takes the token off again.
-        token = {"Authorization": f"Bearer {self.api.token}"} if self.api.token else {}
+        token = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         sent = {"User-Agent": USER_AGENT, **token, **headers}
-
-        def once() -> Result:
-            with get_session().stream("GET", url, headers=sent) as answer:
-                hf_raise_for_status(answer)
-                return read(answer)
-
-        return self._answer(once)
+        with get_session().stream("GET", url, headers=sent) as answer:
+            hf_raise_for_status(answer)
+            return read(answer)
 
     def _answer(self, ask: Callable[[], Result]) -> Result:
         for pause in RETRY_PAUSES_S:
@@ -126,6 +144,19 @@ class HubConnection:
         if len(text) > LARGEST_DOCUMENT:
             raise self.asked.not_a_hub()
         return json.loads(text)
+
+
+def _info(plain: Any) -> ModelInfo:
+    """Out of the hub's JSON; raises what comes of another form."""
+    files = [_file(one) for one in plain.get("siblings") or ()]
+    return ModelInfo(str(plain["id"]), str(plain["sha"]), tuple(files))
+
+
+def _file(plain: Any) -> RepositoryFile:
+    lfs, size = plain.get("lfs"), plain["size"]
+    if not isinstance(size, int):
+        raise TypeError("a size that is no number")
+    return RepositoryFile(str(plain["rfilename"]), size, lfs["sha256"] if lfs else None)
 
 
 def _read(answer: "httpx2.Response", count: int) -> bytes:

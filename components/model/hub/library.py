@@ -1,6 +1,7 @@
 """huggingface_hub as this program uses it: loaded by the first question, and kept from all that it was not asked to do.
 
-Loading takes 0.2 s (246 modules), during which preflight waits for Lambda anyway. By itself the library (2.4.0) asks
+What is used is its connection to a hub and its knowledge of refusals. `HfApi` stays unloaded: with it come jobs, spaces
+and inference endpoints, which triple the time of loading, in every run. By itself the library (2.4.0) asks
 huggingface.co, whatever the endpoint, for a list of agents, waits up to 3 s for it and keeps it in `HF_HOME`; with
 `HF_HUB_OFFLINE` it asks nobody; and it has other certificate authorities than what this program asks Lambda with.
 """
@@ -16,11 +17,9 @@ from typing import TYPE_CHECKING
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from components.model.hub.errors import Asked, no_way_out
-from components.text.user_agent import USER_AGENT
 
 if TYPE_CHECKING:
     import httpx2
-    from huggingface_hub import HfApi
 
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 20.0
@@ -28,13 +27,13 @@ READ_TIMEOUT_S = 20.0
 
 
 @contextmanager
-def opened(asked: Asked, token: str) -> Iterator["HfApi"]:
-    """The library's API of one hub, for any thread; one at a time, as the library has one client in a process.
+def opened(asked: Asked) -> Iterator[None]:
+    """The library's connection to one hub, for any thread; one at a time, as the library has one client in a process.
 
     Raises:
         HubUnreachableError: the proxies or certificates that the environment names cannot be used.
     """
-    from huggingface_hub import HfApi, close_session, constants, get_session, set_client_factory
+    from huggingface_hub import close_session, constants, get_session, set_client_factory
 
     constants.HF_HUB_DISABLE_TELEMETRY = True
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
@@ -44,7 +43,7 @@ def opened(asked: Asked, token: str) -> Iterator["HfApi"]:
     except (ImportError, OSError, ValueError) as error:
         raise no_way_out(asked, error) from None
     try:
-        yield HfApi(endpoint=asked.hub, token=token or False, headers={"user-agent": USER_AGENT})
+        yield
     finally:
         close_session()
 
