@@ -41,7 +41,6 @@ class Supervisor:
 
     def __init__(self, home: Path) -> None:
         self.generations = Generations(home)
-        self.base = self.generations.base
         places = self.generations.places
         self.state = ServiceState(places)
         self.timeline = Timeline(places.timeline)

@@ -22,10 +22,10 @@ TEXTS = {
 def service(tmp_path: Path) -> Supervisor:
     """One with a setting named `key`, whose earlier start has left a log."""
     service = Supervisor(tmp_path)
-    for folder in (service.generations.settings, service.base / "logs"):
+    for folder in (service.generations.settings, service.generations.places.logs):
         folder.mkdir(parents=True)
     service.generations.write("key", TEXTS, tmp_path)
-    (service.base / "logs/vllm.log").write_text("Starting to load model a/b...\n")
+    service.generations.places.log.write_text("Starting to load model a/b...\n")
     return service
 
 
@@ -46,7 +46,7 @@ def test_an_interrupted_start_is_told_with_what_interrupted_it_and_its_log(
 ) -> None:
     service.generations.note_try("key", boot)
     service.give_up("key")
-    kept = service.base / "logs/failed.log"
+    kept = service.generations.places.logs / "failed.log"
     assert service.generations.failure("key") == f"{told} (whole log on the machine: {kept})"
     assert kept.read_text() == "Starting to load model a/b...\n"
     assert service.last_trouble == told
@@ -56,7 +56,7 @@ def test_a_failure_that_is_known_already_is_not_told_anew(service: Supervisor) -
     service.generations.give_up("key", "out of memory")
     service.give_up("key")
     assert service.generations.failure("key") == "out of memory"
-    assert not (service.base / "logs/failed.log").exists()
+    assert not (service.generations.places.logs / "failed.log").exists()
 
 
 def test_a_machine_that_cannot_start_a_process_says_so(service: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,10 +68,10 @@ def test_a_machine_that_cannot_start_a_process_says_so(service: Supervisor, monk
     start = Start(service, generation(service), False, "")
     start.run()
     told = "the model server could not be started: [Errno 12] Cannot allocate memory"
-    kept = service.base / "logs/failed.log"
+    kept = service.generations.places.logs / "failed.log"
     assert start.trouble == f"{told} (whole log on the machine: {kept})"
     assert kept.read_text() == f"error: {told}\n"
-    assert f'"trouble": "{start.trouble}"' in (service.base / "timeline.jsonl").read_text()
+    assert f'"trouble": "{start.trouble}"' in service.generations.places.timeline.read_text()
 
 
 def test_a_service_that_gives_up_says_what_the_last_server_ended_with(
