@@ -108,14 +108,20 @@ def test_the_status_counts_what_was_asked(used: Used) -> None:
 
 
 def test_an_answer_that_is_broken_off_ends_on_the_server_too(used: Used) -> None:
-    before = used.status()["server"]["finished"]
-    with reach(used.outputs) as server:
-        pieces = Conversation(server, used.outputs.model, 480, None).ask(QUESTION)
-        next(pieces)
-        pieces.close()
-    now = until(lambda: (found := used.status()["server"]) and not found["running"] and found)
-    # It was neither made to its end nor is it still under way.
-    assert now["finished"] == before
+    def finished_once_broken_off() -> int:
+        """How many answers were made to their end until nothing is under way; one has been broken off."""
+        with reach(used.outputs) as server:
+            pieces = Conversation(server, used.outputs.model, 480, None).ask(QUESTION)
+            next(pieces)
+            pieces.close()
+        now = until(lambda: (found := used.status()["server"]) and not found["running"] and found)
+        return int(sum(now["finished"].values()))
+
+    counts = [int(sum(used.status()["server"]["finished"].values()))]
+    # A busy computer may make an answer to its end before this one has broken it off, but not each time.
+    while len(counts) < 10 and (len(counts) == 1 or counts[-1] != counts[-2]):
+        counts.append(finished_once_broken_off())
+    assert counts[-1] == counts[-2], counts
 
 
 def test_logs_show_vllms_log(used: Used) -> None:
