@@ -81,7 +81,7 @@ def test_without_capacity_listed_nothing_is_launched(fleet: Project, api_cloud: 
     assert_nothing_is_left(fleet, api_cloud)
 
 
-@pytest.mark.parametrize("operation", ["launch", "create-firewall-ruleset"])
+@pytest.mark.parametrize("operation", cases(((one, one) for one in ("launch", "create-firewall-ruleset")), {"launch"}))
 def test_an_exceeded_quota_is_said_at_once_and_asked_for_once(
     fleet: Project, api_cloud: LocalCloud, operation: str
 ) -> None:
@@ -183,7 +183,7 @@ def test_names_and_rules_that_were_changed_by_hand_are_put_right_and_the_machine
     assert_state_knows_the_account(fleet, api_cloud, machines=1)
 
 
-@pytest.mark.parametrize("kind", ["ssh-keys", "firewall-rulesets"])
+@pytest.mark.parametrize("kind", cases(((kind, kind) for kind in ("ssh-keys", "firewall-rulesets")), {"ssh-keys"}))
 def test_a_key_or_ruleset_deleted_by_hand_comes_back_with_the_machine(
     fleet: Project, api_cloud: LocalCloud, kind: str
 ) -> None:
@@ -201,7 +201,7 @@ def test_a_key_or_ruleset_deleted_by_hand_comes_back_with_the_machine(
 # Not shown, not ended
 
 
-@pytest.mark.parametrize("seconds", [0.4, 1.5], ids=["10-s-at-lambdas-pace", "longer"])
+@pytest.mark.parametrize("seconds", cases({"10-s-at-lambdas-pace": 0.4, "longer": 1.5}.items(), {"longer"}))
 def test_a_machine_that_the_list_does_not_show_yet_is_waited_for(
     fleet: Project, api_cloud: LocalCloud, seconds: float
 ) -> None:
@@ -211,8 +211,17 @@ def test_a_machine_that_the_list_does_not_show_yet_is_waited_for(
     assert api_cloud.calls("launch") == 1
 
 
-@pytest.mark.parametrize("command", ["up", "destroy"])
-@pytest.mark.parametrize("is_known", [True, False], ids=["known-to-the-state", "unknown-to-the-state"])
+KILLED_EARLY = {
+    f"{word}-to-the-state-{command}": (is_known, command)
+    for word, is_known in {"known": True, "unknown": False}.items()
+    for command in ("up", "destroy")
+}
+
+
+@pytest.mark.parametrize(
+    ("is_known", "command"),
+    cases(KILLED_EARLY.items(), {"unknown-to-the-state-up", "known-to-the-state-destroy"}),
+)
 def test_a_machine_that_does_not_show_yet_when_pulumi_is_killed_is_no_second_one_and_not_left(
     fleet: Project, api_cloud: LocalCloud, is_known: bool, command: str
 ) -> None:

@@ -41,9 +41,6 @@ class Struck:
     down: tuple[str, ...]
 
 
-ALWAYS = {"drop-after", "error-429", "error-500", "html"}
-"""Lost after the act, refused by the edge, refused by the API, and no answer of the API's."""
-
 GROUPS = {
     "launch-and-end": Struck(
         "create-firewall-ruleset",
@@ -56,6 +53,10 @@ GROUPS = {
         ("list-instances", "delete-ssh-key", "list-firewall-rulesets"),
     ),
 }
+
+STRIKES = {f"{kind}-{name}": (kind, struck) for kind in KINDS for name, struck in GROUPS.items()}
+ALWAYS = {"drop-after-launch-and-end", "error-429-looks", "error-500-launch-and-end", "html-looks"}
+"""Lost after the act, refused by the edge, refused by the API, and no answer of the API's."""
 
 
 def strike(cloud: LocalCloud, kind: str, operations: tuple[str, ...]) -> None:
@@ -83,8 +84,7 @@ def assert_fails_in_one_line(run: Run) -> None:
     assert "Traceback" not in run.output
 
 
-@pytest.mark.parametrize("struck", GROUPS.values(), ids=GROUPS)
-@pytest.mark.parametrize("kind", cases(zip(KINDS, KINDS, strict=True), ALWAYS))
+@pytest.mark.parametrize(("kind", "struck"), cases(STRIKES.items(), ALWAYS))
 def test_a_fault_costs_at_most_another_run_and_no_second_machine(
     fleet: Project, api_cloud: LocalCloud, kind: str, struck: Struck
 ) -> None:
@@ -111,15 +111,21 @@ def test_a_state_of_an_instance_that_nobody_knows_is_no_failure(fleet: Project, 
     assert_nothing_is_left(fleet, api_cloud)
 
 
+LASTING = [
+    ("create-ssh-key", "html"),
+    ("create-firewall-ruleset", "drop-before"),
+    ("instance-types", "error-503"),
+    ("launch", "html"),
+    ("launch", "error-429"),
+]
+
+
 @pytest.mark.parametrize(
     ("operation", "kind"),
-    [
-        ("create-ssh-key", "html"),
-        ("create-firewall-ruleset", "drop-before"),
-        ("instance-types", "error-503"),
-        ("launch", "html"),
-        ("launch", "error-429"),
-    ],
+    cases(
+        (("-".join(one), one) for one in LASTING),
+        {"create-ssh-key-html", "instance-types-error-503", "launch-error-429"},
+    ),
 )
 def test_trouble_that_lasts_fails_the_up_in_one_line_and_the_next_one_goes_on(
     fleet: Project, api_cloud: LocalCloud, operation: str, kind: str
@@ -146,14 +152,23 @@ def test_a_list_of_instances_that_is_not_to_be_had_fails_the_wait_and_the_machin
     assert api_cloud.calls("launch") == 1
 
 
-@pytest.mark.parametrize("command", ["up", "destroy"])
+LOOKS = {
+    "launch": "list-instances",
+    "create-ssh-key": "list-ssh-keys",
+    "create-firewall-ruleset": "list-firewall-rulesets",
+}
+
+
 @pytest.mark.parametrize(
-    ("write", "look"),
-    [
-        ("launch", "list-instances"),
-        ("create-ssh-key", "list-ssh-keys"),
-        ("create-firewall-ruleset", "list-firewall-rulesets"),
-    ],
+    ("write", "look", "command"),
+    cases(
+        (
+            (f"{write}-{command}", (write, look, command))
+            for write, look in LOOKS.items()
+            for command in ("up", "destroy")
+        ),
+        {"launch-up", "launch-destroy", "create-ssh-key-up", "create-firewall-ruleset-destroy"},
+    ),
 )
 def test_what_was_made_and_could_not_be_looked_for_is_found_by_the_next_run(
     fleet: Project, api_cloud: LocalCloud, write: str, look: str, command: str

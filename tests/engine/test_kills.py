@@ -84,7 +84,10 @@ ALWAYS_DOWN = {"end-begun-and-not-answered", "ruleset-deleted-and-not-answered"}
 
 of_the_way_up = pytest.mark.parametrize("moment", cases(WAYS_UP.items(), ALWAYS_UP))
 of_the_way_down = pytest.mark.parametrize("moment", cases(WAYS_DOWN.items(), ALWAYS_DOWN))
-of_cli_and_plugins = pytest.mark.parametrize("plugins_too", [True, False], ids=["cli-and-plugins", "cli-alone"])
+KILLED = {"cli-and-plugins": True, "cli-alone": False}
+of_cli_and_plugins = pytest.mark.parametrize("plugins_too", cases(KILLED.items(), KILLED))
+mostly_of_both = pytest.mark.parametrize("plugins_too", cases(KILLED.items(), {"cli-and-plugins"}))
+"""Of the plugins that live on alone only in the long tests; what they must not do is tried with the first of these."""
 
 
 @pytest.fixture
@@ -114,7 +117,7 @@ def test_the_up_after_a_killed_up_ends_with_one_machine_launched_once(
     assert_nothing_is_left(scene.project, scene.cloud)
 
 
-@of_cli_and_plugins
+@mostly_of_both
 @of_the_way_up
 def test_destroy_alone_after_a_killed_up_leaves_nothing(scene: Scene, moment: Moment, plugins_too: bool) -> None:
     kill(scene, "up", moment, plugins_too=plugins_too)
@@ -122,7 +125,7 @@ def test_destroy_alone_after_a_killed_up_leaves_nothing(scene: Scene, moment: Mo
     assert_nothing_is_left(scene.project, scene.cloud)
 
 
-@of_cli_and_plugins
+@mostly_of_both
 @of_the_way_down
 def test_the_destroy_after_a_killed_destroy_leaves_nothing(scene: Scene, moment: Moment, plugins_too: bool) -> None:
     scene.project.up()
@@ -131,7 +134,7 @@ def test_the_destroy_after_a_killed_destroy_leaves_nothing(scene: Scene, moment:
     assert_nothing_is_left(scene.project, scene.cloud)
 
 
-@of_cli_and_plugins
+@mostly_of_both
 @of_the_way_down
 def test_the_up_after_a_killed_destroy_ends_with_one_machine(scene: Scene, moment: Moment, plugins_too: bool) -> None:
     scene.project.up()
@@ -141,7 +144,7 @@ def test_the_up_after_a_killed_destroy_ends_with_one_machine(scene: Scene, momen
 
 
 @pytest.mark.parametrize("command", ["up", "destroy"])
-@of_cli_and_plugins
+@mostly_of_both
 def test_a_launch_that_the_cloud_carries_out_long_after_the_kill_is_waited_for(
     scene: Scene, command: str, plugins_too: bool
 ) -> None:

@@ -14,6 +14,7 @@ from components.lambda_cloud.api.limits import Limits, RateLimiter
 from components.lambda_cloud.api.models import LaunchRequest
 from tests.support.emulated import PUBLIC_KEY
 from tests.support.local_cloud import LocalCloud
+from tests.support.long import cases
 from tests.support.polling import until
 from tests.support.pulumi_project import Project, project
 
@@ -47,18 +48,17 @@ def launched(made: Project) -> Project:
     return made
 
 
-@pytest.mark.parametrize(
-    ("replacing", "told"),
-    [
-        ({"tags": {"team": "search"}, **CHEAPER_THAN_ANY}, TOO_DEAR),
-        ({"imageFamily": "lambda-stack-25-04"}, "imageFamily: Lambda has no image lambda-stack-25-04"),
-        ({"imageId": "00000000-0000-4000-8000-000000000000"}, "imageId: Lambda has no image"),
-        ({"filesystem": {"name": "weights", "retain": False}, **CHEAPER_THAN_ANY}, TOO_DEAR),
-        ({"tags": {"team": "search"}, **NO_HUB}, "cannot reach the hub"),
-        ({"regions": ["us-west-1"], **CHEAPER_THAN_ANY}, TOO_DEAR),
-    ],
-    ids=["tags", "image-family", "image-id", "filesystem", "hub", "region"],
-)
+REPLACING: dict[str, tuple[dict[str, Any], str]] = {
+    "tags": ({"tags": {"team": "search"}, **CHEAPER_THAN_ANY}, TOO_DEAR),
+    "image-family": ({"imageFamily": "lambda-stack-25-04"}, "imageFamily: Lambda has no image lambda-stack-25-04"),
+    "image-id": ({"imageId": "00000000-0000-4000-8000-000000000000"}, "imageId: Lambda has no image"),
+    "filesystem": ({"filesystem": {"name": "weights", "retain": False}, **CHEAPER_THAN_ANY}, TOO_DEAR),
+    "hub": ({"tags": {"team": "search"}, **NO_HUB}, "cannot reach the hub"),
+    "region": ({"regions": ["us-west-1"], **CHEAPER_THAN_ANY}, TOO_DEAR),
+}
+
+
+@pytest.mark.parametrize(("replacing", "told"), cases(REPLACING.items(), {"image-family", "hub", "region"}))
 def test_a_machine_is_not_ended_for_one_that_could_not_be_launched_and_the_preview_says_so(
     launched: Project, api_cloud: LocalCloud, replacing: dict[str, Any], told: str
 ) -> None:
@@ -101,7 +101,7 @@ def test_a_preview_of_a_launch_says_when_the_first_token_comes(made: Project) ->
     assert "first token about" in made.pulumi("preview").output
 
 
-@pytest.mark.parametrize("wrong", [CHEAPER_THAN_ANY, NO_HUB], ids=["price", "hub"])
+@pytest.mark.parametrize("wrong", cases({"price": CHEAPER_THAN_ANY, "hub": NO_HUB}.items(), {"price"}))
 def test_a_machine_of_somebody_else_with_the_name_of_ours_excuses_nothing(
     made: Project, api_cloud: LocalCloud, wrong: dict[str, Any]
 ) -> None:

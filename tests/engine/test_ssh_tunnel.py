@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import signal
 import socket
 import subprocess
@@ -244,7 +245,7 @@ def test_a_machine_with_another_host_key_is_not_logged_in_to(closed: Closed) -> 
 
 def test_a_key_that_does_not_open_is_one_line(closed: Closed) -> None:
     stranger = replace(closed.login, private_key=new_pair("other")[0])
-    with pytest.raises(TunnelError, match=r"^ubuntu@127\.76\.250\.1: Permission denied \(publickey\)$"):
+    with pytest.raises(TunnelError, match=rf"^ubuntu@{re.escape(ADDRESS)}: Permission denied \(publickey\)$"):
         open_tunnel(stranger, 1)
 
 

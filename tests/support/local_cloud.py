@@ -55,7 +55,13 @@ class LocalCloud(ControlSide):
         ]
 
     def api(self, method: str, path: str, body: object = None) -> Any:
-        """Data of a call below /api/v1, which must succeed; a cloud with limits answers the test's own when it may."""
+        """Data of a call below /api/v1, which must succeed."""
+        answer = self._answer(method, path, body)
+        assert answer.ok, answer.text
+        return answer.json()["data"]
+
+    def _answer(self, method: str, path: str, body: object = None) -> requests.Response:
+        """What a call is answered; a cloud with limits answers the test's own when it may."""
         headers = {"Authorization": f"Bearer {self.api_key}"}
 
         def answered() -> tuple[requests.Response] | None:
@@ -64,8 +70,7 @@ class LocalCloud(ControlSide):
             return None if answer.status_code == HTTPStatus.TOO_MANY_REQUESTS else (answer,)
 
         (answer,) = until(answered, every=0.1)
-        assert answer.ok, answer.text
-        return answer.json()["data"]
+        return answer
 
     def empty(self) -> None:
         """Take away whatever the account has."""
@@ -73,13 +78,15 @@ class LocalCloud(ControlSide):
         until(self._has_nothing)
 
     def _has_nothing(self) -> bool:
-        """Whether the account is empty; asks for the end of what it has. A machine's ruleset is refused first."""
-        headers = {"Authorization": f"Bearer {self.api_key}"}
+        """Whether the account is empty; asks for the end of what it has.
+
+        A refusal is no failure: a machine may be over by then, and its ruleset cannot go before it.
+        """
         if instances := self.billing():
-            self.api("POST", "/instance-operations/terminate", {"instance_ids": instances})
+            self._answer("POST", "/instance-operations/terminate", {"instance_ids": instances})
         for kind in ("ssh-keys", "firewall-rulesets"):
             for one in self.ids(kind):
-                requests.delete(f"{self.url}/api/v1/{kind}/{one}", headers=headers, timeout=60)
+                self._answer("DELETE", f"/{kind}/{one}")
         return self.account() == EMPTY_ACCOUNT
 
     def home(self, instance_id: str) -> Path:

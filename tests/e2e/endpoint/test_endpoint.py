@@ -31,8 +31,6 @@ pytestmark = pytest.mark.timeout(1200)
 
 ANSWERS = REPOSITORY / "tests/support/answers_by_uvicorn.py"
 QUESTION = "What is the name of the capital of France?"
-OTHER_MODEL = "microsoft/Phi-4-mini-instruct"
-"""Has one context for short and one for long texts (longrope): the preview has to choose."""
 QUANTISATION_BY_VLLM = REPOSITORY / "tests/support/quantisation_by_vllm.py"
 
 
@@ -265,20 +263,6 @@ def test_going_back_to_the_settings_that_served_serves_again(served: Served) -> 
     served.project.configure(vllmArgs=FLAGS)
     served.project.up()
     assert served.client().completions.create(model=MODEL, prompt=QUESTION, max_tokens=1).choices
-
-
-def test_another_model_is_served_by_the_same_machine_with_the_context_that_the_preview_says(served: Served) -> None:
-    machine = served.outputs["instance_id"]
-    served.project.configure(model=OTHER_MODEL, maxModelLen="auto")
-    assert "context 4,096 (maxModelLen may be up" in served.project.pulumi("preview").output
-    served.cloud.forget_requests()
-    served.project.up()
-    assert served.outputs["instance_id"] == machine
-    assert served.cloud.writes() == []
-    (model,) = served.client().models.list().data
-    assert (model.id, model.model_dump()["max_model_len"]) == (OTHER_MODEL, 4096)
-    assert served.client().completions.create(model=OTHER_MODEL, prompt=QUESTION, max_tokens=1).choices
-    served.project.pulumi("preview", "--expect-no-changes")
 
 
 @pytest.mark.long

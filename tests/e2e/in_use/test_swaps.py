@@ -20,6 +20,8 @@ from tests.support.pulumi_cli import REPOSITORY
 pytestmark = pytest.mark.timeout(1500)
 
 OTHER_MODEL = "meta-llama/Llama-3.1-70B-Instruct"
+STRETCHED_MODEL = "microsoft/Phi-4-mini-instruct"
+"""Has one context for short and one for long texts (longrope): the preview has to choose."""
 LONG = 450
 """Tokens, for which the small model needs seconds."""
 # The parser and the model's configuration have nothing against it; the engine has.
@@ -138,20 +140,24 @@ def test_after_an_up_killed_in_mid_swap_the_same_settings_go_on(served: Served) 
     assert not served.answers(MODEL)
 
 
-def test_an_answer_that_is_under_way_at_a_swap_is_given_to_its_end(served: Served) -> None:
-    model, client, over = served.outputs["model"], served.client(), threading.Event()
+def test_another_model_is_served_by_the_same_machine_and_an_answer_that_is_under_way_is_given_to_its_end(
+    served: Served,
+) -> None:
+    before, client, over = served.servers(), served.client(), threading.Event()
+    machine, old_model = served.outputs["instance_id"], served.outputs["model"]
     ends: Counter[str] = Counter()
 
     def keep_asking() -> None:
         while not over.is_set() and not ends["refused"]:
-            ends[long_answer(client, model)] += 1
+            ends[long_answer(client, old_model)] += 1
 
+    served.project.configure(model=STRETCHED_MODEL, maxModelLen="auto")
+    assert "context 4,096 (maxModelLen may be up" in served.project.pulumi("preview").output
+    served.cloud.forget_requests()
     # Another follows each, so that one is under way whenever the server is stopped.
     asking = threading.Thread(target=keep_asking)
-    before = served.servers()
     asking.start()
     try:
-        served.project.configure(vllmArgs={**FLAGS, "max-num-seqs": 3})
         served.project.up()
     finally:
         over.set()
@@ -160,6 +166,11 @@ def test_an_answer_that_is_under_way_at_a_swap_is_given_to_its_end(served: Serve
     assert ends["refused"], "the server was never stopped"
     assert ends["whole"], ends
     assert not ends["cut"], ends
+    assert (served.outputs["instance_id"], served.cloud.writes()) == (machine, [])
+    (model,) = served.client().models.list().data
+    assert (model.id, model.model_dump()["max_model_len"]) == (STRETCHED_MODEL, 4096)
+    assert served.answers(STRETCHED_MODEL)
+    served.project.pulumi("preview", "--expect-no-changes")
 
 
 @pytest.mark.long

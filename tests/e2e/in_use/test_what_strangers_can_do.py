@@ -23,7 +23,7 @@ import pytest
 
 from components.on_machine.service.guard import ALLOWED, allowed_method
 from components.vllm.release.flags import FLAGS, checked_flags
-from tests.e2e.conftest import MODEL, Served
+from tests.e2e.conftest import Served
 from tests.support.malformed import Malformed, connect, malformed_requests, statuses
 from tests.support.pulumi_cli import REPOSITORY
 from tests.support.pulumi_project import Project
@@ -49,6 +49,7 @@ class Target:
 
     project: Project
     endpoint: str
+    model: str
     api_key: str
     home: Path
 
@@ -90,7 +91,7 @@ class Target:
 
     def completes(self, key: str | None = None) -> bool:
         """True when a token comes back."""
-        body = json.dumps({"model": MODEL, "prompt": "hello", "max_tokens": 1}).encode()
+        body = json.dumps({"model": self.model, "prompt": "hello", "max_tokens": 1}).encode()
         return self.ask("POST", "/v1/completions", key or self.api_key, body)[0] == 200
 
     def log(self) -> str:
@@ -110,11 +111,8 @@ class Target:
 
 @pytest.fixture(scope="module")
 def target(served: Served) -> Target:
-    # Whatever the tests of swaps have left.
-    served.project.configure(model=None)
-    served.project.up()
     outputs = served.outputs
-    return Target(served.project, outputs["endpoint"], outputs["api_key"], served.home())
+    return Target(served.project, outputs["endpoint"], outputs["model"], outputs["api_key"], served.home())
 
 
 def routes(log: str) -> list[tuple[str, list[str]]]:
@@ -175,7 +173,7 @@ def test_malformed_requests_reach_nothing_break_nothing_and_leave_nothing(target
 
 def test_who_offers_http2_in_a_request_gets_its_token_in_this_protocol(target: Target) -> None:
     """As Java's HttpClient and `curl --http2` do where there is no TLS."""
-    body = json.dumps({"model": MODEL, "prompt": "hello", "max_tokens": 1}).encode()
+    body = json.dumps({"model": target.model, "prompt": "hello", "max_tokens": 1}).encode()
     head = f"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {target.api_key}\r\n"
     head += "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\n"
     head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
@@ -185,7 +183,7 @@ def test_who_offers_http2_in_a_request_gets_its_token_in_this_protocol(target: T
 def test_the_guard_tells_vllm_of_a_client_that_leaves_so_that_its_generation_ends(target: Target) -> None:
     wanted, sequences = 450, 4
     request = {
-        "model": MODEL,
+        "model": target.model,
         "prompt": "hello",
         "max_tokens": wanted,
         "n": sequences,

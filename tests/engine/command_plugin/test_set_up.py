@@ -19,6 +19,7 @@ from scripts.tools.proof import prove
 from scripts.tools.step import ToolMissingError
 from tests.support.command_plugin.ssh_host import SshHost
 from tests.support.command_plugin.stack import Stack
+from tests.support.long import cases
 from tests.support.pulumi_cli import REPOSITORY, pulumi_environment
 
 FOLDER = Path(f"plugins/resource-command-v{VERSION}")
@@ -219,7 +220,10 @@ def test_set_up_ends_when_pulumi_has_run_a_program_with_it_and_does_that_once(
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("damage", ["the plugin ends at once", "the plugin's folder is a link"])
+DAMAGES = ("the plugin ends at once", "the plugin's folder is a link")
+
+
+@pytest.mark.parametrize("damage", cases(zip(DAMAGES, DAMAGES, strict=True), DAMAGES[:1]))
 def test_set_up_does_not_end_well_with_a_plugin_that_pulumi_cannot_use(checkout: Checkout, damage: str) -> None:
     set_up(checkout)
     folder = checkout.pulumi_home / FOLDER

@@ -1,10 +1,10 @@
 """What the engine keeps and shows."""
 
 import json
+from itertools import product
 from typing import Any
 
 import asyncssh
-import pytest
 
 from scripts.command_plugin.properties import SECRET, SIGNATURE
 from tests.support.command_plugin.ssh_host import PORT, SshHost
@@ -32,10 +32,8 @@ def test_secrets_are_encrypted_in_state_and_unchanged_inputs_are_no_change(
     stack.preview("--expect-no-changes")
 
 
-@pytest.mark.parametrize("part", ["inputs", "outputs"])
-@pytest.mark.parametrize("resource", ["command", "copy"])
 def test_secrets_of_the_connection_are_kept_within_one_another_as_1_2_1_keeps_them(
-    host: SshHost, stack: Stack, key: asyncssh.SSHKey, resource: str, part: str
+    host: SshHost, stack: Stack, key: asyncssh.SSHKey
 ) -> None:
     """1.2.1 takes a mark that is missing for a change, and would run every command again."""
     host.listen()
@@ -45,7 +43,11 @@ def test_secrets_of_the_connection_are_kept_within_one_another_as_1_2_1_keeps_th
         remote.CopyToRemote("copy", connection=connection, source=pulumi.StringAsset("text"), remote_path="text")
     """)
     stack.up()
-    properties = stack.opened(resource)[part]
+    for resource, part in product(("command", "copy"), ("inputs", "outputs")):
+        assert_secrets_are_kept(host, key, resource, stack.opened(resource)[part])
+
+
+def assert_secrets_are_kept(host: SshHost, key: asyncssh.SSHKey, resource: str, properties: dict[str, Any]) -> None:
     connection = opened_secret(properties["connection"])
     private_key = opened_secret(connection.pop("privateKey"))
     assert asyncssh.import_private_key(private_key).public_data == key.public_data
