@@ -5,7 +5,7 @@ RUN := PYTHONDONTWRITEBYTECODE= PATH="$(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$
 
 # More at a time than there are cores: much of the engine's and of vLLM's time is waiting. What shares a stack stays in
 # order (tests/conftest.py), and what takes longest comes first.
-SIDE_BY_SIDE := --numprocesses 4 --dist loadfile --no-loadscope-reorder
+SIDE_BY_SIDE := --numprocesses 5 --dist loadfile --no-loadscope-reorder
 # Unit tests know of no order.
 ON_BOTH_CORES := --numprocesses 2
 

@@ -39,7 +39,6 @@ def test_a_template_goes_to_the_machine_and_its_content_is_a_setting_of_the_serv
 
     template.parent.mkdir()
     template.write_text(TEMPLATE)
-    served.pulumi("preview")
     served.up()
     home = cloud.home(served.output("instance_id"))
     first = Path(config(home)["chat-template"])

@@ -12,6 +12,7 @@ import pytest
 from components.on_machine.diagnose.failures import DISK_FULL, NETWORK_DOWN
 from localcloud.machines.small_disk import can_mount
 from tests.support.faulty_stack import HUB_CLIENT, FaultyStack, faulty_stack, told
+from tests.support.long import cases
 from tests.support.polling import until
 from tests.support.pulumi_project import Run
 from tests.support.small_components import MIDDLE
@@ -69,15 +70,17 @@ AGAIN = "6 times in a row: run `pulumi up` again"
 SILENCE = f"the hub did not answer, or not to the end, {AGAIN}"
 
 
+HUB_TROUBLE = {
+    "down and busy": [("hub", "hub-cut", SILENCE), ("hub-file", "hub-429", f"the hub answered 429, {AGAIN}")],
+    "broken": [("hub-file", "hub-503", f"the hub answered 503, {AGAIN}"), ("hub-file", "hub-truncated", SILENCE)],
+}
+
+
+@pytest.mark.parametrize("trouble", cases(HUB_TROUBLE.items(), {"down and busy"}))
 def test_when_the_hub_is_down_or_busy_every_up_goes_on_with_the_files_that_are_missing_and_installs_nothing_twice(
-    stack: FaultyStack,
+    stack: FaultyStack, trouble: list[tuple[str, str, str]]
 ) -> None:
-    for operation, kind, line in (
-        ("hub", "hub-cut", SILENCE),
-        ("hub-file", "hub-429", f"the hub answered 429, {AGAIN}"),
-        ("hub-file", "hub-503", f"the hub answered 503, {AGAIN}"),
-        ("hub-file", "hub-truncated", SILENCE),
-    ):
+    for operation, kind, line in trouble:
         here = stack.here()
         stack.forget()
         stack.let_hub(operation, kind, after_files=1 if operation == "hub-file" else 0)
