@@ -1,10 +1,8 @@
 """Machines that are refused, break, vanish or are changed by hand: what is said of it, and what repairs it."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import requests
 
 from tests.support.account_state import assert_nothing_is_left, assert_state_knows_the_account
 from tests.support.local_cloud import LocalCloud
@@ -17,19 +15,6 @@ URN = "urn:pulumi:test::lambda-vllm::pulumi-python:dynamic/lambdacloud:Instance:
 
 BOOTS = ("boot-unhealthy", "boot-terminated", "boot-preempted")
 ENDS = ("unhealthy", "terminated", "preempted")
-
-
-def by_hand(cloud: LocalCloud, method: str, path: str, body: Any = None) -> None:
-    """What somebody does in Lambda's console."""
-    headers = {"Authorization": f"Bearer {cloud.api_key}"}
-    answer = requests.request(method, f"{cloud.url}/api/v1{path}", json=body, headers=headers, timeout=30)
-    assert answer.ok, answer.text
-
-
-def listed(cloud: LocalCloud, kind: str) -> list[dict[str, Any]]:
-    """What the account has of a kind."""
-    headers = {"Authorization": f"Bearer {cloud.api_key}"}
-    return list(requests.get(f"{cloud.url}/api/v1/{kind}", headers=headers, timeout=30).json()["data"])
 
 
 def the_error(project: Project) -> str:
@@ -168,15 +153,15 @@ def test_names_and_rules_that_were_changed_by_hand_are_put_right_and_the_machine
     fleet: Project, api_cloud: LocalCloud
 ) -> None:
     fleet.up()
-    (ruleset,) = listed(api_cloud, "firewall-rulesets")
+    (ruleset,) = api_cloud.api("GET", "/firewall-rulesets")
     (machine_id,) = fleet.ids("Instance")
-    by_hand(api_cloud, "POST", f"/instances/{machine_id}", {"name": "mine-now"})
+    api_cloud.api("POST", f"/instances/{machine_id}", {"name": "mine-now"})
     rule = {"protocol": "tcp", "port_range": [1, 65535], "source_network": "0.0.0.0/0", "description": "by hand"}
-    by_hand(api_cloud, "PATCH", f"/firewall-rulesets/{ruleset['id']}", {"name": "renamed", "rules": [rule]})
+    api_cloud.api("PATCH", f"/firewall-rulesets/{ruleset['id']}", {"name": "renamed", "rules": [rule]})
     fleet.refresh()
     fleet.up()
-    assert [one["name"] for one in listed(api_cloud, "instances") if one["id"] == machine_id] == ["fleet"]
-    (repaired,) = listed(api_cloud, "firewall-rulesets")
+    assert [one["name"] for one in api_cloud.api("GET", "/instances") if one["id"] == machine_id] == ["fleet"]
+    (repaired,) = api_cloud.api("GET", "/firewall-rulesets")
     assert repaired["name"] == ruleset["name"]
     assert repaired["rules"] == ruleset["rules"]
     assert fleet.ids("Instance") == {machine_id}
@@ -192,7 +177,7 @@ def test_a_key_or_ruleset_deleted_by_hand_comes_back_with_the_machine(
     (first,) = fleet.ids("Instance")
     api_cloud.control("PATCH", f"/instances/{first}", {"status": "terminated"})
     (deleted,) = api_cloud.ids(kind)
-    by_hand(api_cloud, "DELETE", f"/{kind}/{deleted}")
+    api_cloud.api("DELETE", f"/{kind}/{deleted}")
     fleet.refresh()
     fleet.up()
     assert_state_knows_the_account(fleet, api_cloud, machines=1)
