@@ -1,10 +1,11 @@
 """Endpoints of real vLLM on the CPU: real engine, real SSH.
 
-Loading the real thing is what takes long here. So the files of a folder share one stack, from top to bottom: those of
-`endpoint` one that came up, was killed and went on, and is destroyed in the end; those of `in_use` one that people use,
-change and attack.
+Loading the real thing is what takes long here. So the files of `endpoint` share one stack, in the order of their
+names: it comes up, is killed and goes on, is used, changed and attacked, and is destroyed in the end. Whoever changes
+it leaves it serving.
 """
 
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,6 +95,13 @@ def _command(process: psutil.Process) -> str:
         return " ".join(process.cmdline()).replace("bin/vllm serve", "vllm serve")
     except psutil.NoSuchProcess:
         return ""
+
+
+def accepts(address: str, port: int) -> bool:
+    """True when something listens there."""
+    with socket.socket() as probe:
+        probe.settimeout(2)
+        return probe.connect_ex((address, port)) == 0
 
 
 @contextmanager

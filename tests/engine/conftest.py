@@ -1,6 +1,7 @@
 """One local cloud for the whole floor; each test has a project and a stack of its own."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -79,11 +80,18 @@ def real_project(cloud: LocalCloud, tmp_path: Path) -> Iterator[Project]:
         yield made
 
 
+@contextmanager
+def tls_project(folder: Path, cloud: LocalCloud) -> Iterator[Project]:
+    """A project whose program makes a machine with TLS and a small endpoint, not made yet."""
+    with project(folder, cloud, PROGRAMS / "tls.py") as one:
+        # The program names its key as the endpoint does.
+        (folder / "project/tests").symlink_to(PROGRAMS.parents[1])
+        one.configure(apiUrl=cloud.url, allowedCidrs=["127.0.0.0/8"])
+        yield one
+
+
 @pytest.fixture
 def with_tls(cloud: LocalCloud, tmp_path: Path) -> Iterator[Project]:
-    """A project whose program makes a machine with TLS and a small endpoint, not made yet."""
-    with project(tmp_path, cloud, PROGRAMS / "tls.py") as one:
-        # The program names its key as the endpoint does.
-        (tmp_path / "project/tests").symlink_to(PROGRAMS.parents[1])
-        one.configure(apiUrl=cloud.url, allowedCidrs=["127.0.0.0/8"])
+    """Such a project for one test."""
+    with tls_project(tmp_path, cloud) as one:
         yield one

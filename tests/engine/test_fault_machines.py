@@ -205,7 +205,7 @@ KILLED_EARLY = {
 
 @pytest.mark.parametrize(
     ("is_known", "command"),
-    cases(KILLED_EARLY.items(), {"unknown-to-the-state-up", "known-to-the-state-destroy"}),
+    cases(KILLED_EARLY.items(), {"unknown-to-the-state-up"}),
 )
 def test_a_machine_that_does_not_show_yet_when_pulumi_is_killed_is_no_second_one_and_not_left(
     fleet: Project, api_cloud: LocalCloud, is_known: bool, command: str

@@ -58,7 +58,7 @@ REPLACING: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("replacing", "told"), cases(REPLACING.items(), {"image-family", "hub", "region"}))
+@pytest.mark.parametrize(("replacing", "told"), cases(REPLACING.items(), {"image-family", "hub"}))
 def test_a_machine_is_not_ended_for_one_that_could_not_be_launched_and_the_preview_says_so(
     launched: Project, api_cloud: LocalCloud, replacing: dict[str, Any], told: str
 ) -> None:

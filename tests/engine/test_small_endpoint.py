@@ -1,5 +1,9 @@
-"""What an endpoint is made of, and what of it a changed program for the machine does again: the small endpoint."""
+"""What an endpoint is made of, and what of it a change does again: the small endpoint.
 
+A change of the programs for the machine, and of a file of the user's computer that goes there. From top to bottom.
+"""
+
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +17,7 @@ MOST_RESOURCES = 30
 MOST_OF_A_MACHINE = 12
 MOST_STATE_BYTES = 200_000
 
+TEMPLATE = "{% for message in messages %}{{ message.content }}{% endfor %}"
 SENT = {"vllm-programs", "vllm-prepare"}
 """Changes with any of the programs: the archive goes up and is unpacked."""
 
@@ -25,6 +30,12 @@ class SmallEndpoint:
         self._components = components
         made.up()
         self.machine = ServingMachine(cloud, made.output("instance_id"))
+        self.home = cloud.home(made.output("instance_id"))
+
+    def template(self) -> Path:
+        """The chat template with which the machine serves."""
+        setting = self.home / ".config/lambda-vllm/last-known-good/vllm.yaml"
+        return Path(json.loads(setting.read_text())["chat-template"])
 
     def comment_in(self, *folders: str) -> set[str]:
         """Write a comment into folders of the programs, and `up`: names of what Pulumi has changed."""
@@ -99,3 +110,30 @@ def test_a_comment_in_service_is_one_new_start_and_the_release_before_goes_with_
 
     endpoint.comment_in("diagnose")
     assert machine.releases == {machine.release, machine.served_from}
+
+
+def test_a_template_goes_to_the_machine_and_its_content_is_a_setting_of_the_server(
+    endpoint: SmallEndpoint, cloud: LocalCloud
+) -> None:
+    made, starts = endpoint.project, endpoint.machine.starts
+    made.configure(vllmArgs={"chat-template": "templates/mine.jinja"})
+    template = made.folder / "templates/mine.jinja"
+    missing = made.pulumi("preview", succeeds=False)
+    assert f"vllmArgs: chat-template: there is no file {template}" in missing.output
+    assert cloud.writes() == []
+
+    template.parent.mkdir()
+    template.write_text(TEMPLATE)
+    made.up()
+    first = endpoint.template()
+    assert first.is_relative_to(endpoint.home)
+    assert first.read_text() == TEMPLATE
+    made.pulumi("preview", "--expect-no-changes")
+
+    template.write_text(TEMPLATE + "{# new #}")
+    assert "vllm-serve" in made.pulumi("preview").output
+    made.up()
+    second = endpoint.template()
+    assert second.read_text() == TEMPLATE + "{# new #}"
+    assert second.parents[2] != first.parents[2]
+    assert endpoint.machine.starts == [*starts, "served", "served"]

@@ -184,14 +184,18 @@ def strike_in_the_middle(stack: FaultyStack, strike: Callable[[], None]) -> set[
     return left
 
 
-def test_after_a_reboot_or_a_kill_in_any_stage_the_next_up_fetches_only_what_was_not_whole(stack: FaultyStack) -> None:
+@pytest.mark.parametrize(
+    "strike", cases({"reboot": FaultyStack.reboot, "kill": FaultyStack.kill_jobs}.items(), {"reboot"})
+)
+def test_after_a_reboot_or_a_kill_in_any_stage_the_next_up_fetches_only_what_was_not_whole(
+    stack: FaultyStack, strike: Callable[[FaultyStack], None]
+) -> None:
     stack.remove_uv()
     stack.mirror.hold("uv")
     failed = stack.up_until(lambda: stack.mirror.is_waited_for("uv"), stack.reboot)
     assert_no_secret(stack, failed)
     stack.recover()
-    for strike in (stack.kill_jobs, stack.reboot):
-        left = strike_in_the_middle(stack, strike)
+    left = strike_in_the_middle(stack, lambda: strike(stack))
     stack.hold_proof()
     stack.up_until(lambda: stack.is_proving() and stack.has_all_files(), stack.reboot)
     assert stack.fetched() == Counter(left)

@@ -1,23 +1,26 @@
-"""Authority, certificate and the look from this computer, with the real engine and a machine."""
+"""Authority, certificate and the look from this computer, with the real engine and one machine. From top to bottom."""
 
 import json
 import os
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.engine.conftest import tls_project
 from tests.support.local_cloud import LocalCloud
 from tests.support.pulumi_project import Project
 from tests.support.tls_endpoint import KEY
 
 
-@pytest.fixture
-def made(with_tls: Project) -> Project:
-    """A machine with TLS that has been looked at."""
-    with_tls.up()
-    return with_tls
+@pytest.fixture(scope="module")
+def made(session_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A machine with TLS that has been looked at; each test leaves one."""
+    with tls_project(tmp_path_factory.mktemp("tls"), session_cloud) as one:
+        one.up()
+        yield one
 
 
 def age(made: Project, folder: Path, kind: str, **dates: str) -> None:
@@ -31,12 +34,20 @@ def age(made: Project, folder: Path, kind: str, **dates: str) -> None:
     made.pulumi("stack", "import", "--file", str(file))
 
 
-def test_keys_are_encrypted_in_the_state_and_a_second_up_changes_nothing(
-    made: Project, cloud: LocalCloud, tmp_path: Path
-) -> None:
+def test_keys_in_the_clear_are_warned_of_in_the_preview_where_somebody_could_hear_them(real_project: Project) -> None:
+    warning = "tls is off: the key, the questions and the answers cross the network in the clear"
+    real_project.configure(tls="off")
+    assert warning not in real_project.pulumi("preview").output
+    real_project.configure(allowedCidrs=["127.0.0.0/8"])
+    assert warning in real_project.pulumi("preview").output
+    real_project.configure(tls=None)
+    assert warning not in real_project.pulumi("preview").output
+
+
+def test_keys_are_encrypted_in_the_state_and_a_second_up_changes_nothing(made: Project, cloud: LocalCloud) -> None:
     outputs = made.outputs()
     assert outputs["reachable"] == "from here"
-    state = made.export() + (tmp_path / "state/.pulumi/stacks/lambda-vllm/test.json").read_text()
+    state = made.export() + (made.folder.parent / "state/.pulumi/stacks/lambda-vllm/test.json").read_text()
     assert "PRIVATE KEY" not in state
     assert KEY not in state
     settings = cloud.home(outputs["instance_id"]) / ".config/lambda-vllm"
@@ -115,13 +126,3 @@ def test_an_endpoint_that_is_not_right_fails_the_update_until_it_is(made: Projec
     made.configure(model=None)
     made.up()
     made.pulumi("preview", "--expect-no-changes")
-
-
-def test_keys_in_the_clear_are_warned_of_in_the_preview_where_somebody_could_hear_them(real_project: Project) -> None:
-    warning = "tls is off: the key, the questions and the answers cross the network in the clear"
-    real_project.configure(tls="off")
-    assert warning not in real_project.pulumi("preview").output
-    real_project.configure(allowedCidrs=["127.0.0.0/8"])
-    assert warning in real_project.pulumi("preview").output
-    real_project.configure(tls=None)
-    assert warning not in real_project.pulumi("preview").output

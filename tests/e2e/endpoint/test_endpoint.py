@@ -20,8 +20,7 @@ from components.vllm.release.quantisation import cache_dtype_of, method_of
 from components.vllm.release.service.marks import PHASES
 from scripts.quantisation import of_the_source
 from scripts.release_source import ReleaseSource
-from tests.e2e.conftest import FLAGS, MODEL, Served
-from tests.support.local_cloud import EMPTY_ACCOUNT
+from tests.e2e.conftest import FLAGS, MODEL, Served, accepts
 from tests.support.log_samples.starts import CPU_STAGES
 from tests.support.models.quantised import REFUSED, RUNS_ON
 from tests.support.polling import until
@@ -275,20 +274,6 @@ def test_a_machine_ended_behind_pulumis_back_comes_back_serving(served: Served) 
     assert served.answers(served.outputs["model"])
 
 
-def test_destroy_leaves_no_instance_no_process_no_port_and_no_resource(served: Served) -> None:
-    address, homes = served.outputs["ip"], str(served.cloud.state)
-    assert accepts(address, 8000)
-    served.project.destroy()
-    assert served.cloud.account() == EMPTY_ACCOUNT
-    assert served.project.resources() == []
-    assert not accepts(address, 8000)
-    assert not accepts(address, 2222)
-    left = [
-        p.pid for p in psutil.process_iter(["environ"]) if (p.info["environ"] or {}).get("HOME", "").startswith(homes)
-    ]
-    assert left == []
-
-
 def with_key_file(served: Served, output: str, folder: Path) -> list[str]:
     """The words of an `ssh` output, with the private key saved as the README says."""
     outputs = served.outputs
@@ -298,10 +283,3 @@ def with_key_file(served: Served, output: str, folder: Path) -> list[str]:
     words = shlex.split(outputs[output])
     words[words.index("-i") + 1] = str(file)
     return words
-
-
-def accepts(address: str, port: int) -> bool:
-    """True when something listens there."""
-    with socket.socket() as probe:
-        probe.settimeout(2)
-        return probe.connect_ex((address, port)) == 0

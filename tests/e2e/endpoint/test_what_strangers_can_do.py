@@ -1,6 +1,6 @@
 """What strangers can do to the endpoint: its own routes, and 2,000 requests without the key.
 
-The last file of the folder: nobody else's tests run on a server that was attacked.
+The last file that uses the endpoint: nobody else's tests run on a server that was attacked.
 """
 
 import http.client
