@@ -5,10 +5,7 @@ Needs what machines of the kind `nspawn` need: root and Debian's tools.
 
 import os
 import shlex
-import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,66 +13,27 @@ import pytest
 import requests
 
 from tests.e2e.conftest import FLAGS, MODEL
-from tests.support.local_cloud import EMPTY_ACCOUNT, local_cloud
+from tests.support.debian_stack import assert_serves_behind_its_firewall, debian_stack
+from tests.support.local_cloud import LocalCloud
 from tests.support.nspawn_cloud import NEEDS_NSPAWN
 from tests.support.polling import until
-from tests.support.pulumi_project import Project, project
-
-ANYWHERE = ["0.0.0.0/0"]
-
+from tests.support.pulumi_project import Project
 
 pytestmark = [
     pytest.mark.timeout(1200),
     NEEDS_NSPAWN,
+    pytest.mark.long,
 ]
 
 
-def own_address() -> str:
-    """An address of this computer that its machines reach; loopback is each machine's own."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        # Nothing is sent: the kernel only says from where it would be.
-        probe.connect(("192.0.2.1", 9))
-        return str(probe.getsockname()[0])
-
-
-@contextmanager
-def debian_stack(folder: Path) -> Iterator[Project]:
-    """A stack that serves on such a machine; in the end it is destroyed, and nothing is left of it."""
-    with local_cloud(folder / "cloud", "nspawn", more_options=["--host", "0.0.0.0"]) as cloud:
-        port = cloud.url.rpartition(":")[2]
-        with project(folder, cloud) as made:
-            # Everything that is waited for is waited for longer: to take such a machine away can take half a minute.
-            made.set_environment(LAMBDA_CLOUD_REQUEST_INTERVAL="0.3")
-            made.configure(
-                apiUrl=f"http://127.0.0.1:{port}",
-                hfEndpoint=f"http://{own_address()}:{port}",
-                allowedCidrs=ANYWHERE,
-                maxModelLen=512,
-                vllmArgs=FLAGS,
-            )
-            made.up()
-            yield made
-            made.destroy()
-            assert cloud.account() == EMPTY_ACCOUNT
+def with_vllm(made: Project, _: LocalCloud) -> None:
+    """Settings that two cores bear."""
+    made.configure(maxModelLen=512, vllmArgs=FLAGS)
 
 
 def test_a_debian_machine_serves_behind_its_firewall_and_nothing_is_left_of_it(tmp_path: Path) -> None:
-    with debian_stack(tmp_path) as made:
-        outputs = made.outputs()
-        headers = {"Authorization": f"Bearer {outputs['api_key']}"}
-        body = {"model": MODEL, "prompt": "Hello", "max_tokens": 4}
-        url = f"{outputs['endpoint']}/completions"
-        (ca := tmp_path / "ca.pem").write_text(outputs["ca_certificate"])
-        assert requests.post(url, json=body, timeout=60, verify=str(ca)).status_code == 401
-        answer = requests.post(url, json=body, headers=headers, timeout=120, verify=str(ca))
-        assert outputs["reachable"] == "from here"
-        assert answer.json()["usage"]["completion_tokens"] == 4
-        made.pulumi("preview", "--expect-no-changes")
-        made.configure(allowedCidrs=[])
-        made.up()
-        with pytest.raises(requests.ConnectionError):
-            requests.post(url, json=body, headers=headers, timeout=5, verify=str(ca))
-        assert made.output("reachable") == "through the tunnel"
+    with debian_stack(tmp_path, with_vllm) as made:
+        assert assert_serves_behind_its_firewall(made, tmp_path)["usage"]["completion_tokens"] == 4
 
 
 CRASHES = {
@@ -87,9 +45,8 @@ CRASHES = {
 }
 
 
-@pytest.mark.long
 def test_a_debian_machine_serves_again_after_every_crash_and_a_reboot_without_pulumi(tmp_path: Path) -> None:
-    with debian_stack(tmp_path) as made:
+    with debian_stack(tmp_path, with_vllm) as made:
         outputs = made.outputs()
         for victim, command in CRASHES.items():
             before = main_process(outputs, tmp_path)

@@ -40,12 +40,21 @@ def made(api_cloud: LocalCloud, tmp_path: Path) -> Iterator[Project]:
         yield one
 
 
+@pytest.fixture(scope="module")
+def module_launched(session_api_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    with project(tmp_path_factory.mktemp("launched"), session_api_cloud) as one:
+        one.configure(apiUrl=session_api_cloud.url, hfEndpoint=session_api_cloud.url)
+        targets = [word for kind in UP_TO_THE_MACHINE for word in ("--target", f"**{kind}")]
+        one.pulumi("up", "--yes", "--skip-preview", *targets)
+        yield one
+
+
 @pytest.fixture
-def launched(made: Project) -> Project:
-    """The same with its machine launched."""
-    targets = [word for kind in UP_TO_THE_MACHINE for word in ("--target", f"**{kind}")]
-    made.pulumi("up", "--yes", "--skip-preview", *targets)
-    return made
+def launched(module_launched: Project, api_cloud: LocalCloud) -> Iterator[Project]:
+    """The same with its machine launched, which all but the last test of the file leave as it was."""
+    yield module_launched
+    asked = {name for replacing, _ in REPLACING.values() for name in replacing} | {"allowedCidrs"}
+    module_launched.configure(**{**dict.fromkeys(asked), "hfEndpoint": api_cloud.url})
 
 
 REPLACING: dict[str, tuple[dict[str, Any], str]] = {
@@ -56,6 +65,49 @@ REPLACING: dict[str, tuple[dict[str, Any], str]] = {
     "hub": ({"tags": {"team": "search"}, **NO_HUB}, "cannot reach the hub"),
     "region": ({"regions": ["us-west-1"], **CHEAPER_THAN_ANY}, TOO_DEAR),
 }
+
+
+# Nobody has launched anything yet. First, since the end of such a project empties the account.
+
+
+def test_a_preview_of_a_launch_says_when_the_first_token_comes(made: Project) -> None:
+    assert "first token about" in made.pulumi("preview").output
+
+
+@pytest.mark.parametrize("wrong", cases({"price": CHEAPER_THAN_ANY, "hub": NO_HUB}.items(), {"price"}))
+def test_a_machine_of_somebody_else_with_the_name_of_ours_excuses_nothing(
+    made: Project, api_cloud: LocalCloud, wrong: dict[str, Any]
+) -> None:
+    """A colleague has a stack of the same name."""
+    client = LambdaClient(api_cloud.api_key, api_cloud.url, RateLimiter(Limits(0, 0)))
+    key = client.add_ssh_key("colleague", PUBLIC_KEY)
+    theirs = client.launch(
+        LaunchRequest(
+            region_name="us-east-3",
+            instance_type_name="gpu_1x_gh200",
+            ssh_key_names=[key.name],
+            name="lambda-vllm-test",
+            image={"family": "lambda-stack-24-04"},
+        )
+    )
+    try:
+        api_cloud.forget_requests()
+        made.configure(**wrong)
+        for run in (made.pulumi("preview", succeeds=False), made.up(succeeds=False)):
+            assert "cannot reach the hub" in run.output or TOO_DEAR in run.output
+            assert "served so far" not in run.output
+            assert "could not serve" not in run.output
+        assert api_cloud.writes() == []
+        # The component itself is a name in the state and nothing else.
+        made_of = {kind for kind in made.resources() if not kind.startswith("pulumi:")}
+        assert made_of <= {"lambdavllm:index:VllmEndpoint"}
+    finally:
+        client.terminate(theirs)
+        until(lambda: not api_cloud.billing())
+        client.delete_ssh_key(key.id)
+
+
+# With the machine.
 
 
 @pytest.mark.parametrize(("replacing", "told"), cases(REPLACING.items(), {"image-family", "hub"}))
@@ -95,43 +147,6 @@ def test_what_only_a_new_machine_needs_is_a_warning_while_the_machine_stays(
     preview = launched.pulumi("preview").output
     assert "could not serve" not in preview
     assert "first token about" not in preview
-
-
-def test_a_preview_of_a_launch_says_when_the_first_token_comes(made: Project) -> None:
-    assert "first token about" in made.pulumi("preview").output
-
-
-@pytest.mark.parametrize("wrong", cases({"price": CHEAPER_THAN_ANY, "hub": NO_HUB}.items(), {"price"}))
-def test_a_machine_of_somebody_else_with_the_name_of_ours_excuses_nothing(
-    made: Project, api_cloud: LocalCloud, wrong: dict[str, Any]
-) -> None:
-    """A colleague has a stack of the same name."""
-    client = LambdaClient(api_cloud.api_key, api_cloud.url, RateLimiter(Limits(0, 0)))
-    key = client.add_ssh_key("colleague", PUBLIC_KEY)
-    theirs = client.launch(
-        LaunchRequest(
-            region_name="us-east-3",
-            instance_type_name="gpu_1x_gh200",
-            ssh_key_names=[key.name],
-            name="lambda-vllm-test",
-            image={"family": "lambda-stack-24-04"},
-        )
-    )
-    try:
-        api_cloud.forget_requests()
-        made.configure(**wrong)
-        for run in (made.pulumi("preview", succeeds=False), made.up(succeeds=False)):
-            assert "cannot reach the hub" in run.output or TOO_DEAR in run.output
-            assert "served so far" not in run.output
-            assert "could not serve" not in run.output
-        assert api_cloud.writes() == []
-        # The component itself is a name in the state and nothing else.
-        made_of = {kind for kind in made.resources() if not kind.startswith("pulumi:")}
-        assert made_of <= {"lambdavllm:index:VllmEndpoint"}
-    finally:
-        client.terminate(theirs)
-        until(lambda: not api_cloud.billing())
-        client.delete_ssh_key(key.id)
 
 
 def test_a_machine_that_has_to_be_made_anew_after_its_end_is_judged_as_the_first(

@@ -18,23 +18,6 @@ def with_key(api_cloud: LocalCloud, tmp_path: Path) -> Iterator[Project]:
         yield one
 
 
-def test_the_authority_that_clients_trust_outlives_a_time_without_tls(with_tls: Project) -> None:
-    with_tls.up()
-    before = with_tls.outputs()
-    with_tls.configure(tls="off")
-    preview = with_tls.pulumi("preview").output
-    assert "CertificateAuthority" not in "".join(line for line in preview.splitlines() if "delete" in line), preview
-    with_tls.up()
-    assert "ca_certificate" not in with_tls.outputs()
-    with_tls.configure(tls=None)
-    with_tls.up()
-    after = with_tls.outputs()
-    assert after["ca_certificate"] == before["ca_certificate"]
-    # The check trusts that authority alone.
-    assert after["reachable"] == "from here"
-    with_tls.pulumi("preview", "--expect-no-changes")
-
-
 def test_a_stack_that_begins_without_tls_has_its_authority_already(real_project: Project) -> None:
     real_project.configure(tls="off")
     preview = real_project.pulumi("preview").output

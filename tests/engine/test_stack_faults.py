@@ -1,7 +1,8 @@
 """Whatever breaks while vLLM is installed and weights are downloaded, `pulumi up` again does what is left, and no more.
 
 See `small_components` for what is small here. A test lets one kind of thing go wrong in every stage, one `up` after the
-other, so that each `up` begins with what the last one has left; then one ends well.
+other, so that each `up` begins with what the last one has left; then one ends well. What each job by itself makes of
+most of these: test_download.py, test_install_on_gpu.py.
 """
 
 from collections import Counter
@@ -97,6 +98,7 @@ def test_when_the_hub_is_down_or_busy_every_up_goes_on_with_the_files_that_are_m
     assert stack.environment() == environment
 
 
+@pytest.mark.long
 def test_a_revoked_token_a_withdrawn_access_and_a_wrong_file_end_the_up_at_once_and_the_next_goes_on(
     stack: FaultyStack,
 ) -> None:
@@ -125,6 +127,7 @@ def test_a_revoked_token_a_withdrawn_access_and_a_wrong_file_end_the_up_at_once_
     assert stack.environment() == environment
 
 
+@pytest.mark.long
 def test_what_passes_is_waited_out_by_one_up(stack: FaultyStack) -> None:
     for kind in ("hub-cut", "hub-429", "hub-500", "hub-503", "hub-truncated", "hub-wrong-bytes"):
         stack.cloud.fault("hub-file", kind)
@@ -138,6 +141,7 @@ def test_what_passes_is_waited_out_by_one_up(stack: FaultyStack) -> None:
 # The registry
 
 
+@pytest.mark.long
 def test_when_the_registry_is_down_or_wrong_every_up_fetches_the_packages_that_are_missing(stack: FaultyStack) -> None:
     stack.remove_uv()
     stack.mirror.go_down()
@@ -236,6 +240,7 @@ def test_an_up_that_is_killed_or_cut_off_in_any_stage_loses_nothing_and_the_jobs
 # The disk
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not can_mount(), reason="only root may mount")
 def test_a_full_disk_is_said_and_with_room_again_the_next_up_goes_on(stack: FaultyStack) -> None:
     stack.shrink_disk(500_000_000)

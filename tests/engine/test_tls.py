@@ -126,3 +126,19 @@ def test_an_endpoint_that_is_not_right_fails_the_update_until_it_is(made: Projec
     made.configure(model=None)
     made.up()
     made.pulumi("preview", "--expect-no-changes")
+
+
+def test_the_authority_that_clients_trust_outlives_a_time_without_tls(made: Project) -> None:
+    before = made.outputs()
+    made.configure(tls="off")
+    preview = made.pulumi("preview").output
+    assert "CertificateAuthority" not in "".join(line for line in preview.splitlines() if "delete" in line), preview
+    made.up()
+    assert "ca_certificate" not in made.outputs()
+    made.configure(tls=None)
+    made.up()
+    after = made.outputs()
+    assert after["ca_certificate"] == before["ca_certificate"]
+    # The check trusts that authority alone.
+    assert after["reachable"] == "from here"
+    made.pulumi("preview", "--expect-no-changes")

@@ -31,11 +31,17 @@ def add(project: Project, inside: dict[str, Any] | None = None, outside: dict[st
         ),
         ({"sshPort": 2222}, {}, "lambda-vllm:sshPort: stands in the stack file twice"),
         ({}, {"lambda-vllm:maxPricePerHour": 1}, "lambda-vllm:maxPricePerHour: stands outside of `config:`"),
-        ({}, {"confg": {"lambda-vllm:maxPricePerHour": 1}}, "confg: nobody reads this part of the stack file"),
-        (
+        pytest.param(
+            {},
+            {"confg": {"lambda-vllm:maxPricePerHour": 1}},
+            "confg: nobody reads this part of the stack file",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
             {"lambda-vllm": {"maxPricePerHour": 1}},
             {},
             "write each key in a line of its own, as lambda-vllm:maxPricePerHour",
+            marks=pytest.mark.long,
         ),
     ],
 )

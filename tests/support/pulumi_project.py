@@ -22,6 +22,8 @@ from tests.support.pulumi_cli import REPOSITORY, pulumi_environment
 
 STACK = "test"
 TIMEOUT_S = 900.0
+SECRET = "4dabf18193072939515e22adb298388d"
+"""By this key the state marks what is more than it seems, such as secrets (Pulumi's sdk/go/common/resource)."""
 
 _MADE: dict[str, tuple[bytes, dict[Path, bytes]]] = {}
 """The stack's file and the files of an empty state, by the project's name. To make them takes half a second."""
@@ -157,7 +159,10 @@ class Project:
 
     def output(self, name: str) -> Any:
         """An output, a secret one too."""
-        return self.outputs()[name]
+        (stack,) = (one for one in self._latest()["resources"] if one["type"] == "pulumi:pulumi:Stack")
+        value = stack["outputs"][name]
+        # Only what is encrypted takes the CLI, a third of a second.
+        return self.outputs()[name] if SECRET in json.dumps(value) else value
 
     def outputs(self) -> dict[str, Any]:
         """All outputs; asked for again when the state is another."""

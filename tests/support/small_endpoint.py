@@ -4,6 +4,7 @@ All else is real: the program, the engine, SSH, jobs, uv, weights of the local h
 """
 
 import json
+import shutil
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,22 +26,24 @@ from vllm.entrypoints.cli.serve import ServeSubcommand
 def main():
     ServeSubcommand.cmd(None)
 """,
-    "engine/arg_utils.py": f"""\
+    "engine/arg_utils.py": """\
 import subprocess, sys
 class AsyncEngineArgs:
     @classmethod
     def from_cli_args(cls, args):
         return cls()
     def create_model_config(self):
-        if status := subprocess.run([sys.executable, {str(STAND_IN)!r}, *sys.argv]).returncode:
+        if status := subprocess.run([sys.executable, f"{sys.prefix}/stand_in_vllm.py", *sys.argv]).returncode:
             sys.exit(status)
 """,
 }
 """What check_config.py looks for in vLLM: it lets the stand-in look at the configuration."""
 
 PUT_STAND_IN = f"""
+stand_in = pathlib.Path(sys.prefix, "{STAND_IN.name}")
+stand_in.write_text(pathlib.Path(__file__).with_name(stand_in.name).read_text())
 program = pathlib.Path(sys.prefix, "bin/vllm")
-program.write_text(f'#!/bin/sh\\nexec {{sys.executable}} {STAND_IN} "$@"\\n')
+program.write_text(f'#!/bin/sh\\nexec {{sys.executable}} {{stand_in}} "$@"\\n')
 program.chmod(0o755)
 for place, text in {MODULES!r}.items():
     module = pathlib.Path(pluggy.__file__).parents[1] / "vllm" / place
@@ -63,6 +66,8 @@ def use_small_endpoint(project: Project, cloud: LocalCloud) -> Path:
         components = target
     components.unlink()
     make_small_components(components)
+    # Beside the proof, since a machine may see nothing of this computer's files.
+    shutil.copy(STAND_IN, components / "on_machine/install")
     proof = components / "on_machine/install/prove.py"
     proof.write_text(proof.read_text() + PUT_STAND_IN)
     project.configure(apiUrl=cloud.url, hfEndpoint=cloud.url, **CONFIGURED)
@@ -161,5 +166,5 @@ class ServingMachine:
 
 def _is_server(process: psutil.Process) -> bool:
     with suppress(psutil.NoSuchProcess):
-        return str(STAND_IN) in process.cmdline()
+        return any(word.endswith(f"/{STAND_IN.name}") for word in process.cmdline())
     return False
