@@ -6,11 +6,13 @@ as JSON; everything else goes to standard error. The server's key goes by the en
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import yaml
 from huggingface_hub import try_to_load_from_cache
@@ -27,6 +29,7 @@ def main(scheme: str, port: str, model: str, requests: str, concurrency: str, in
     address = os.environ.get("BIND_ADDRESS", "127.0.0.1")
     if scheme == "https":
         check_trust(address, int(port), HERE.authority)
+    check_context(f"{scheme}://{address}:{port}", int(inputs), int(outputs))
     folder = str(weights_folder())
     with tempfile.TemporaryDirectory() as results:
         words = [
@@ -59,6 +62,27 @@ def check_trust(address: str, port: int, ca_file: Path) -> None:
         raise SystemExit(f"error: the server shows {found.why('this machine', address)}")
 
 
+def check_context(root: str, inputs: int, outputs: int) -> None:
+    """End with one line where no request could be answered; vLLM's benchmark takes ten seconds to find that."""
+    request = Request(f"{root}/v1/models", headers={"Authorization": f"Bearer {api_key()}"})
+    context = ssl.create_default_context(cafile=HERE.authority) if root.startswith("https:") else None
+    try:
+        with urlopen(request, timeout=CONNECT_S, context=context) as answer:
+            longest = json.load(answer)["data"][0]["max_model_len"]
+    except OSError as error:
+        raise SystemExit(f"error: the server does not answer: {error}") from None
+    if inputs + outputs > longest:
+        raise SystemExit(
+            f"error: {inputs} tokens in and {outputs} out do not fit into the context, which is {longest} tokens: "
+            "ask for fewer (--input-tokens, --output-tokens)"
+        )
+
+
+def api_key() -> str:
+    """The first that the server takes."""
+    return HERE.api_keys.read_text().split()[0]
+
+
 def summary(result: dict[str, Any]) -> dict[str, Any]:
     """Without what there is of each request, but for the first error."""
     errors = [str(error).strip() for error in result.get("errors", []) if error]
@@ -79,7 +103,7 @@ def environment(scheme: str) -> dict[str, str]:
     """With the key, and with the CA as the only one."""
     variables = {
         **os.environ,
-        "OPENAI_API_KEY": HERE.api_keys.read_text().split()[0],
+        "OPENAI_API_KEY": api_key(),
         "VLLM_NO_USAGE_STATS": "1",
     }
     if scheme == "https":

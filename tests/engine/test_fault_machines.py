@@ -57,6 +57,7 @@ def test_without_capacity_until_the_deadline_the_error_says_what_was_refused_and
     assert_state_knows_the_account(fleet, api_cloud, machines=1)
 
 
+@pytest.mark.long
 def test_without_capacity_listed_nothing_is_launched(fleet: Project, api_cloud: LocalCloud) -> None:
     fleet.configure(capacityTimeoutSeconds=1)
     api_cloud.control("PUT", "/capacity", {"instance_type": TYPE, "regions": []})
@@ -124,7 +125,7 @@ def test_a_boot_without_end_is_given_up_at_the_deadline_and_the_machine_is_known
     assert_nothing_is_left(fleet, api_cloud)
 
 
-@pytest.mark.parametrize("status", cases(((status, status) for status in ENDS), {"preempted"}))
+@pytest.mark.parametrize("status", cases(((status, status) for status in ENDS), ()))
 def test_a_machine_that_breaks_or_goes_after_its_boot_is_replaced_by_refresh_and_up(
     fleet: Project, api_cloud: LocalCloud, status: str
 ) -> None:

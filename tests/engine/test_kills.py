@@ -143,7 +143,7 @@ def test_the_up_after_a_killed_destroy_ends_with_one_machine(scene: Scene, momen
     assert_state_knows_the_account(scene.project, scene.cloud, machines=1)
 
 
-@pytest.mark.parametrize("command", ["up", "destroy"])
+@pytest.mark.parametrize("command", cases({"up": "up", "destroy": "destroy"}.items(), {"up"}))
 @mostly_of_both
 def test_a_launch_that_the_cloud_carries_out_long_after_the_kill_is_waited_for(
     scene: Scene, command: str, plugins_too: bool
@@ -179,6 +179,7 @@ def test_a_plugin_that_outlives_its_cli_launches_nothing_when_capacity_comes(sce
         assert_nothing_is_left(project, cloud)
 
 
+@pytest.mark.long
 def test_what_a_killed_up_launched_is_taken_over_after_a_refresh_that_clears_its_traces(scene: Scene) -> None:
     kill(scene, "up", WAYS_UP["launch-carried-out-and-not-answered"], plugins_too=True)
     assert [one["type"] for one in scene.project.pending()] == ["creating"]

@@ -169,7 +169,7 @@ def test_global_rules_hold_for_every_machine(pair: Pair) -> None:
     assert not reaches(pair.second.ip, WEB, QUIET)
 
 
-@pytest.mark.parametrize("by", ["sudo reboot", "the API"])
+@pytest.mark.parametrize("by", ["sudo reboot", pytest.param("the API", marks=pytest.mark.long)])
 def test_a_reboot_is_real_and_keeps_disk_and_address(pair: Pair, by: str) -> None:
     machine = pair.second
     boot = "cat /proc/sys/kernel/random/boot_id"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.long import cases
 from tests.support.source_machine import Registry, SourceMachine, succeeded
 from tests.support.vllm_repositories import LAYOUTS, Layout
 
@@ -108,7 +109,7 @@ def test_a_truncated_wheel_on_the_filesystem_is_noticed_and_built_again(
     assert subprocess.run(["sha256sum", "--check", "SHA256SUMS"], cwd=machine.kept.parent, check=False).returncode == 0
 
 
-@pytest.mark.parametrize("version", ["0.6.3.post1", "0.19.1", "0.33.0"])
+@pytest.mark.parametrize("version", cases(((one, one) for one in ("0.6.3.post1", "0.19.1", "0.33.0")), {"0.33.0"}))
 def test_triton_is_built_from_source_when_asked_wherever_that_version_keeps_it(version: str, tmp_path: Path) -> None:
     layout = LAYOUTS[version]
     machine = SourceMachine(tmp_path / "machine", Registry(tmp_path / "registry", layout))

@@ -6,24 +6,26 @@ import pytest
 from huggingface_hub import HfApi
 
 from tests.support.local_cloud import EMPTY_ACCOUNT, LocalCloud
+from tests.support.long import cases
 from tests.support.pulumi_project import Project
 
+WRONG: dict[str, tuple[dict[str, Any], dict[str, str], str]] = {
+    "no-key": ({}, {"LAMBDA_API_KEY": ""}, "no Lambda API key: set LAMBDA_API_KEY"),
+    "key": ({}, {"LAMBDA_API_KEY": "secret_wrong_key"}, "API key was invalid, expired, or deleted"),
+    "type": ({"instanceTypes": ["gpu_1x_gh300"]}, {}, "instanceTypes: Lambda has no instance type gpu_1x_gh300"),
+    "region": ({"regions": ["us-east-9"]}, {}, "regions: Lambda has no region us-east-9"),
+    "network": ({"allowedCidrs": ["10.0.0/8"]}, {}, "'10.0.0/8' is not an IPv4 network"),
+    "model": ({"model": "meta-llama/Llama-9-8B"}, {}, "model meta-llama/Llama-9-8B does not exist"),
+    "licence": ({}, {"HF_TOKEN": "without access"}, "your token has no access: accept its licence at"),
+    "price": ({"maxPricePerHour": 1}, {}, "maxPricePerHour: $1.00 is less than the cheapest"),
+    "word": ({"maxPricePerHur": 1}, {}, "there is no such key"),
+    "plain-secret": ({"apiKey": "sk-in-plain-text-0123456789"}, {}, "run `pulumi config set --secret apiKey VALUE`"),
+}
+ALWAYS = {"key", "type", "licence", "plain-secret"}
+"""One that each of those asked finds: Lambda, the hub, and the settings by themselves. The others: tests/unit."""
 
-@pytest.mark.parametrize(
-    ("config", "environment", "told"),
-    [
-        ({}, {"LAMBDA_API_KEY": ""}, "no Lambda API key: set LAMBDA_API_KEY"),
-        ({}, {"LAMBDA_API_KEY": "secret_wrong_key"}, "API key was invalid, expired, or deleted"),
-        ({"instanceTypes": ["gpu_1x_gh300"]}, {}, "instanceTypes: Lambda has no instance type gpu_1x_gh300"),
-        ({"regions": ["us-east-9"]}, {}, "regions: Lambda has no region us-east-9"),
-        ({"allowedCidrs": ["10.0.0/8"]}, {}, "'10.0.0/8' is not an IPv4 network"),
-        ({"model": "meta-llama/Llama-9-8B"}, {}, "model meta-llama/Llama-9-8B does not exist"),
-        ({}, {"HF_TOKEN": "without access"}, "your token has no access: accept its licence at"),
-        ({"maxPricePerHour": 1}, {}, "maxPricePerHour: $1.00 is less than the cheapest"),
-        ({"maxPricePerHur": 1}, {}, "there is no such key"),
-        ({"apiKey": "sk-in-plain-text-0123456789"}, {}, "run `pulumi config set --secret apiKey VALUE`"),
-    ],
-)
+
+@pytest.mark.parametrize(("config", "environment", "told"), cases(WRONG.items(), ALWAYS))
 def test_a_wrong_input_is_one_line_and_creates_nothing(
     real_project: Project, cloud: LocalCloud, config: dict[str, Any], environment: dict[str, str], told: str
 ) -> None:

@@ -15,14 +15,8 @@ import pytest
 import requests
 from huggingface_hub import HfApi
 
-from components.vllm.release.lists import CPU_TARGET, generated
-from components.vllm.release.quantisation import cache_dtype_of, method_of
-from components.vllm.release.service.marks import PHASES
-from scripts.quantisation import of_the_source
-from scripts.release_source import ReleaseSource
 from tests.e2e.conftest import FLAGS, MODEL, Served, accepts
 from tests.support.log_samples.starts import CPU_STAGES
-from tests.support.models.quantised import REFUSED, RUNS_ON
 from tests.support.polling import until
 from tests.support.pulumi_cli import REPOSITORY
 
@@ -30,39 +24,12 @@ pytestmark = pytest.mark.timeout(1200)
 
 ANSWERS = REPOSITORY / "tests/support/answers_by_uvicorn.py"
 QUESTION = "What is the name of the capital of France?"
-QUANTISATION_BY_VLLM = REPOSITORY / "tests/support/quantisation_by_vllm.py"
 
 
 def test_an_up_killed_during_the_install_goes_on_with_the_same_machine_and_the_same_install(served: Served) -> None:
     assert served.cloud.billing() == [served.outputs["instance_id"]]
     assert served.cloud.calls("launch") == 1
     assert "install: under way, following it" in served.up.output or "before this run" in served.up.output
-
-
-def venv_of(served: Served) -> Path:
-    """Where the machine has its vLLM."""
-    return served.home() / ".local/share/lambda-vllm/venv"
-
-
-def test_our_list_of_quantised_weights_says_what_the_installed_source_says(served: Served) -> None:
-    (packages,) = venv_of(served).glob("lib/python3.*/site-packages")
-    found = json.loads(json.dumps(of_the_source(ReleaseSource(packages))))
-    listed = generated("quantisation", CPU_TARGET)
-    assert found == {key: listed[key] for key in found}
-
-
-def test_vllm_itself_gives_our_verdict_on_every_kind_of_quantised_weights_and_gpu(served: Served) -> None:
-    asked = {name: section for name, (section, _) in RUNS_ON.items()} | {told: section for section, told in REFUSED}
-    command = [str(venv_of(served) / "bin/python"), str(QUANTISATION_BY_VLLM)]
-    done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, timeout=600, check=True)
-    answer = json.loads(done.stdout.splitlines()[-1])
-    assert [told for _, told in REFUSED if answer[told][1]] == []
-    for name, (section, runs_on) in RUNS_ON.items():
-        method, capabilities, cache = answer[name]
-        assert cache.removesuffix("_e4m3") == cache_dtype_of({"quantization_config": section}), name
-        # On a CPU vLLM leaves AWQ its old name, and what only the compiled kernels refuse it does not know.
-        assert {"awq": "auto_awq"}.get(method, method) == method_of({"quantization_config": section}), name
-        assert set(runs_on) <= set(capabilities) <= set(runs_on) | ({100} if "int8" in name else set()), name
 
 
 def test_curl_gets_the_tutorials_completion(served: Served) -> None:
@@ -175,12 +142,6 @@ def test_outputs_say_what_runs_where_what_it_costs_and_where_the_time_went(serve
     assert outputs["price_per_hour"] == 2.29
     assert outputs["reachable"] == "from here"
     assert all(outputs["timeline"][stage] is not None for stage in ("boot", "install", "download", "start"))
-
-
-def test_every_mark_of_a_stage_is_a_line_of_the_vllm_that_is_installed(served: Served) -> None:
-    (packages,) = (served.home() / ".local/share/lambda-vllm/venv/lib").glob("python3.*/site-packages")
-    for mark in (mark for phase in PHASES for mark in phase):
-        assert mark.text in (packages / mark.module).read_text(), mark
 
 
 def test_a_start_on_a_cpu_had_each_of_its_stages(served: Served) -> None:
