@@ -64,17 +64,17 @@ def check_trust(address: str, port: int, ca_file: Path) -> None:
 
 def check_context(root: str, inputs: int, outputs: int) -> None:
     """End with one line where no request could be answered; vLLM's benchmark takes ten seconds to find that."""
-    request = Request(f"{root}/v1/models", headers={"Authorization": f"Bearer {api_key()}"})
+    request = Request(f"{root}/v1/models", headers={"Authorization": f"Bearer {api_key()}"})  # noqa: S310 - http(s)
     context = ssl.create_default_context(cafile=HERE.authority) if root.startswith("https:") else None
     try:
-        with urlopen(request, timeout=CONNECT_S, context=context) as answer:
+        with urlopen(request, timeout=CONNECT_S, context=context) as answer:  # noqa: S310 - http(s)
             longest = json.load(answer)["data"][0]["max_model_len"]
     except OSError as error:
         raise SystemExit(f"error: the server does not answer: {error}") from None
     if inputs + outputs > longest:
         raise SystemExit(
-            f"error: {inputs} tokens in and {outputs} out do not fit into the context, which is {longest} tokens: "
-            "ask for fewer (--input-tokens, --output-tokens)"
+            f"error: --input-tokens {inputs} and --output-tokens {outputs} are together more than the model's context "
+            f"holds ({longest})"
         )
 
 

@@ -167,7 +167,9 @@ def test_bench_measures_with_vllms_own_benchmark_and_tells_the_price(used: Used)
 def test_a_benchmark_that_the_context_cannot_hold_says_so(used: Used) -> None:
     done = used.ops("bench", "--requests", "2", "--input-tokens", "600", "--output-tokens", "8")
     assert done.returncode == 1
-    assert "600 tokens in and 8 out do not fit into the context, which is 512 tokens" in done.stderr
+    assert (
+        "--input-tokens 600 and --output-tokens 8 are together more than the model's context holds (512)" in done.stderr
+    )
 
 
 def test_a_prometheus_reads_the_server_and_every_panel_of_the_dashboard_has_its_metrics(
