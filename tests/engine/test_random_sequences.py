@@ -141,7 +141,7 @@ def sequences(session_api_cloud: LocalCloud) -> Iterator[type[Sequences]]:
 
 
 @pytest.mark.timeout(3600 * 6 if SEQUENCES > 20 else 900)
-@pytest.mark.parametrize("count", [2, pytest.param(SEQUENCES, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [1, pytest.param(SEQUENCES, marks=pytest.mark.long)])
 def test_after_any_sequence_account_and_state_are_equal(sequences: type[Sequences], count: int) -> None:
     run_state_machine_as_test(
         sequences,

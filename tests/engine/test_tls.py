@@ -114,7 +114,7 @@ def test_who_may_come_is_changed_by_a_patch_of_the_rules_and_by_nothing_else(mad
         made.up()
         assert cloud.writes() == ["update-firewall-ruleset"]
         assert sorted(cloud.firewall_sources()) == sorted(["0.0.0.0/0", *cidrs])
-        made.pulumi("preview", "--expect-no-changes")
+    made.pulumi("preview", "--expect-no-changes")
 
 
 def test_an_endpoint_that_is_not_right_fails_the_update_until_it_is(made: Project) -> None:

@@ -14,12 +14,15 @@ from typing import Any
 import asyncssh
 
 from components.machine.gpu_machine import ssh_command
+from tests.support.empty_stack import make_empty_stack
 from tests.support.process_machine import Machine, Result
 from tests.support.pulumi_cli import REPOSITORY, pulumi_environment
 
 SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 """How Pulumi marks a secret in a state, here not encrypted yet; it encrypts when it reads the file."""
 TIMEOUT_S = 120
+COPIED = "served"
+"""The project whose empty stacks are copies of one."""
 WRITE_ENVIRONMENT = """
 from pathlib import Path
 from scripts.local.cloud import CloudStatus
@@ -77,7 +80,7 @@ def project_without_stack(folder: Path) -> OpsStack:
     """A Pulumi project in which no stack was made; what commands keep for a while lies in `folder/tmp`."""
     project = folder / "project"
     project.mkdir()
-    (project / "Pulumi.yaml").write_text("name: served\nruntime: python\n")
+    (project / "Pulumi.yaml").write_text(f"name: {COPIED}\nruntime: python\n")
     (folder / "tmp").mkdir()
     environment = pulumi_environment(folder / "pulumi-home", folder / "state")
     environment |= {"TMPDIR": str(folder / "tmp"), "XDG_CACHE_HOME": str(folder / "cache")}
@@ -87,9 +90,11 @@ def project_without_stack(folder: Path) -> OpsStack:
 def stack_with(folder: Path, outputs: Mapping[str, Any], secrets: Mapping[str, str]) -> OpsStack:
     """The stack `test`, selected, with outputs in an encrypted state."""
     made = project_without_stack(folder)
-    _pulumi(made, "stack", "init", "test")
+    stack_file = made.folder / "Pulumi.test.yaml"
+    make_empty_stack(COPIED, stack_file, folder / "state", lambda: _pulumi(made, "stack", "init", "test"))
+    made.environment["PULUMI_STACK"] = "test"
     if outputs or secrets:
-        _import(made, "served", "test", outputs, secrets)
+        _import(made, COPIED, "test", outputs, secrets)
     return made
 
 
@@ -118,9 +123,21 @@ def _import(made: OpsStack, project: str, name: str, outputs: Mapping[str, Any],
     urn = f"urn:pulumi:{name}::{project}::pulumi:pulumi:Stack::{project}-{name}"
     stack = {"urn": urn, "custom": False, "type": "pulumi:pulumi:Stack", "outputs": {**outputs, **marked}}
     manifest = {"time": "2026-01-01T00:00:00Z", "magic": "", "version": ""}
-    state = json.loads(_pulumi(made, "stack", "export", "--stack", name))
+    state = json.loads(_empty_state(made, project, name))
     state["deployment"] |= {"manifest": manifest, "resources": [stack]}
     _pulumi(made, "stack", "import", "--stack", name, stdin=json.dumps(state))
+
+
+_exported: dict[str, str] = {}
+"""What there is to see of an empty stack, by its project: a copy has the same salt."""
+
+
+def _empty_state(made: OpsStack, project: str, name: str) -> str:
+    if project != COPIED:
+        return _pulumi(made, "stack", "export", "--stack", name)
+    if project not in _exported:
+        _exported[project] = _pulumi(made, "stack", "export", "--stack", name)
+    return _exported[project]
 
 
 def _pulumi(stack: OpsStack, *words: str, stdin: str = "") -> str:

@@ -16,6 +16,7 @@ import psutil
 import yaml
 
 from scripts.command_plugin.install import install
+from tests.support.empty_stack import make_empty_stack
 from tests.support.local_cloud import LocalCloud
 from tests.support.polling import until
 from tests.support.pulumi_cli import REPOSITORY, pulumi_environment
@@ -24,9 +25,6 @@ STACK = "test"
 TIMEOUT_S = 900.0
 SECRET = "4dabf18193072939515e22adb298388d"
 """By this key the state marks what is more than it seems, such as secrets (Pulumi's sdk/go/common/resource)."""
-
-_MADE: dict[str, tuple[bytes, dict[Path, bytes]]] = {}
-"""The stack's file and the files of an empty state, by the project's name. To make them takes half a second."""
 
 
 @dataclass(frozen=True)
@@ -69,23 +67,9 @@ class Project:
         }
         self._config: dict[str, Any] = {}
         self._stack_file = self._folder / f"Pulumi.{STACK}.yaml"
-        self._make_stack(folder / "state")
+        make_empty_stack(self._name, self._stack_file, folder / "state", lambda: self.pulumi("stack", "init", STACK))
         self._salt = yaml.safe_load(self._stack_file.read_text())
         self._shown: tuple[bytes, dict[str, Any]] | None = None
-
-    def _make_stack(self, backend: Path) -> None:
-        """Let the CLI make the stack of the first project of a name, and copy what it made for those that follow."""
-        if self._name not in _MADE:
-            self.pulumi("stack", "init", STACK)
-            files = [file for file in backend.rglob("*") if file.is_file()]
-            state = {file.relative_to(backend): file.read_bytes() for file in files}
-            _MADE[self._name] = self._stack_file.read_bytes(), state
-            return
-        stack_file, state = _MADE[self._name]
-        self._stack_file.write_bytes(stack_file)
-        for path, content in state.items():
-            (backend / path).parent.mkdir(parents=True, exist_ok=True)
-            (backend / path).write_bytes(content)
 
     @property
     def folder(self) -> Path:

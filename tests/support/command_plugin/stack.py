@@ -10,6 +10,7 @@ from typing import Any
 import asyncssh
 
 from tests.support.command_plugin.ssh_host import PORT, SshHost
+from tests.support.empty_stack import make_empty_stack
 
 PROLOGUE = """
 import json, pulumi
@@ -41,11 +42,13 @@ class Stack:
     def __init__(self, directory: Path, environment: dict[str, str], backend: Path) -> None:
         self._directory = directory
         # --event-log is a debugging flag of the CLI.
-        self._environment = environment | {"PULUMI_DEBUG_COMMANDS": "true"}
+        self._environment = environment | {"PULUMI_DEBUG_COMMANDS": "true", "PULUMI_STACK": "test"}
         self._checkpoint = backend / ".pulumi/stacks/commands/test.json"
         directory.mkdir()
         (directory / "Pulumi.yaml").write_text("name: commands\nruntime: python\n")
-        self._pulumi("stack", "init", "test")
+        make_empty_stack(
+            "commands", directory / "Pulumi.test.yaml", backend, lambda: self._pulumi("stack", "init", "test")
+        )
 
     def connect(self, host: SshHost, key: asyncssh.SSHKey, **settings: Any) -> None:
         connection = {
