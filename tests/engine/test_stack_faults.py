@@ -178,7 +178,7 @@ def strike_in_the_middle(stack: FaultyStack, strike: Callable[[], None]) -> set[
     """End the jobs while a package and a file of the model are on their way; the files that are left to be fetched."""
     stack.mirror.hold(MIDDLE)
     stack.let_hub("hub-file", "hub-slow", after_files=3, seconds=SLOW_S)
-    failed = stack.up_until(lambda: stack.is_in_the_middle() and stack.has_part(), strike)
+    failed = stack.up_until(lambda: stack.is_in_the_middle() and stack.here() and stack.has_part(), strike)
     assert_no_secret(stack, failed)
     stack.recover()
     left = stack.wanted - stack.here()

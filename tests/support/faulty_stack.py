@@ -115,7 +115,7 @@ class FaultyStack:
 
     # What happens to it
 
-    def up_until(self, seen: Callable[[], bool], strike: Callable[[], None]) -> Run:
+    def up_until(self, seen: Callable[[], object], strike: Callable[[], None]) -> Run:
         """An `up` that something happens to as soon as something is seen; it has to fail, and not to hang."""
         with self.project.start("up") as cli:
             try:
