@@ -4,7 +4,7 @@ import asyncio
 import heapq
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -16,6 +16,8 @@ TICKS = 1_000_000
 """In a second. Whole ones are counted, so that whoever waits for what is left of a time gets to its end."""
 TURNS = 100
 """More turns of a loop than what follows from one event takes, where nothing has to be waited for."""
+LOOK_S = 0.05
+"""Real seconds between two looks whether a loop that was asked is still there."""
 
 
 @dataclass(order=True)
@@ -116,10 +118,14 @@ class JumpingClock:
         for loop in [one for one in self._loops if one.is_running()]:
             turns = _turns()
             try:
-                asyncio.run_coroutine_threadsafe(turns, loop).result(60)
-            except (RuntimeError, CancelledError):
-                # It has just ended.
-                turns.close()
+                settled = asyncio.run_coroutine_threadsafe(turns, loop)
+                # One that ends right after it was asked answers nothing.
+                while not wait([settled], LOOK_S).done and not loop.is_closed():
+                    pass
+            except RuntimeError:
+                # It had ended before.
+                pass
+            turns.close()
 
     def at(self, seconds: float, act: Callable[[], object]) -> None:
         """Have `act` called when so many seconds have passed, by the thread that has them pass."""
@@ -128,10 +134,14 @@ class JumpingClock:
 
     # For a local cloud
 
+    def know(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Time passes for what runs on this loop too."""
+        self._loops.add(loop)
+
     async def wait(self, seconds: float) -> None:
         """Let others go on until so many seconds have passed."""
         loop = asyncio.get_running_loop()
-        self._loops.add(loop)
+        self.know(loop)
         if seconds <= 0:
             await asyncio.sleep(0)
             return

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,25 @@ def test_time_passes_alike_for_threads_that_are_at_work_together(clock: JumpingC
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(work, (3.0, 5.0)))
     assert [one - began for one in woke] == [3, 5, 6, 10]
+
+
+def test_a_sleeper_does_not_wait_for_a_cloud_that_ends_in_that_moment(
+    clock: JumpingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.new_event_loop()
+    ask, runs = loop.call_soon_threadsafe, [True]
+
+    def end_when_asked(*asked: Any, **words: Any) -> asyncio.Handle:
+        handle = ask(*asked, **words)
+        runs.clear()
+        loop.close()
+        return handle
+
+    monkeypatch.setattr(loop, "is_running", lambda: bool(runs))
+    monkeypatch.setattr(loop, "call_soon_threadsafe", end_when_asked)
+    clock.know(loop)
+    clock.sleep(5)
+    assert loop.is_closed()
 
 
 def test_before_a_sleeper_goes_on_all_has_happened_that_was_due(clock: JumpingClock) -> None:
