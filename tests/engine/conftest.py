@@ -64,11 +64,18 @@ def fleet(api_cloud: LocalCloud, tmp_path: Path) -> Iterator[Project]:
         yield made
 
 
+@contextmanager
+def one_machine(folder: Path, cloud: LocalCloud) -> Iterator[Project]:
+    """A project whose program makes one machine and runs one command on it, not made yet."""
+    with project(folder, cloud, MACHINE_PROGRAM) as made:
+        made.configure(apiUrl=cloud.url)
+        yield made
+
+
 @pytest.fixture
 def machine_project(cloud: LocalCloud, tmp_path: Path) -> Iterator[Project]:
-    """A project whose program makes one machine and runs one command on it."""
-    with project(tmp_path, cloud, MACHINE_PROGRAM) as made:
-        made.configure(apiUrl=cloud.url)
+    """Such a project for one test."""
+    with one_machine(tmp_path, cloud) as made:
         yield made
 
 

@@ -8,16 +8,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.engine.conftest import MACHINE_PROGRAM
+from tests.engine.conftest import one_machine
 from tests.support.local_cloud import EMPTY_ACCOUNT, LocalCloud
-from tests.support.pulumi_project import Project, project
+from tests.support.pulumi_project import Project
 
 
 @pytest.fixture(scope="module")
 def living(session_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project whose one machine is up; each test but the last leaves it so."""
-    with project(tmp_path_factory.mktemp("living"), session_cloud, MACHINE_PROGRAM) as made:
-        made.configure(apiUrl=session_cloud.url)
+    with one_machine(tmp_path_factory.mktemp("living"), session_cloud) as made:
         made.up()
         yield made
 

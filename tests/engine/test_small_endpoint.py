@@ -137,3 +137,4 @@ def test_a_template_goes_to_the_machine_and_its_content_is_a_setting_of_the_serv
     assert second.read_text() == TEMPLATE + "{# new #}"
     assert second.parents[2] != first.parents[2]
     assert endpoint.machine.starts == [*starts, "served", "served"]
+    made.pulumi("preview", "--expect-no-changes")

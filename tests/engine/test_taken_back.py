@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import MACHINE_PROGRAM
+from tests.engine.conftest import one_machine
 from tests.engine.test_kills import UNHEARD_S
 from tests.support.local_cloud import LocalCloud
-from tests.support.pulumi_project import Project, project
+from tests.support.pulumi_project import Project
 
 SLOW_MV = f'#!/bin/sh\n/bin/mv "$@" && sleep {UNHEARD_S:.0f}\n'
 
@@ -19,8 +19,7 @@ SLOW_MV = f'#!/bin/sh\n/bin/mv "$@" && sleep {UNHEARD_S:.0f}\n'
 @pytest.fixture(scope="module")
 def machine(session_cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project whose one machine is up and has a secret of the settings."""
-    with project(tmp_path_factory.mktemp("machine"), session_cloud, MACHINE_PROGRAM) as made:
-        made.configure(apiUrl=session_cloud.url)
+    with one_machine(tmp_path_factory.mktemp("machine"), session_cloud) as made:
         made.configure_secret("secret", "first")
         made.up()
         yield made
